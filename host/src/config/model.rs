@@ -1,0 +1,286 @@
+//! The configuration as meant: only valid states, every reference resolved, every unit in the name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, Uri};
+
+/// One configuration file, read and checked. Paths are absolute or relative to the working directory.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// At least one.
+    pub listeners: Vec<Listener>,
+    pub admin: Option<Admin>,
+    pub access_log: AccessLog,
+    /// Where the gateway keeps what outlives a start: compiled code now, state later.
+    pub data_dir: PathBuf,
+    pub limits: Limits,
+    pub credentials: BTreeMap<String, Credential>,
+    pub upstreams: BTreeMap<String, Arc<Upstream>>,
+    /// Gateway keys by their public id.
+    pub keys: BTreeMap<String, GatewayKey>,
+    pub plugins: BTreeMap<String, PluginSource>,
+    /// Runs in front of every route's own chain, and for requests that no route matches.
+    pub global_chain: Vec<Arc<ChainEntry>>,
+    /// In file order; `router` decides precedence.
+    pub routes: Vec<Arc<Route>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Port 0 lets the system choose.
+    pub address: SocketAddr,
+}
+
+/// Loopback or a Unix socket, never anything wider.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    pub address: AdminAddress,
+    /// Created with mode 0600 and a random token if it does not exist; refused if others can read it.
+    pub token_file: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminAddress {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessLog {
+    Off,
+    Stdout,
+    Stderr,
+    File(PathBuf),
+}
+
+/// Bounds of the proxy itself; a plugin's are in [`PluginLimits`].
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Client connections open at once; further ones wait in the listen queue.
+    pub connections_max: usize,
+    /// Request line and fields together, in bytes.
+    pub head_bytes_max: usize,
+    pub headers_max: usize,
+    /// From the first byte of a request's head to its last.
+    pub head_timeout: Duration,
+    /// A request body's length as sent, in bytes.
+    pub body_bytes_max: u64,
+    /// A body that a buffering plugin waits for, decoded, in bytes.
+    pub buffer_bytes_max: u64,
+    /// Decoded bytes per encoded byte, once a mebibyte is decoded.
+    pub decode_ratio_max: u64,
+    /// A body decoded for a plugin, in bytes.
+    pub decoded_bytes_max: u64,
+    /// No byte of a body in either direction for so long ends the exchange.
+    pub body_idle_timeout: Duration,
+    /// After the first signal: how long open requests may go on.
+    pub drain_timeout: Duration,
+    /// Plugin instances alive at once, in the whole gateway.
+    pub instances_max: u32,
+}
+
+/// A secret that the gateway sends in a client's stead. Its value is read when the generation is built.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    pub name: String,
+    pub source: SecretSource,
+    /// `https://host[:port]`: the only place where it is ever sent.
+    pub origin: Origin,
+    pub header: HeaderName,
+    /// Stands before the value, such as `Bearer `.
+    pub prefix: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// `${env:NAME}`
+    Env(String),
+    /// `${file:path}`; a final newline is not part of the value.
+    File(PathBuf),
+}
+
+/// Scheme, host and port, in lower case with the port written out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    pub tls: bool,
+    /// A name or an address; an IPv6 address without brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    pub name: String,
+    pub origin: Origin,
+    /// Put before every path; empty or `/x` without a final slash.
+    pub base_path: String,
+    pub credential: Option<String>,
+    pub connect_timeout: Duration,
+    /// From the last byte of the request to the head of the answer.
+    pub reply_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    pub connections_max: usize,
+    /// PEM file of certificate authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A gateway key as stored: never its secret.
+#[derive(Debug, Clone)]
+pub struct GatewayKey {
+    /// Public; appears in logs.
+    pub id: String,
+    /// SHA-256 of the whole key as the client presents it.
+    pub sha256: [u8; 32],
+    pub consumer: String,
+    pub scopes: Vec<String>,
+    /// Seconds since 1970.
+    pub expires: Option<i64>,
+    pub revoked: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum PluginSource {
+    /// Part of the binary: `api-key`, `rate-limit`, `headers`.
+    Bundled(&'static str),
+    File { path: PathBuf, sha256: Option<[u8; 32]> },
+}
+
+#[derive(Debug, Clone)]
+pub struct ChainEntry {
+    /// Unique in the file; the plugin's name unless given.
+    pub name: String,
+    /// A key of [`Config::plugins`].
+    pub plugin: String,
+    pub isolation: Isolation,
+    pub on_error: OnError,
+    /// Interface names of the contract; for a bundled plugin what it needs, unless given.
+    pub grants: BTreeSet<String>,
+    /// One JSON object.
+    pub config: serde_json::Value,
+    pub limits: PluginLimits,
+    pub breaker: Breaker,
+    /// Where the entry and the values in its config stand in the file, for the problems that `configure` reports.
+    pub place: crate::config::Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// A fresh instance for every need, made from the image taken after `configure`.
+    Request,
+    /// Warm instances, recycled by count, memory and idle time.
+    Pooled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnError {
+    Deny,
+    Allow,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginLimits {
+    /// Linear memories together, in bytes.
+    pub memory_bytes_max: u64,
+    /// CPU time of one call; counted in ticks of a millisecond.
+    pub cpu_max: Duration,
+    /// One call from outside, with the host calls that it waits for.
+    pub wall_max: Duration,
+    /// Calls into the host in one call.
+    pub host_calls_max: u64,
+}
+
+/// `traps` within `window` open it; for `backoff` the entry then answers by `on_error` without running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breaker {
+    pub traps: u32,
+    pub window: Duration,
+    pub backoff: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub name: String,
+    pub matcher: RouteMatch,
+    /// The global chain is not repeated here.
+    pub chain: Vec<Arc<ChainEntry>>,
+    pub upstream: Arc<Upstream>,
+    /// Taken off the front of the path; empty or `/x` without a final slash.
+    pub strip_prefix: String,
+    /// How errors are rendered.
+    pub dialect: Dialect,
+    /// The whole exchange, from the head of the request to the last byte of the answer.
+    pub timeout: Option<Duration>,
+    /// Fields and `?query` members that carry credentials on this route, besides the usual ones.
+    pub credential_places: Vec<CredentialPlace>,
+    /// Those that go upstream as the client sent them; `cookie` unless given.
+    pub forward_credentials: Vec<CredentialPlace>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialPlace {
+    Header(HeaderName),
+    Query(String),
+}
+
+/// Every part given must match.
+#[derive(Debug, Clone)]
+pub struct RouteMatch {
+    /// Lower case, without port; empty matches any. `*.example.com` matches one or more labels in front.
+    pub hosts: Vec<String>,
+    pub path: PathMatch,
+    /// Empty matches any.
+    pub methods: Vec<Method>,
+    pub headers: Vec<HeaderMatch>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathMatch {
+    Exact(String),
+    /// Whole segments: `/v1` matches `/v1` and `/v1/x`, not `/v10`. Empty matches all.
+    Prefix(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct HeaderMatch {
+    pub name: HeaderName,
+    /// None: it is enough that the field is there.
+    pub value: Option<HeaderValue>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// RFC 9457 problem documents.
+    Http,
+    OpenAi,
+    Anthropic,
+    Gemini,
+}
+
+impl Origin {
+    /// `scheme://host[:port]`, without the scheme's own port.
+    pub fn to_uri_prefix(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match (self.tls, self.port) {
+            (true, 443) | (false, 80) => format!("{scheme}://{host}"),
+            (_, port) => format!("{scheme}://{host}:{port}"),
+        }
+    }
+
+    /// From an absolute URI with scheme `http` or `https` and a host.
+    pub fn from_uri(uri: &Uri) -> Option<Origin> {
+        let tls = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let host = uri.host()?.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        (!host.is_empty()).then_some(Origin { tls, host, port })
+    }
+}

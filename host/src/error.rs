@@ -1,0 +1,143 @@
+//! What the gateway says when it does not pass a request on: whose fault it is, which status, and what to do.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+
+/// Whose fault it was. Log, metrics and codes use the same four words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    Client,
+    Policy,
+    Upstream,
+    Gateway,
+}
+
+impl Fault {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fault::Client => "client",
+            Fault::Policy => "policy",
+            Fault::Upstream => "upstream",
+            Fault::Gateway => "gateway",
+        }
+    }
+}
+
+/// A refusal as data, before it is rendered in the client's dialect.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub status: StatusCode,
+    pub fault: Fault,
+    /// Stable; the gateway's own begin with the fault's name, a plugin's are its own.
+    pub code: Cow<'static, str>,
+    /// One sentence for a person.
+    pub message: String,
+    pub retry_after: Option<Duration>,
+    /// Further fields of the answer.
+    pub fields: HeaderMap,
+    /// RFC 9457 `type`; `about:blank` when none.
+    pub problem_type: Option<String>,
+    /// Further members of a problem document: name and JSON text.
+    pub details: Vec<(String, String)>,
+}
+
+/// Declares the closed vocabulary of the gateway's own refusals.
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident, $fault:ident, $status:literal, $code:literal;)+) => {
+        /// The gateway's own refusals.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Code {
+            pub const ALL: &[Code] = &[$(Code::$name,)+];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $code,)+ }
+            }
+
+            pub fn fault(self) -> Fault {
+                match self { $(Code::$name => Fault::$fault,)+ }
+            }
+
+            pub fn status(self) -> StatusCode {
+                let number: u16 = match self { $(Code::$name => $status,)+ };
+                StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request cannot be understood.
+    BadRequest, Client, 400, "client_bad_request";
+    /// Host missing, doubled or not matching the authority.
+    BadHost, Client, 400, "client_bad_host";
+    /// No route matches.
+    NoRoute, Client, 404, "client_no_route";
+    /// A route matches but for the method.
+    MethodNotAllowed, Client, 405, "client_method_not_allowed";
+    /// The body did not arrive in time.
+    RequestTimeout, Client, 408, "client_request_timeout";
+    /// The body is longer than a limit.
+    BodyTooLarge, Client, 413, "client_body_too_large";
+    /// A policy must read the body, and its coding is unknown or broken.
+    BadCoding, Client, 415, "client_unsupported_coding";
+    /// The head is longer than a limit.
+    HeadTooLarge, Client, 431, "client_head_too_large";
+    /// A plugin failed, and its entry denies on error.
+    PluginFailed, Policy, 500, "policy_failed";
+    /// A plugin's breaker is open, and its entry denies on error.
+    PluginSuspended, Policy, 503, "policy_suspended";
+    /// No plugin instance became free in time.
+    NoInstance, Policy, 503, "policy_overloaded";
+    /// A policy must buffer the answer, and it is a stream or too long.
+    CannotBuffer, Policy, 502, "policy_cannot_buffer";
+    /// No connection to the upstream.
+    UpstreamUnreachable, Upstream, 502, "upstream_unreachable";
+    /// The upstream's certificate was not accepted.
+    UpstreamTls, Upstream, 502, "upstream_tls_failed";
+    /// The answer cannot be understood, or was cut before its head ended.
+    UpstreamBroken, Upstream, 502, "upstream_broken";
+    /// The answer's coding is unknown or broken, and a policy must read it.
+    UpstreamCoding, Upstream, 502, "upstream_unsupported_coding";
+    /// The upstream did not answer in time.
+    UpstreamTimeout, Upstream, 504, "upstream_timeout";
+    /// All of the upstream's connections are in use.
+    UpstreamBusy, Upstream, 503, "upstream_busy";
+    /// The exchange took longer than its route allows.
+    ExchangeTimeout, Gateway, 504, "gateway_timeout";
+    /// The gateway is about to end.
+    Draining, Gateway, 503, "gateway_draining";
+    /// A fault of the gateway itself.
+    Internal, Gateway, 500, "gateway_internal";
+}
+
+impl Refusal {
+    pub fn new(code: Code, message: impl Into<String>) -> Refusal {
+        Refusal {
+            status: code.status(),
+            fault: code.fault(),
+            code: Cow::Borrowed(code.as_str()),
+            message: message.into(),
+            retry_after: None,
+            fields: HeaderMap::new(),
+            problem_type: None,
+            details: Vec::new(),
+        }
+    }
+
+    pub fn retry_after(mut self, after: Duration) -> Refusal {
+        self.retry_after = Some(after);
+        self
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}: {}", self.status.as_u16(), self.code, self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,4 @@
+//! Sluicegate: an API and AI gateway whose policies are sandboxed WebAssembly plugins.
+
+pub mod config;
+pub mod error;
