@@ -1,1 +1,45 @@
-//! placeholder
+//! The plugin runtime: loads components, keeps each instance in a store of its own, and calls its phases under limits.
+//!
+//! This crate is the only one that names wasmtime. What a plugin may reach stands in [`capability`], one file an interface
+//! of the contract; the state behind them belongs to the host and comes in through [`services`].
+
+mod bindings;
+mod breaker;
+mod cache;
+mod call;
+mod capability;
+mod engine;
+mod entry;
+mod exchange;
+mod failure;
+mod fields;
+mod image;
+mod inspect;
+mod instance;
+mod limits;
+mod load;
+mod phase;
+mod plugin;
+mod pool;
+mod presented;
+pub mod services;
+mod setup;
+mod snapshot;
+mod ticker;
+mod wasi;
+
+pub use breaker::BreakerPolicy;
+pub use call::{Answer, Call, Rejection, Verdict};
+pub use capability::{CORE_INTERFACES, GRANTS};
+pub use engine::{EngineOptions, Runtime};
+pub use entry::{Entry, EntryOptions, Held, OnError};
+pub use exchange::{Exchange, ExchangeFacts, IDENTITY_PARTS, Identity, ReplyHead, RequestHead, State};
+pub use failure::{Failure, FailureKind};
+pub use fields::CREDENTIAL_FIELDS;
+pub use inspect::Inspection;
+pub use limits::PluginLimits;
+pub use load::{LoadError, LoadStage, PluginSpec, Problem};
+pub use phase::{Phase, PhaseSet};
+pub use plugin::{Isolation, Plugin};
+pub use presented::Presented;
+pub use setup::{BodyMode, BodyNeed, InstanceNeed, MetricKind, MetricSpec, Setup};

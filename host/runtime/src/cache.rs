@@ -1,0 +1,186 @@
+//! Compiled code on disk: one file an image, framed with a checksum, used only if it was made by this engine for this machine.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::image::{Frozen, Image};
+use crate::setup::Setup;
+
+/// Raised whenever the form of a file changes.
+const FORMAT: u32 = 1;
+const MAGIC: &[u8; 8] = b"sluicegc";
+/// Bytes of one file.
+const FILE_BYTES_MAX: u64 = 512 << 20;
+/// Bytes of the record that stands before the code.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+const DIGEST_BYTES: usize = 32;
+
+/// Finds an image: SHA-256 of everything that decides what the image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key([u8; DIGEST_BYTES]);
+
+/// A directory of images, or nothing.
+pub(crate) struct Cache {
+    dir: Option<PathBuf>,
+    /// Hash of compiler version, target, CPU features and engine settings.
+    engine_hash: u64,
+}
+
+/// What stands before the code.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    key: [u8; DIGEST_BYTES],
+    engine_hash: u64,
+    digest: String,
+    setup: Setup,
+    frozen: Frozen,
+}
+
+impl Cache {
+    pub(crate) fn open(dir: Option<PathBuf>, engine: &Engine) -> io::Result<Cache> {
+        if let Some(dir) = &dir {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| at(dir, &error))?;
+            check_owner(dir)?;
+        }
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Cache { dir, engine_hash: hasher.finish() })
+    }
+
+    /// `digest`: of the component; `config`: as handed to `configure`.
+    pub(crate) fn key(&self, digest: &str, config: &str) -> Key {
+        let text = format!("{FORMAT}\n{}\n{}\n{digest}\n{config}", self.engine_hash, env!("CARGO_PKG_VERSION"));
+        Key(sha256(text.as_bytes()))
+    }
+
+    /// None where there is no such file, or one that must not be run: that one is removed.
+    pub(crate) fn load(&self, key: &Key, engine: &Engine) -> Option<Image> {
+        let path = self.path(key)?;
+        match read(&path, key, self.engine_hash, engine) {
+            Ok(image) => Some(image),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(file = %path.display(), "compiled code is not used and will be made again: {error}");
+                if let Err(error) = fs::remove_file(&path) {
+                    tracing::warn!(file = %path.display(), "cannot remove it: {error}");
+                }
+                None
+            }
+        }
+    }
+
+    /// Keeps an image. A failure costs a compilation at the next start, so it is logged and not raised.
+    pub(crate) fn store(&self, key: &Key, image: &Image) {
+        let Some(path) = self.path(key) else { return };
+        if let Err(error) = write(&path, key, self.engine_hash, image) {
+            tracing::warn!(file = %path.display(), "cannot keep compiled code: {error}");
+        }
+    }
+
+    fn path(&self, key: &Key) -> Option<PathBuf> {
+        Some(self.dir.as_ref()?.join(format!("{}.image", hex(&key.0))))
+    }
+}
+
+/// The frame: magic, SHA-256 of the rest, length of the record, record, code.
+fn write(path: &Path, key: &Key, engine_hash: u64, image: &Image) -> io::Result<()> {
+    let record = Record {
+        key: key.0,
+        engine_hash,
+        digest: image.digest.clone(),
+        setup: image.setup.clone(),
+        frozen: image.frozen.clone(),
+    };
+    let record = bincode::serde::encode_to_vec(&record, bincode::config::standard()).map_err(io::Error::other)?;
+    let code = image.component.serialize().map_err(|error| io::Error::other(format!("{error:#}")))?;
+    let mut rest = Vec::with_capacity(4 + record.len() + code.len());
+    rest.extend_from_slice(&(record.len() as u32).to_le_bytes());
+    rest.extend_from_slice(&record);
+    rest.extend_from_slice(&code);
+    // Written beside and renamed, so that a reader never sees half a file.
+    let partial = path.with_extension(format!("{}.partial", std::process::id()));
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    let written = file
+        .write_all(MAGIC)
+        .and_then(|()| file.write_all(&sha256(&rest)))
+        .and_then(|()| file.write_all(&rest))
+        .and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        drop(fs::remove_file(&partial));
+    }
+    written
+}
+
+fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result<Image> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(invalid("it is too long"));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(invalid("others than its owner could have written it"));
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    file.read_to_end(&mut bytes)?;
+    let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| invalid("it does not begin as it should"))?;
+    let (checksum, rest) = rest.split_at_checked(DIGEST_BYTES).ok_or_else(|| invalid("it is cut"))?;
+    if checksum != sha256(rest) {
+        return Err(invalid("its checksum is wrong"));
+    }
+    let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| invalid("it is cut"))?;
+    let (record, code) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(|| invalid("it is cut"))?;
+    let limit = bincode::config::standard().with_limit::<RECORD_BYTES_MAX>();
+    let (record, _) = bincode::serde::decode_from_slice::<Record, _>(record, limit).map_err(io::Error::other)?;
+    if record.key != key.0 || record.engine_hash != engine_hash {
+        return Err(invalid("it belongs to another plugin, configuration, version or machine"));
+    }
+    Ok(Image { component: map(engine, code)?, setup: record.setup, frozen: record.frozen, digest: record.digest })
+}
+
+#[expect(unsafe_code, reason = "precompiled code can be mapped in no other way")]
+fn map(engine: &Engine, code: &[u8]) -> io::Result<Component> {
+    // SAFETY: `code` must come from `Component::serialize` of this engine. The file is in a directory that only this user can
+    // write to, its checksum is right, and its record names this engine's version, target and settings; wasmtime checks
+    // version and target once more.
+    unsafe { Component::deserialize(engine, code) }.map_err(|error| invalid(&format!("{error:#}")))
+}
+
+/// The directory must be ours, and no one else may write to it: who writes there runs code here.
+fn check_owner(dir: &Path) -> io::Result<()> {
+    let metadata = fs::metadata(dir).map_err(|error| at(dir, &error))?;
+    let own = fs::metadata("/proc/self").map_or(metadata.uid(), |own| own.uid());
+    if metadata.uid() != own || metadata.mode() & 0o022 != 0 {
+        let message = format!(
+            "{}: others can write to the directory of compiled code; run `chmod 700` on it, or give another `data_dir`",
+            dir.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    Ok(())
+}
+
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+fn invalid(message: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; DIGEST_BYTES] {
+    let mut array = [0; DIGEST_BYTES];
+    array.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    array
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,82 @@
+//! What a plugin may reach: one file an interface of the contract, and the table that links them.
+
+mod clear;
+mod clock;
+mod counters;
+mod exchange;
+mod identity;
+mod keys;
+mod labels;
+mod log;
+mod metrics;
+mod notes;
+mod random;
+mod reply;
+mod request;
+
+use std::sync::Arc;
+
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::bindings::host;
+use crate::exchange::Exchange;
+use crate::failure::{FailureKind, Violation};
+use crate::instance::PluginState;
+
+/// Linked for every plugin: the exchange itself.
+pub const CORE_INTERFACES: [&str; 8] = ["types", "edits", "request", "reply", "exchange", "notes", "labels", "log"];
+
+/// Linked for those whose chain entry grants them.
+pub const GRANTS: [&str; 8] =
+    ["clock", "random", "identity", "identity-writer", "keys", "counters", "metrics", "credentials-in-clear"];
+
+/// Links one interface by its name in the contract. False for a name that the contract does not have.
+pub(crate) fn link(linker: &mut Linker<PluginState>, interface: &str) -> wasmtime::Result<bool> {
+    type State = HasSelf<PluginState>;
+    match interface {
+        "types" => host::types::add_to_linker::<_, State>(linker, |state| state)?,
+        "edits" => host::edits::add_to_linker::<_, State>(linker, |state| state)?,
+        "request" => host::request::add_to_linker::<_, State>(linker, |state| state)?,
+        "reply" => host::reply::add_to_linker::<_, State>(linker, |state| state)?,
+        "exchange" => host::exchange::add_to_linker::<_, State>(linker, |state| state)?,
+        "notes" => host::notes::add_to_linker::<_, State>(linker, |state| state)?,
+        "labels" => host::labels::add_to_linker::<_, State>(linker, |state| state)?,
+        "log" => host::log::add_to_linker::<_, State>(linker, |state| state)?,
+        "clock" => host::clock::add_to_linker::<_, State>(linker, |state| state)?,
+        "random" => host::random::add_to_linker::<_, State>(linker, |state| state)?,
+        "identity" => host::identity::add_to_linker::<_, State>(linker, |state| state)?,
+        "identity-writer" => host::identity_writer::add_to_linker::<_, State>(linker, |state| state)?,
+        "keys" => host::keys::add_to_linker::<_, State>(linker, |state| state)?,
+        "counters" => host::counters::add_to_linker::<_, State>(linker, |state| state)?,
+        "metrics" => host::metrics::add_to_linker::<_, State>(linker, |state| state)?,
+        "credentials-in-clear" => host::credentials_in_clear::add_to_linker::<_, State>(linker, |state| state)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+impl host::types::Host for PluginState {}
+impl host::edits::Host for PluginState {}
+
+impl PluginState {
+    /// Counts one host call, and gives the exchange that the guest is called for.
+    ///
+    /// Errors end the guest: the limit of host calls is reached, or `configure` reaches for an exchange.
+    fn enter(&mut self) -> wasmtime::Result<Arc<Exchange>> {
+        self.count_host_call()?;
+        self.exchange.clone().ok_or_else(|| {
+            Violation::raise(FailureKind::Trap, "a host call other than `log` outside an exchange; `configure` must be pure")
+        })
+    }
+
+    fn count_host_call(&mut self) -> wasmtime::Result<()> {
+        match self.host_calls_left.checked_sub(1) {
+            Some(left) => self.host_calls_left = left,
+            None => {
+                let max = self.limits.host_calls_max;
+                return Err(Violation::raise(FailureKind::HostCalls, format!("over {max} host calls in one call")));
+            }
+        }
+        Ok(())
+    }
+}

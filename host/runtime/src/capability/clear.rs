@@ -1,0 +1,55 @@
+//! `credentials-in-clear`: what the client presents, for policies that must read it themselves.
+
+use http::header;
+use wasmtime::Result;
+
+use super::reply::edit;
+use crate::bindings::host::credentials_in_clear::Host;
+use crate::bindings::host::edits::EditError;
+use crate::fields::{self, Edit};
+use crate::instance::PluginState;
+
+impl Host for PluginState {
+    fn header(&mut self, name: String) -> Result<Option<Vec<u8>>> {
+        Ok(self.enter()?.lock().presented.header(&name).map(<[u8]>::to_vec))
+    }
+
+    fn query(&mut self, name: String) -> Result<Option<String>> {
+        Ok(self.enter()?.lock().presented.query(&name).map(|value| value.to_string()))
+    }
+
+    fn cookie(&mut self, name: String) -> Result<Option<Vec<u8>>> {
+        Ok(self.enter()?.lock().presented.cookie(&name).map(<[u8]>::to_vec))
+    }
+
+    fn set_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
+        let exchange = self.enter()?;
+        Ok(fields::parse_name(&name).and_then(|name| {
+            if !exchange.facts.credential_fields.contains(&name) {
+                return Err(EditError::Forbidden);
+            }
+            let mut value = fields::parse_value(&value)?;
+            value.set_sensitive(true);
+            let head = &mut exchange.lock().request;
+            match head.sent {
+                true => Err(EditError::TooLate),
+                false => fields::write(&mut head.headers, Edit::Set, name, value),
+            }
+        }))
+    }
+
+    fn reply_cookies(&mut self) -> Result<Vec<Vec<u8>>> {
+        let exchange = self.enter()?;
+        let state = exchange.lock();
+        Ok(state.reply.as_ref().map_or_else(Vec::new, |head| {
+            head.headers.get_all(header::SET_COOKIE).iter().map(|value| value.as_bytes().to_vec()).collect()
+        }))
+    }
+
+    fn append_reply_cookie(&mut self, value: Vec<u8>) -> Result<Result<(), EditError>> {
+        let exchange = self.enter()?;
+        Ok(fields::parse_value(&value).and_then(|value| {
+            edit(&exchange, |head| fields::write(&mut head.headers, Edit::Append, header::SET_COOKIE, value))
+        }))
+    }
+}

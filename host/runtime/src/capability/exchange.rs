@@ -1,0 +1,44 @@
+//! `exchange`: facts that no plugin can change.
+
+use std::sync::atomic::Ordering;
+
+use wasmtime::Result;
+
+use crate::bindings::host::exchange::Host;
+use crate::instance::PluginState;
+
+impl Host for PluginState {
+    fn id(&mut self) -> Result<String> {
+        Ok(self.enter()?.facts.id.clone())
+    }
+
+    fn route(&mut self) -> Result<String> {
+        Ok(self.enter()?.facts.route.as_ref().to_owned())
+    }
+
+    fn entry(&mut self) -> Result<String> {
+        self.enter()?;
+        Ok(self.entry.as_ref().to_owned())
+    }
+
+    fn generation(&mut self) -> Result<u64> {
+        Ok(self.enter()?.facts.generation)
+    }
+
+    fn client_address(&mut self) -> Result<String> {
+        Ok(self.enter()?.facts.client_address.to_string())
+    }
+
+    fn outcome(&mut self) -> Result<String> {
+        Ok(self.enter()?.lock().outcome.to_owned())
+    }
+
+    fn reply_bytes(&mut self) -> Result<u64> {
+        Ok(self.enter()?.reply_bytes.load(Ordering::Relaxed))
+    }
+
+    fn elapsed_us(&mut self) -> Result<u64> {
+        let elapsed = self.enter()?.facts.started.elapsed();
+        Ok(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,25 @@
+//! `identity` and `identity-writer`: who the caller is, each part written once.
+
+use wasmtime::Result;
+
+use crate::bindings::host::identity;
+use crate::bindings::host::identity_writer::{self, WriteError};
+use crate::exchange::IdentityError;
+use crate::instance::PluginState;
+
+impl identity::Host for PluginState {
+    fn get(&mut self, part: String) -> Result<Option<String>> {
+        Ok(self.enter()?.lock().identity.get(&part).map(str::to_owned))
+    }
+}
+
+impl identity_writer::Host for PluginState {
+    fn set(&mut self, part: String, value: String) -> Result<Result<(), WriteError>> {
+        let exchange = self.enter()?;
+        let written = exchange.lock().identity.set(part, value, self.entry.clone());
+        Ok(written.map_err(|error| match error {
+            IdentityError::AlreadySet => WriteError::AlreadySet,
+            IdentityError::Invalid => WriteError::Invalid,
+        }))
+    }
+}

@@ -1,0 +1,136 @@
+//! `request`: the request as it will go upstream.
+
+use http::Method;
+use wasmtime::Result;
+
+use crate::bindings::host::edits::EditError;
+use crate::bindings::host::request::Host;
+use crate::bindings::host::types::Field;
+use crate::exchange::{Exchange, RequestHead};
+use crate::fields::{self, Edit};
+use crate::instance::PluginState;
+
+/// Bytes of a path with its query.
+const TARGET_BYTES_MAX: usize = 64 << 10;
+
+impl Host for PluginState {
+    fn method(&mut self) -> Result<String> {
+        Ok(self.enter()?.lock().request.method.as_str().to_owned())
+    }
+
+    fn scheme(&mut self) -> Result<String> {
+        Ok(self.enter()?.lock().request.scheme.to_owned())
+    }
+
+    fn authority(&mut self) -> Result<String> {
+        Ok(self.enter()?.lock().request.authority.clone())
+    }
+
+    fn path(&mut self) -> Result<String> {
+        Ok(self.enter()?.lock().request.path.clone())
+    }
+
+    fn query(&mut self) -> Result<Option<String>> {
+        Ok(self.enter()?.lock().request.query.clone())
+    }
+
+    fn header(&mut self, name: String) -> Result<Option<Vec<u8>>> {
+        let exchange = self.enter()?;
+        let state = exchange.lock();
+        Ok(state.request.headers.get(name.as_str()).map(|value| value.as_bytes().to_vec()))
+    }
+
+    fn header_values(&mut self, name: String) -> Result<Vec<Vec<u8>>> {
+        let exchange = self.enter()?;
+        let state = exchange.lock();
+        Ok(state.request.headers.get_all(name.as_str()).iter().map(|value| value.as_bytes().to_vec()).collect())
+    }
+
+    fn headers(&mut self) -> Result<Vec<Field>> {
+        Ok(fields::list(&self.enter()?.lock().request.headers, |_| true))
+    }
+
+    fn set_method(&mut self, method: String) -> Result<Result<(), EditError>> {
+        self.edit_request(|head| {
+            head.method = Method::from_bytes(method.as_bytes()).map_err(|_| EditError::InvalidName)?;
+            Ok(())
+        })
+    }
+
+    fn set_path(&mut self, path: String) -> Result<Result<(), EditError>> {
+        self.edit_request(|head| {
+            let valid = path.starts_with('/') && path.len() <= TARGET_BYTES_MAX && path.bytes().all(is_target_byte);
+            if !valid || path.contains(['?', '#']) {
+                return Err(EditError::InvalidName);
+            }
+            head.path = path;
+            Ok(())
+        })
+    }
+
+    fn set_query(&mut self, query: Option<String>) -> Result<Result<(), EditError>> {
+        self.edit_request(|head| {
+            let text = query.as_deref().unwrap_or_default();
+            if text.len() > TARGET_BYTES_MAX || !text.bytes().all(is_target_byte) || text.contains('#') {
+                return Err(EditError::InvalidValue);
+            }
+            head.query = query;
+            Ok(())
+        })
+    }
+
+    fn set_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
+        self.write_request_field(Edit::Set, &name, &value)
+    }
+
+    fn append_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
+        self.write_request_field(Edit::Append, &name, &value)
+    }
+
+    fn remove_header(&mut self, name: String) -> Result<Result<(), EditError>> {
+        let exchange = self.enter()?;
+        Ok(fields::parse_name(&name).and_then(|name| {
+            if fields::is_host_field(&name) {
+                return Err(EditError::Forbidden);
+            }
+            edit(&exchange, |head| {
+                head.headers.remove(&name);
+                Ok(())
+            })
+        }))
+    }
+}
+
+impl PluginState {
+    fn edit_request(
+        &mut self,
+        change: impl FnOnce(&mut RequestHead) -> Result<(), EditError>,
+    ) -> Result<Result<(), EditError>> {
+        let exchange = self.enter()?;
+        Ok(edit(&exchange, change))
+    }
+
+    fn write_request_field(&mut self, how: Edit, name: &str, value: &[u8]) -> Result<Result<(), EditError>> {
+        let exchange = self.enter()?;
+        Ok(fields::parse_name(name).and_then(|name| {
+            if fields::is_host_field(&name) || exchange.facts.credential_fields.contains(&name) {
+                return Err(EditError::Forbidden);
+            }
+            let value = fields::parse_value(value)?;
+            edit(&exchange, |head| fields::write(&mut head.headers, how, name, value))
+        }))
+    }
+}
+
+fn edit(exchange: &Exchange, change: impl FnOnce(&mut RequestHead) -> Result<(), EditError>) -> Result<(), EditError> {
+    let mut state = exchange.lock();
+    match state.request.sent {
+        true => Err(EditError::TooLate),
+        false => change(&mut state.request),
+    }
+}
+
+/// RFC 3986 leaves these out of a path and a query: controls, space, non-ASCII and a few delimiters.
+fn is_target_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+}

@@ -1,0 +1,179 @@
+//! The engine with its limits, the slots for live instances, and the images that are loaded.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::cache::{Cache, Key};
+use crate::failure::{Failure, FailureKind};
+use crate::image::Image;
+use crate::pool::Pool;
+use crate::ticker::Ticker;
+
+/// Stack of a guest, in bytes; the host's part of a call needs as much again.
+const GUEST_STACK_BYTES: usize = 256 << 10;
+const FIBER_STACK_BYTES: usize = 512 << 10;
+/// Bytes of a slot that are wiped in place rather than given back to the system: cheaper than a page fault each.
+const RESIDENT_BYTES: usize = 64 << 10;
+/// Core instances, memories and tables of one component: Rust needs 4, 1 and 2; interpreters some more.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
+const MEMORIES_PER_COMPONENT: u32 = 2;
+const TABLES_PER_COMPONENT: u32 = 4;
+const TABLE_ELEMENTS_MAX: usize = 100_000;
+/// Bytes of the engine's own record of one core instance; large components have large ones.
+const CORE_INSTANCE_BYTES_MAX: usize = 1 << 20;
+
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Instances alive at once, over all plugins.
+    pub instances_max: u32,
+    /// The most linear memory that any entry may grant, in bytes.
+    pub memory_bytes_max: u64,
+    /// Where compiled code is kept between starts; created with mode 0700. None keeps nothing.
+    pub cache_dir: Option<PathBuf>,
+}
+
+impl Default for EngineOptions {
+    fn default() -> EngineOptions {
+        EngineOptions { instances_max: 1000, memory_bytes_max: 256 << 20, cache_dir: None }
+    }
+}
+
+/// One for the whole process. Clones share it.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) ticker: Arc<Ticker>,
+    pub(crate) slots: Slots,
+    pub(crate) cache: Cache,
+    /// Images in use: equal component and config share one.
+    images: Mutex<HashMap<Key, Weak<Image>>>,
+    pub(crate) options: EngineOptions,
+}
+
+/// Room for live instances.
+#[derive(Clone)]
+pub(crate) struct Slots {
+    free: Arc<Semaphore>,
+    pools: Arc<Mutex<Vec<Weak<Pool>>>>,
+}
+
+impl Runtime {
+    /// Errors say what the system refuses: address space, a thread, or the cache's directory.
+    pub fn new(options: EngineOptions) -> anyhow::Result<Runtime> {
+        let engine = Engine::new(&config(&options)).map_err(|error| {
+            anyhow::anyhow!(
+                "cannot reserve room for {} plugin instances: {error:#}; lower `limits.instances_max`",
+                options.instances_max
+            )
+        })?;
+        let ticker = Arc::new(Ticker::start(engine.weak())?);
+        let cache = Cache::open(options.cache_dir.clone(), &engine)?;
+        let free = Arc::new(Semaphore::new(options.instances_max as usize));
+        let slots = Slots { free, pools: Arc::default() };
+        Ok(Runtime { shared: Arc::new(Shared { engine, ticker, slots, cache, images: Mutex::default(), options }) })
+    }
+
+    /// Instances alive now, warm ones included.
+    pub fn instances_live(&self) -> usize {
+        let free = self.shared.slots.free.available_permits();
+        (self.shared.options.instances_max as usize).saturating_sub(free)
+    }
+
+    /// Drops instances that were idle for too long. To be called every few seconds.
+    pub fn sweep(&self) {
+        let now = Instant::now();
+        for pool in self.shared.slots.pools() {
+            pool.sweep(now);
+        }
+        self.shared.images().retain(|_, image| image.strong_count() > 0);
+    }
+}
+
+impl Shared {
+    pub(crate) fn image(&self, key: &Key) -> Option<Arc<Image>> {
+        self.images().get(key)?.upgrade()
+    }
+
+    pub(crate) fn remember(&self, key: Key, image: &Arc<Image>) {
+        self.images().insert(key, Arc::downgrade(image));
+    }
+
+    fn images(&self) -> MutexGuard<'_, HashMap<Key, Weak<Image>>> {
+        self.images.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slots {
+    /// Waits no longer than `wait`; gives up idle instances of any plugin first.
+    pub(crate) async fn reserve(&self, wait: Duration) -> Result<OwnedSemaphorePermit, Failure> {
+        if let Ok(permit) = self.free.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        self.evict();
+        let reserved = tokio::time::timeout(wait, self.free.clone().acquire_owned()).await;
+        reserved.ok().and_then(Result::ok).ok_or_else(|| {
+            let message = format!("all plugin instances are in use and none became free in {} ms", wait.as_millis());
+            Failure::new(FailureKind::NoInstance, message)
+        })
+    }
+
+    pub(crate) fn register(&self, pool: &Arc<Pool>) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|known| known.strong_count() > 0);
+        pools.push(Arc::downgrade(pool));
+    }
+
+    /// Drops one idle instance of the plugin that has the most.
+    fn evict(&self) {
+        if let Some(pool) = self.pools().into_iter().max_by_key(|pool| pool.len()) {
+            pool.evict_one();
+        }
+    }
+
+    fn pools(&self) -> Vec<Arc<Pool>> {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+fn config(options: &EngineOptions) -> Config {
+    let instances = options.instances_max;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .total_memories(instances.saturating_mul(MEMORIES_PER_COMPONENT))
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .total_tables(instances.saturating_mul(TABLES_PER_COMPONENT))
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_tables_per_module(TABLES_PER_COMPONENT)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .total_stacks(instances)
+        .max_core_instance_size(CORE_INSTANCE_BYTES_MAX)
+        .max_component_instance_size(CORE_INSTANCE_BYTES_MAX)
+        .max_memory_size(usize::try_from(options.memory_bytes_max).unwrap_or(usize::MAX))
+        .linear_memory_keep_resident(RESIDENT_BYTES)
+        .table_keep_resident(RESIDENT_BYTES)
+        .async_stack_keep_resident(GUEST_STACK_BYTES / 8);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        // With it, every call would run through an event loop of the component model's own.
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK_BYTES)
+        .async_stack_size(FIBER_STACK_BYTES)
+        // What no plugin needs cannot be used against the host.
+        .wasm_gc(false)
+        .wasm_memory64(false);
+    config
+}

@@ -1,0 +1,149 @@
+//! One exchange as plugins see it: both heads, identity, labels and notes, behind one lock.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+
+use crate::presented::Presented;
+use crate::services::Services;
+
+/// The parts of an identity that have names of their own; further ones are `claim.NAME`.
+pub const IDENTITY_PARTS: [&str; 6] = ["key", "consumer", "team", "subject", "issuer", "scopes"];
+
+/// Shared by the request's and the answer's way, which can be under way at the same time; a lock is held for one host
+/// call, never across a wait.
+pub struct Exchange {
+    pub facts: ExchangeFacts,
+    /// Bytes of the answer's body that went to the client.
+    pub reply_bytes: AtomicU64,
+    state: Mutex<State>,
+}
+
+/// What never changes.
+pub struct ExchangeFacts {
+    pub id: String,
+    /// Empty when no route matched and only the global chain runs.
+    pub route: Arc<str>,
+    pub generation: u64,
+    pub client_address: IpAddr,
+    pub started: Instant,
+    pub services: Arc<Services>,
+    /// Request fields that carry credentials on this route, the usual ones included.
+    pub credential_fields: Arc<[HeaderName]>,
+}
+
+/// What the phases change.
+pub struct State {
+    pub request: RequestHead,
+    /// What the client presents; taken out of the head, so that it does not exist for plugins.
+    pub presented: Presented,
+    pub reply: Option<ReplyHead>,
+    pub identity: Identity,
+    pub labels: BTreeMap<String, String>,
+    /// Set before `finish`.
+    pub outcome: &'static str,
+    /// By chain position.
+    pub(crate) notes: Vec<Vec<u8>>,
+    pub(crate) log_lines: u32,
+}
+
+pub struct RequestHead {
+    pub method: Method,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    pub authority: String,
+    /// Percent-encoded, starting with `/`.
+    pub path: String,
+    pub query: Option<String>,
+    pub headers: HeaderMap,
+    /// It has gone upstream: edits come too late.
+    pub sent: bool,
+}
+
+pub struct ReplyHead {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// It has gone to the client.
+    pub sent: bool,
+}
+
+/// Each part written once; the log says by whom.
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    parts: BTreeMap<String, (String, Arc<str>)>,
+}
+
+/// Parts of one identity.
+const IDENTITY_PARTS_MAX: usize = 32;
+/// Bytes of one part's value.
+const IDENTITY_BYTES_MAX: usize = 1024;
+
+impl Exchange {
+    pub fn new(facts: ExchangeFacts, request: RequestHead, presented: Presented) -> Exchange {
+        let state = State {
+            request,
+            presented,
+            reply: None,
+            identity: Identity::default(),
+            labels: BTreeMap::new(),
+            outcome: "",
+            notes: Vec::new(),
+            log_lines: 0,
+        };
+        Exchange { facts, reply_bytes: AtomicU64::new(0), state: Mutex::new(state) }
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn add_reply_bytes(&self, count: usize) {
+        self.reply_bytes.fetch_add(count as u64, Ordering::Relaxed);
+    }
+}
+
+impl State {
+    pub(crate) fn notes_of(&mut self, position: usize) -> &mut Vec<u8> {
+        if self.notes.len() <= position {
+            self.notes.resize_with(position + 1, Vec::new);
+        }
+        &mut self.notes[position]
+    }
+}
+
+impl Identity {
+    pub fn get(&self, part: &str) -> Option<&str> {
+        self.parts.get(part).map(|(value, _)| value.as_str())
+    }
+
+    /// Part, value, and the chain entry that wrote it.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.parts.iter().map(|(part, (value, writer))| (part.as_str(), value.as_str(), &**writer))
+    }
+
+    pub(crate) fn set(&mut self, part: String, value: String, writer: Arc<str>) -> Result<(), IdentityError> {
+        let known = IDENTITY_PARTS.contains(&part.as_str())
+            || part.strip_prefix("claim.").is_some_and(|name| !name.is_empty() && name.len() <= 64);
+        if !known || value.len() > IDENTITY_BYTES_MAX || value.chars().any(char::is_control) {
+            return Err(IdentityError::Invalid);
+        }
+        if self.parts.contains_key(&part) {
+            return Err(IdentityError::AlreadySet);
+        }
+        if self.parts.len() >= IDENTITY_PARTS_MAX {
+            return Err(IdentityError::Invalid);
+        }
+        self.parts.insert(part, (value, writer));
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdentityError {
+    AlreadySet,
+    Invalid,
+}

@@ -1,0 +1,134 @@
+//! A look into a component before it is compiled: is it one of ours, and what does it want.
+
+use std::collections::BTreeSet;
+
+use wasmparser::{Encoding, Parser, Payload};
+
+use crate::capability::{CORE_INTERFACES, GRANTS};
+use crate::phase::{Phase, PhaseSet};
+
+const PACKAGE: &str = "sluicegate:plugin/";
+/// The contract that this host speaks; a plugin may ask for an equal or lower patch version.
+const CONTRACT: (u64, u64) = (0, 1);
+/// Bytes of a component.
+const COMPONENT_BYTES_MAX: usize = 64 << 20;
+/// WASI packages that are there, each an empty world.
+const WASI_PACKAGES: [&str; 6] = ["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:random/", "wasi:sockets/"];
+
+/// What a component exports and imports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    pub phases: PhaseSet,
+    /// Interfaces of the contract that it imports, without those that every plugin has.
+    pub grants: BTreeSet<String>,
+    pub imports_wasi: bool,
+}
+
+impl Inspection {
+    /// Errors are sentences that say what is wrong and how to mend it.
+    pub fn of(bytes: &[u8]) -> Result<Inspection, String> {
+        if bytes.len() > COMPONENT_BYTES_MAX {
+            return Err(format!("it has {} bytes; at most {COMPONENT_BYTES_MAX} are loaded", bytes.len()));
+        }
+        let (imports, exports) = names(bytes)?;
+        let mut phases = PhaseSet::default();
+        let mut has_policy = false;
+        for name in exports.iter().filter_map(|name| name.strip_prefix(PACKAGE)) {
+            let interface = contract_interface(name)?;
+            match Phase::from_name(interface) {
+                Some(phase) => phases.insert(phase),
+                None if interface == "policy" => has_policy = true,
+                None => return Err(unknown_interface("exports", interface)),
+            }
+        }
+        if !has_policy {
+            return Err("it is a component, but exports no `sluicegate:plugin/policy`, so it is no Sluicegate plugin: build it \
+                        with the SDK, or export `policy` from the world in wit/v0.1"
+                .into());
+        }
+        if phases.is_empty() {
+            return Err("it exports no phase, so it would never run: export at least one of head, body, reply-head, \
+                        reply-body, finish"
+                .into());
+        }
+        let mut grants = BTreeSet::new();
+        let mut imports_wasi = false;
+        for import in &imports {
+            if let Some(name) = import.strip_prefix(PACKAGE) {
+                let interface = contract_interface(name)?;
+                if GRANTS.contains(&interface) {
+                    grants.insert(interface.to_owned());
+                } else if !CORE_INTERFACES.contains(&interface) {
+                    return Err(unknown_interface("imports", interface));
+                }
+            } else if WASI_PACKAGES.iter().any(|package| import.starts_with(package)) {
+                imports_wasi = true;
+            } else {
+                return Err(format!(
+                    "it imports `{import}`, which this gateway does not offer: a plugin may import `sluicegate:plugin` 0.1 and \
+                     the WASI packages io, cli, clocks, filesystem, random and sockets (empty worlds)"
+                ));
+            }
+        }
+        Ok(Inspection { phases, grants, imports_wasi })
+    }
+}
+
+/// Names of the imports and exports of the outermost component.
+fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), String> {
+    let invalid = |error: wasmparser::BinaryReaderError| format!("it is no valid WebAssembly: {error}; build it again");
+    if !bytes.starts_with(b"\0asm") {
+        return Err("it is no WebAssembly file: it does not begin with `\\0asm`; give the .wasm file that the build wrote".into());
+    }
+    let (mut imports, mut exports) = (Vec::new(), Vec::new());
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(invalid)? {
+            Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
+                return Err("it is a core WebAssembly module, not a component: build for the target wasm32-wasip2, or run \
+                            `wasm-tools component new` on it"
+                    .into());
+            }
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    imports.push(import.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    exports.push(export.map_err(invalid)?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((imports, exports))
+}
+
+/// `head` from `head@0.1.0`, if the version is one that this host speaks.
+fn contract_interface(name: &str) -> Result<&str, String> {
+    let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+    let mut numbers = version.split('.').map(|part| part.parse::<u64>().ok());
+    let (major, minor) = (numbers.next().flatten(), numbers.next().flatten());
+    match (major, minor) {
+        (Some(major), Some(minor)) if (major, minor) == CONTRACT => Ok(interface),
+        (Some(major), Some(minor)) if (major, minor) > CONTRACT => Err(format!(
+            "it was built against the contract {major}.{minor}, which is newer than this gateway's {}.{}: upgrade the gateway, \
+             or build the plugin with an SDK for {}.{}",
+            CONTRACT.0, CONTRACT.1, CONTRACT.0, CONTRACT.1
+        )),
+        _ => Err(format!(
+            "it was built against `sluicegate:plugin/{name}`, and this gateway speaks {}.{}: build it again with the SDK for that",
+            CONTRACT.0, CONTRACT.1
+        )),
+    }
+}
+
+fn unknown_interface(does: &str, interface: &str) -> String {
+    format!("it {does} `sluicegate:plugin/{interface}`, which the contract 0.1 does not have: build it again with the SDK for 0.1")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! One instance in a store of its own, and calls into it under limits.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::component::{Instance as ComponentInstance, InstancePre};
+use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
+
+use crate::bindings::guest;
+use crate::bindings::host::types as wit;
+use crate::call::{Call, Verdict};
+use crate::exchange::Exchange;
+use crate::failure::{Failure, FailureKind, Violation};
+use crate::limits::{Limiter, PluginLimits};
+use crate::setup::MetricSpec;
+use crate::ticker::{TICK, Ticker};
+use crate::wasi::Wasi;
+
+/// What host calls find in the store.
+pub(crate) struct PluginState {
+    /// Set while a phase runs.
+    pub(crate) exchange: Option<Arc<Exchange>>,
+    /// The chain entry's name.
+    pub(crate) entry: Arc<str>,
+    /// Where the entry stands in this exchange's chain.
+    pub(crate) position: usize,
+    pub(crate) grants: Arc<BTreeSet<String>>,
+    pub(crate) limits: Arc<PluginLimits>,
+    pub(crate) metrics: Arc<[MetricSpec]>,
+    pub(crate) host_calls_left: u64,
+    pub(crate) configure_log_lines: u32,
+    pub(crate) wasi: Option<Box<Wasi>>,
+    limiter: Limiter,
+    ticks_left: u64,
+    wall_end: Instant,
+    ticker: Arc<Ticker>,
+}
+
+/// What instances of one plugin have in common.
+#[derive(Clone)]
+pub(crate) struct InstanceContext {
+    pub(crate) entry: Arc<str>,
+    pub(crate) grants: Arc<BTreeSet<String>>,
+    pub(crate) limits: Arc<PluginLimits>,
+    pub(crate) metrics: Arc<[MetricSpec]>,
+    pub(crate) ticker: Arc<Ticker>,
+}
+
+/// The exported functions, each looked up when it is first called.
+#[derive(Default)]
+struct Functions {
+    policy: Option<guest::policy::Guest>,
+    head: Option<guest::head::Guest>,
+    body: Option<guest::body::Guest>,
+    reply_head: Option<guest::reply_head::Guest>,
+    reply_body: Option<guest::reply_body::Guest>,
+    finish: Option<guest::finish::Guest>,
+}
+
+/// Where they stand in the component.
+#[derive(Clone, Default)]
+pub(crate) struct Indices {
+    policy: Option<guest::policy::GuestIndices>,
+    head: Option<guest::head::GuestIndices>,
+    body: Option<guest::body::GuestIndices>,
+    reply_head: Option<guest::reply_head::GuestIndices>,
+    reply_body: Option<guest::reply_body::GuestIndices>,
+    finish: Option<guest::finish::GuestIndices>,
+}
+
+pub(crate) struct Instance {
+    store: Store<PluginState>,
+    instance: ComponentInstance,
+    functions: Functions,
+    /// Calls served, for recycling.
+    pub(crate) calls: u64,
+    pub(crate) last_used: Instant,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Looks up a function of the guest once and keeps it.
+macro_rules! function {
+    ($self:ident, $indices:ident, $name:ident) => {
+        match &$self.functions.$name {
+            Some(found) => found,
+            None => {
+                let index = $indices.$name.as_ref().ok_or_else(|| Failure::bad_return("the phase is not exported"))?;
+                let found = index.load(&mut $self.store, &$self.instance).map_err(|error| classify(&error, false))?;
+                $self.functions.$name.insert(found)
+            }
+        }
+    };
+}
+
+impl Indices {
+    pub(crate) fn new<T>(pre: &InstancePre<T>) -> Indices {
+        Indices {
+            policy: guest::policy::GuestIndices::new(pre).ok(),
+            head: guest::head::GuestIndices::new(pre).ok(),
+            body: guest::body::GuestIndices::new(pre).ok(),
+            reply_head: guest::reply_head::GuestIndices::new(pre).ok(),
+            reply_body: guest::reply_body::GuestIndices::new(pre).ok(),
+            finish: guest::finish::GuestIndices::new(pre).ok(),
+        }
+    }
+}
+
+impl Instance {
+    pub(crate) async fn new(
+        pre: &InstancePre<PluginState>,
+        context: &InstanceContext,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<Instance, Failure> {
+        let state = PluginState {
+            exchange: None,
+            entry: context.entry.clone(),
+            position: 0,
+            grants: context.grants.clone(),
+            limits: context.limits.clone(),
+            metrics: context.metrics.clone(),
+            host_calls_left: 0,
+            configure_log_lines: 0,
+            wasi: None,
+            limiter: Limiter::new(&context.limits),
+            ticks_left: 0,
+            wall_end: Instant::now(),
+            ticker: context.ticker.clone(),
+        };
+        let mut store = Store::new(pre.engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(usize::try_from(context.limits.memory_bytes_max).unwrap_or(usize::MAX));
+        store.epoch_deadline_callback(at_tick);
+        arm(&mut store);
+        let instance = match pre.instantiate_async(&mut store).await {
+            Ok(instance) => instance,
+            Err(error) => return Err(classify(&error, store.data().limiter.denied)),
+        };
+        let functions = Functions::default();
+        Ok(Instance { store, instance, functions, calls: 0, last_used: Instant::now(), _permit: permit })
+    }
+
+    /// Calls one phase. After an error the instance must not be used again.
+    pub(crate) async fn call(
+        &mut self,
+        indices: &Indices,
+        exchange: &Arc<Exchange>,
+        position: usize,
+        bytes_max: u64,
+        call: &Call,
+    ) -> Result<Verdict, Failure> {
+        let state = self.store.data_mut();
+        state.exchange = Some(exchange.clone());
+        state.position = position;
+        arm(&mut self.store);
+        let called = match call {
+            Call::Head => {
+                let head = function!(self, indices, head);
+                head.call_on_head(&mut self.store).await.map(Verdict::from_decision)
+            }
+            Call::Body { bytes, end } => {
+                let body = function!(self, indices, body);
+                let piece = body.call_on_body(&mut self.store, bytes, *end).await;
+                piece.map(|piece| Verdict::from_piece(piece, bytes_max))
+            }
+            Call::ReplyHead => {
+                let reply_head = function!(self, indices, reply_head);
+                reply_head.call_on_reply_head(&mut self.store).await.map(Verdict::from_decision)
+            }
+            Call::ReplyBody { bytes, end } => {
+                let reply_body = function!(self, indices, reply_body);
+                let piece = reply_body.call_on_reply_body(&mut self.store, bytes, *end).await;
+                piece.map(|piece| Verdict::from_piece(piece, bytes_max))
+            }
+            Call::Finish => {
+                let finish = function!(self, indices, finish);
+                finish.call_on_finish(&mut self.store).await.map(|()| Ok(Verdict::Proceed))
+            }
+        };
+        self.store.data_mut().exchange = None;
+        self.calls += 1;
+        match called {
+            Ok(verdict) => verdict,
+            Err(error) => Err(classify(&error, self.store.data().limiter.denied)),
+        }
+    }
+
+    /// Calls `configure`: outside any exchange, so that every host call but `log` traps.
+    pub(crate) async fn configure(
+        &mut self,
+        indices: &Indices,
+        config: &str,
+    ) -> Result<Result<wit::Setup, Vec<wit::Problem>>, Failure> {
+        arm(&mut self.store);
+        let policy = function!(self, indices, policy);
+        let configured = policy.call_configure(&mut self.store, config).await;
+        configured.map_err(|error| classify(&error, self.store.data().limiter.denied))
+    }
+
+    /// Resolves the function of each phase, so that a wrong signature is found at load.
+    pub(crate) fn resolve(&mut self, indices: &Indices) -> Result<(), Failure> {
+        if indices.policy.is_some() {
+            function!(self, indices, policy);
+        }
+        if indices.head.is_some() {
+            function!(self, indices, head);
+        }
+        if indices.body.is_some() {
+            function!(self, indices, body);
+        }
+        if indices.reply_head.is_some() {
+            function!(self, indices, reply_head);
+        }
+        if indices.reply_body.is_some() {
+            function!(self, indices, reply_body);
+        }
+        if indices.finish.is_some() {
+            function!(self, indices, finish);
+        }
+        Ok(())
+    }
+
+    /// Linear memory in use, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().limiter.memory_bytes()
+    }
+
+    /// True if the guest holds no handle into the host.
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.store.data().wasi.as_ref().is_none_or(|wasi| wasi.holds_nothing())
+    }
+
+    pub(crate) fn parts(&mut self) -> (&mut Store<PluginState>, &ComponentInstance) {
+        (&mut self.store, &self.instance)
+    }
+}
+
+impl PluginState {
+    /// Waits for the host on a guest's behalf, no longer than its wall limit.
+    pub(crate) fn wait_within_wall<F: Future>(
+        &self,
+        waiting: F,
+    ) -> impl Future<Output = wasmtime::Result<F::Output>> + use<F> {
+        let (wall_end, wall_max) = (self.wall_end, self.limits.wall_max);
+        async move { tokio::time::timeout_at(wall_end.into(), waiting).await.map_err(|_| wall_violation(wall_max)) }
+    }
+}
+
+fn wall_violation(wall_max: Duration) -> wasmtime::Error {
+    let max = wall_max.as_millis();
+    Violation::raise(FailureKind::Wall, format!("one call took over {max} ms, the wall limit of this entry"))
+}
+
+/// Gives a call its budgets.
+fn arm(store: &mut Store<PluginState>) {
+    let state = store.data_mut();
+    state.ticker.wake();
+    state.host_calls_left = state.limits.host_calls_max;
+    // One more than asked for: the first tick comes at any time.
+    state.ticks_left = 1 + (state.limits.cpu_max.as_millis() / TICK.as_millis()) as u64;
+    state.wall_end = Instant::now() + state.limits.wall_max;
+    store.set_epoch_deadline(1);
+}
+
+/// Runs when a guest meets a tick: it yields its thread, or has used up its budget.
+fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<UpdateDeadline> {
+    let state = store.data_mut();
+    state.ticker.wake();
+    if Instant::now() >= state.wall_end {
+        return Err(wall_violation(state.limits.wall_max));
+    }
+    state.ticks_left = state.ticks_left.saturating_sub(1);
+    if state.ticks_left == 0 {
+        let max = state.limits.cpu_max.as_millis();
+        return Err(Violation::raise(FailureKind::Cpu, format!("one call used over {max} ms of CPU, the limit of this entry")));
+    }
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+}
+
+/// Finds out what went wrong in a call from the error that it returned.
+fn classify(error: &wasmtime::Error, memory_denied: bool) -> Failure {
+    if let Some(violation) = error.downcast_ref::<Violation>() {
+        return violation.0.clone();
+    }
+    let text = format!("{error:#}");
+    let trap = error.downcast_ref::<Trap>();
+    let kind = match trap {
+        Some(Trap::StackOverflow) => FailureKind::Stack,
+        Some(Trap::Interrupt) => FailureKind::Cpu,
+        _ if memory_denied => FailureKind::Memory,
+        Some(_) => FailureKind::Trap,
+        None if text.contains("pooling allocator") || text.contains("concurrent limit") => FailureKind::NoInstance,
+        None if text.contains("hostcalls") => FailureKind::HostCalls,
+        None => FailureKind::BadReturn,
+    };
+    Failure::new(kind, text)
+}

@@ -1,0 +1,347 @@
+//! From bytes to a plugin that can be called: inspect, compare with the grants, compile, configure, freeze, try.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use crate::cache::{hex, sha256};
+use crate::capability::{self, CORE_INTERFACES};
+use crate::engine::{Runtime, Shared};
+use crate::failure::Failure;
+use crate::image::{Frozen, Image};
+use crate::inspect::Inspection;
+use crate::instance::{Indices, Instance, InstanceContext, PluginState};
+use crate::limits::PluginLimits;
+use crate::plugin::{Isolation, Plugin};
+use crate::pool::Pool;
+use crate::setup::Setup;
+use crate::snapshot::Instrumented;
+use crate::wasi;
+
+/// CPU and wall time of `configure`: it may build large tables.
+const CONFIGURE_TIME_MAX: Duration = Duration::from_secs(5);
+/// Bytes of a config as JSON.
+const CONFIG_BYTES_MAX: usize = 4 << 20;
+
+/// What to load.
+#[derive(Debug, Clone)]
+pub struct PluginSpec {
+    /// The chain entry's name.
+    pub entry: Arc<str>,
+    pub wasm: Bytes,
+    /// One JSON object.
+    pub config: serde_json::Value,
+    /// Names of interfaces that the entry grants.
+    pub grants: BTreeSet<String>,
+    pub isolation: Isolation,
+    pub limits: PluginLimits,
+}
+
+/// Where loading came to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadStage {
+    /// It is no component of ours.
+    Inspect,
+    /// It wants what its entry does not grant.
+    Grants,
+    Compile,
+    /// `configure` failed, or refused the config.
+    Configure,
+    /// It cannot be frozen, and its entry wants an instance for each request.
+    Snapshot,
+    /// No instance could be made.
+    Instantiate,
+}
+
+impl LoadStage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LoadStage::Inspect => "inspect",
+            LoadStage::Grants => "grants",
+            LoadStage::Compile => "compile",
+            LoadStage::Configure => "configure",
+            LoadStage::Snapshot => "snapshot",
+            LoadStage::Instantiate => "instantiate",
+        }
+    }
+}
+
+/// One thing that `configure` found wrong with the config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// RFC 6901, into the entry's config.
+    pub pointer: String,
+    pub message: String,
+}
+
+/// Why a plugin is not loaded: a sentence with the remedy, and for `configure` the problems of the config.
+#[derive(Debug, Clone)]
+pub struct LoadError {
+    pub entry: String,
+    pub stage: LoadStage,
+    pub message: String,
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "plugin `{}`, {}: {}", self.entry, self.stage.as_str(), self.message)?;
+        for problem in &self.problems {
+            write!(formatter, "\n  at `{}`: {}", problem.pointer, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl Runtime {
+    /// Loads on a thread of its own, so that requests do not wait for the compiler.
+    pub async fn load(&self, spec: PluginSpec) -> Result<Arc<Plugin>, LoadError> {
+        let shared = self.shared.clone();
+        let handle = tokio::runtime::Handle::current();
+        let entry = spec.entry.to_string();
+        let loading = tokio::task::spawn_blocking(move || handle.block_on(Loader { shared: &shared, spec: &spec }.load()));
+        loading.await.unwrap_or_else(|error| {
+            let message = format!("the compiler failed on it ({error}); please report this with the file");
+            Err(LoadError { entry, stage: LoadStage::Compile, message, problems: Vec::new() })
+        })
+    }
+}
+
+struct Loader<'a> {
+    shared: &'a Shared,
+    spec: &'a PluginSpec,
+}
+
+impl Loader<'_> {
+    async fn load(&self) -> Result<Arc<Plugin>, LoadError> {
+        let spec = self.spec;
+        let inspection = Inspection::of(&spec.wasm).map_err(|message| self.error(LoadStage::Inspect, message))?;
+        self.check_grants(&inspection)?;
+        let config = spec.config.to_string();
+        if config.len() > CONFIG_BYTES_MAX {
+            let message = format!("its config has {} bytes; at most {CONFIG_BYTES_MAX} are possible", config.len());
+            return Err(self.error(LoadStage::Configure, message));
+        }
+        let linker = self.linker(&inspection)?;
+        let image = self.image(&inspection, &linker, &config).await?;
+        if let (Frozen::No(reason), Isolation::Request) = (&image.frozen, spec.isolation) {
+            let message = format!(
+                "it cannot be frozen after `configure` ({reason}), which isolation = \"request\" needs: write isolation = \
+                 \"pooled\" in its chain entry"
+            );
+            return Err(self.error(LoadStage::Snapshot, message));
+        }
+        self.finish(image, &linker, config).await
+    }
+
+    /// From a loaded plugin with the same bytes and config, from the disk, or made.
+    async fn image(
+        &self,
+        inspection: &Inspection,
+        linker: &Linker<PluginState>,
+        config: &str,
+    ) -> Result<Arc<Image>, LoadError> {
+        let digest = hex(&sha256(&self.spec.wasm));
+        let key = self.shared.cache.key(&digest, config);
+        if let Some(image) = self.shared.image(&key) {
+            return Ok(image);
+        }
+        let image = match self.shared.cache.load(&key, &self.shared.engine) {
+            Some(image) => image,
+            None => {
+                let image = self.make(inspection, linker, config, digest).await?;
+                self.shared.cache.store(&key, &image);
+                image
+            }
+        };
+        let image = Arc::new(image);
+        self.shared.remember(key, &image);
+        Ok(image)
+    }
+
+    async fn make(
+        &self,
+        inspection: &Inspection,
+        linker: &Linker<PluginState>,
+        config: &str,
+        digest: String,
+    ) -> Result<Image, LoadError> {
+        let wasm = &self.spec.wasm;
+        // What cannot be instrumented is compiled as it is and runs pooled.
+        let instrumented = Instrumented::new(wasm);
+        let component = self.compile(instrumented.as_ref().map_or(wasm.as_ref(), |instrumented| &instrumented.bytes))?;
+        let (mut instance, setup) = self.configure(inspection, linker, &component, config).await?;
+        let frozen = match instrumented {
+            Ok(instrumented) => instrumented.freeze(&mut instance).await,
+            Err(reason) => Err(reason),
+        };
+        drop(instance);
+        let (component, frozen) = match frozen {
+            Ok(bytes) => (self.compile(&bytes)?, Frozen::Yes),
+            Err(reason) => (self.compile(wasm)?, Frozen::No(reason)),
+        };
+        Ok(Image { component, setup, frozen, digest })
+    }
+
+    fn check_grants(&self, inspection: &Inspection) -> Result<(), LoadError> {
+        let missing: Vec<_> = inspection.grants.difference(&self.spec.grants).map(|grant| format!("\"{grant}\"")).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "it uses {list}, which its chain entry does not grant: if you trust it with that, write grants = [{all}] in the \
+             entry",
+            list = missing.join(", "),
+            all = self.spec.grants.union(&inspection.grants).map(|grant| format!("\"{grant}\"")).collect::<Vec<_>>().join(", ")
+        );
+        Err(self.error(LoadStage::Grants, message))
+    }
+
+    fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+        let component = Component::from_binary(&self.shared.engine, bytes)
+            .map_err(|error| self.error(LoadStage::Compile, format!("it does not compile: {error:#}")))?;
+        let memory = component.resources_required().and_then(|required| required.max_initial_memory_size);
+        // A page has 64 KiB.
+        let wanted = memory.unwrap_or(0).saturating_mul(64 << 10);
+        let allowed = self.spec.limits.memory_bytes_max.min(self.shared.options.memory_bytes_max);
+        if wanted > allowed {
+            let message = format!(
+                "it wants {} of memory at its start, and its entry allows {}: build it with less, or raise \
+                 limits.memory_bytes_max in its chain entry",
+                mebibytes(wanted),
+                mebibytes(allowed)
+            );
+            return Err(self.error(LoadStage::Compile, message));
+        }
+        Ok(component)
+    }
+
+    /// Instantiates, and runs `configure` with time enough.
+    async fn configure(
+        &self,
+        inspection: &Inspection,
+        linker: &Linker<PluginState>,
+        component: &Component,
+        config: &str,
+    ) -> Result<(Instance, Setup), LoadError> {
+        let pre = self.pre(linker, component)?;
+        let limits = PluginLimits {
+            cpu_max: CONFIGURE_TIME_MAX,
+            wall_max: CONFIGURE_TIME_MAX * 4,
+            ..self.spec.limits.clone()
+        };
+        let context = InstanceContext { limits: Arc::new(limits), ..self.context(&[]) };
+        let failed = |failure: Failure| {
+            let message = format!("`configure` failed: {failure}; a plugin must answer it within {CONFIGURE_TIME_MAX:?}");
+            self.error(LoadStage::Configure, message)
+        };
+        let mut instance = self.instantiate(&pre, &context).await?;
+        let indices = Indices::new(&pre);
+        let setup = match instance.configure(&indices, config).await.map_err(failed)? {
+            Ok(setup) => setup,
+            Err(problems) => {
+                let mut error = self.error(LoadStage::Configure, "it refuses its config".into());
+                let problem = |found: crate::bindings::host::types::Problem| Problem {
+                    pointer: found.pointer,
+                    message: found.message,
+                };
+                error.problems = problems.into_iter().map(problem).collect();
+                return Err(error);
+            }
+        };
+        let setup = Setup::check(setup, inspection.phases).map_err(|message| self.error(LoadStage::Configure, message))?;
+        Ok((instance, setup))
+    }
+
+    async fn finish(
+        &self,
+        image: Arc<Image>,
+        linker: &Linker<PluginState>,
+        config: String,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        let pre = self.pre(linker, &image.component)?;
+        let pool = Arc::new(Pool::new(self.spec.limits.memory_bytes_max));
+        self.shared.slots.register(&pool);
+        let plugin = Plugin {
+            indices: Indices::new(&pre),
+            context: self.context(&image.setup.metrics),
+            isolation: self.spec.isolation,
+            slots: self.shared.slots.clone(),
+            config: (image.frozen != Frozen::Yes).then_some(config),
+            phases: image.setup.phase_set(),
+            pre,
+            pool,
+            image,
+        };
+        // One instance is made now: what cannot be instantiated or has wrong signatures is found before a request is.
+        let mut instance = plugin.acquire().await.map_err(|failure| self.not_instantiated(&failure))?;
+        instance.resolve(&plugin.indices).map_err(|failure| self.not_instantiated(&failure))?;
+        plugin.release(instance);
+        Ok(Arc::new(plugin))
+    }
+
+    async fn instantiate(
+        &self,
+        pre: &InstancePre<PluginState>,
+        context: &InstanceContext,
+    ) -> Result<Instance, LoadError> {
+        let reserved = self.shared.slots.reserve(CONFIGURE_TIME_MAX).await;
+        let permit = reserved.map_err(|failure| self.not_instantiated(&failure))?;
+        Instance::new(pre, context, Some(permit)).await.map_err(|failure| self.not_instantiated(&failure))
+    }
+
+    /// Only what is granted is linked.
+    fn linker(&self, inspection: &Inspection) -> Result<Linker<PluginState>, LoadError> {
+        let mut linker = Linker::new(&self.shared.engine);
+        let linked = || -> wasmtime::Result<()> {
+            let granted = inspection.grants.iter().map(String::as_str);
+            for interface in CORE_INTERFACES.into_iter().chain(granted) {
+                if !capability::link(&mut linker, interface)? {
+                    wasmtime::bail!("no interface `{interface}`");
+                }
+            }
+            if inspection.imports_wasi {
+                wasi::link(&mut linker)?;
+            }
+            Ok(())
+        };
+        let mut linked = linked;
+        linked().map_err(|error| self.error(LoadStage::Compile, format!("{error:#}")))?;
+        Ok(linker)
+    }
+
+    fn pre(&self, linker: &Linker<PluginState>, component: &Component) -> Result<InstancePre<PluginState>, LoadError> {
+        linker.instantiate_pre(component).map_err(|error| {
+            let message = format!("its imports do not fit the contract: {error:#}; build it again with this gateway's SDK");
+            self.error(LoadStage::Inspect, message)
+        })
+    }
+
+    fn context(&self, metrics: &[crate::setup::MetricSpec]) -> InstanceContext {
+        InstanceContext {
+            entry: self.spec.entry.clone(),
+            grants: Arc::new(self.spec.grants.clone()),
+            limits: Arc::new(self.spec.limits.clone()),
+            metrics: metrics.into(),
+            ticker: self.shared.ticker.clone(),
+        }
+    }
+
+    fn not_instantiated(&self, failure: &Failure) -> LoadError {
+        self.error(LoadStage::Instantiate, format!("no instance of it can be made: {failure}"))
+    }
+
+    fn error(&self, stage: LoadStage, message: String) -> LoadError {
+        LoadError { entry: self.spec.entry.to_string(), stage, message, problems: Vec::new() }
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}

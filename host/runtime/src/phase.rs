@@ -1,0 +1,66 @@
+//! The phases of an exchange that a plugin can take part in, in the order in which they run.
+
+/// One phase of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    Head,
+    Body,
+    ReplyHead,
+    ReplyBody,
+    Finish,
+}
+
+impl Phase {
+    pub const ALL: [Phase; 5] = [Phase::Head, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
+
+    /// The name of the exported interface, as in a plugin's setup.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Head => "head",
+            Phase::Body => "body",
+            Phase::ReplyHead => "reply-head",
+            Phase::ReplyBody => "reply-body",
+            Phase::Finish => "finish",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Phase> {
+        Phase::ALL.into_iter().find(|phase| phase.as_str() == name)
+    }
+}
+
+/// A set of phases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PhaseSet(u8);
+
+impl PhaseSet {
+    pub fn contains(self, phase: Phase) -> bool {
+        self.0 & (1 << phase as u8) != 0
+    }
+
+    pub fn insert(&mut self, phase: Phase) {
+        self.0 |= 1 << phase as u8;
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// In the order in which they run.
+    pub fn iter(self) -> impl Iterator<Item = Phase> {
+        Phase::ALL.into_iter().filter(move |phase| self.contains(*phase))
+    }
+
+    /// True if a phase behind `phase` is in the set.
+    pub fn any_after(self, phase: Phase) -> bool {
+        self.iter().any(|other| other > phase)
+    }
+}
+
+impl FromIterator<Phase> for PhaseSet {
+    fn from_iter<I: IntoIterator<Item = Phase>>(phases: I) -> PhaseSet {
+        let mut set = PhaseSet::default();
+        phases.into_iter().for_each(|phase| set.insert(phase));
+        set
+    }
+}

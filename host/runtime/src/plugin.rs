@@ -1,0 +1,94 @@
+//! A loaded plugin: its image, what it promised, and where its instances come from.
+
+use std::sync::Arc;
+
+use crate::bindings::host::types as wit;
+use crate::engine::Slots;
+use crate::failure::{Failure, FailureKind};
+use crate::image::Image;
+use crate::instance::{Indices, Instance, InstanceContext, PluginState};
+use crate::phase::PhaseSet;
+use crate::pool::Pool;
+use crate::setup::Setup;
+use wasmtime::component::InstancePre;
+
+/// How instances are shared between requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// A fresh instance, made from the image taken after `configure`: no byte of one request can reach the next.
+    Request,
+    /// Warm instances, recycled by count, memory and idle time.
+    Pooled,
+}
+
+impl Isolation {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Isolation::Request => "request",
+            Isolation::Pooled => "pooled",
+        }
+    }
+}
+
+/// A plugin with one config. Ready to be called; shared by all requests.
+pub struct Plugin {
+    pub(crate) image: Arc<Image>,
+    pub(crate) pre: InstancePre<PluginState>,
+    pub(crate) indices: Indices,
+    pub(crate) context: InstanceContext,
+    pub(crate) isolation: Isolation,
+    pub(crate) slots: Slots,
+    pub(crate) pool: Arc<Pool>,
+    /// For an image that could not be frozen: each new instance is configured with it.
+    pub(crate) config: Option<String>,
+    pub(crate) phases: PhaseSet,
+}
+
+impl Plugin {
+    pub fn setup(&self) -> &Setup {
+        &self.image.setup
+    }
+
+    pub fn phases(&self) -> PhaseSet {
+        self.phases
+    }
+
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// SHA-256 of the component as it was handed in, in hexadecimal.
+    pub fn digest(&self) -> &str {
+        &self.image.digest
+    }
+
+    /// A warm instance, or a new one.
+    pub(crate) async fn acquire(&self) -> Result<Instance, Failure> {
+        match self.pool.take() {
+            Some(instance) => Ok(instance),
+            None => self.create().await,
+        }
+    }
+
+    /// Takes back an instance whose last call went well.
+    pub(crate) fn release(&self, instance: Instance) {
+        if self.isolation == Isolation::Pooled {
+            self.pool.put(instance);
+        }
+    }
+
+    async fn create(&self) -> Result<Instance, Failure> {
+        let permit = self.slots.reserve(self.context.limits.wall_max).await?;
+        let mut instance = Instance::new(&self.pre, &self.context, Some(permit)).await?;
+        if let Some(config) = &self.config {
+            match instance.configure(&self.indices, config).await? {
+                Ok(wit::Setup { .. }) => {}
+                Err(_) => {
+                    let message = "`configure` refused a config that it had accepted at load";
+                    return Err(Failure::new(FailureKind::BadReturn, message));
+                }
+            }
+        }
+        Ok(instance)
+    }
+}
