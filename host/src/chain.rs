@@ -1,0 +1,18 @@
+//! A request's way through the chain of its route, to the upstream and back.
+//!
+//! [`serve`] is that way in one place; [`run`] calls the plugins, [`pipe`] takes bodies through them, [`finish`] sees to it
+//! that each exchange has one outcome.
+
+mod attempt;
+mod finish;
+mod pipe;
+mod plan;
+mod reply_body;
+mod request_body;
+mod run;
+mod serve;
+mod stop;
+
+pub use plan::{Chain, Ground, Link, OpenExchanges, Plan, Target};
+pub use reply_body::ReplyBody;
+pub use serve::{Inbound, refuse, serve};

@@ -1,0 +1,143 @@
+//! The end of an exchange: one outcome, `finish` for each plugin that ran, one line in the log. Whatever happened.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use sluicegate_runtime::Call;
+
+use super::plan::OpenExchange;
+use super::run::Run;
+use crate::error::Fault;
+use crate::telemetry::access_log::Record;
+use crate::telemetry::metrics::Answered;
+use crate::telemetry::outcome::Outcome;
+
+/// Owned by whoever holds the exchange: the handler until there is an answer, then the answer's body. Dropped without a
+/// word, it means that the client has gone.
+pub(super) struct Finisher {
+    run: Arc<Run>,
+    open: Option<OpenExchange>,
+}
+
+impl Finisher {
+    pub(super) fn new(run: Arc<Run>) -> Finisher {
+        let open = run.ground.open.enter();
+        Finisher { run, open: Some(open) }
+    }
+
+    pub(super) fn run(&self) -> &Arc<Run> {
+        &self.run
+    }
+
+    /// The answer went out whole: its outcome is what was decided on the way, or [`Outcome::Complete`].
+    pub(super) fn complete(&mut self) {
+        self.end(Outcome::Complete);
+    }
+
+    /// The answer was cut.
+    pub(super) fn cut(&mut self, outcome: Outcome, fault: Fault, code: &str, message: &str) {
+        if self.open.is_none() {
+            return;
+        }
+        tracing::warn!(request_id = self.run.exchange.facts.id, code, "answer cut: {message}");
+        let mut log = self.run.log();
+        log.outcome = Some(outcome);
+        log.fault = Some(fault);
+        log.code = Some(code.to_owned());
+        drop(log);
+        self.end(outcome);
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        let Some(open) = self.open.take() else { return };
+        let run = self.run.clone();
+        let outcome = *run.log().outcome.get_or_insert(outcome);
+        run.exchange.lock().outcome = outcome.as_str();
+        let has_finish = run.positions_that_ran().next().is_some();
+        match tokio::runtime::Handle::try_current() {
+            Ok(handle) if has_finish => drop(handle.spawn(async move {
+                run.call_finish().await;
+                run.settle(outcome);
+                drop(open);
+            })),
+            _ => run.settle(outcome),
+        }
+    }
+}
+
+impl Drop for Finisher {
+    fn drop(&mut self) {
+        if self.open.is_none() {
+            return;
+        }
+        let (outcome, fault) = match std::thread::panicking() {
+            true => (Outcome::Failed, Fault::Gateway),
+            false => (Outcome::ClientGone, Fault::Client),
+        };
+        let mut log = self.run.log();
+        log.outcome = Some(outcome);
+        log.fault = Some(fault);
+        drop(log);
+        self.end(outcome);
+    }
+}
+
+impl Run {
+    /// A failure here changes nothing for the client; it is counted and logged like any other.
+    async fn call_finish(&self) {
+        let positions: Vec<usize> = self.positions_that_ran().collect();
+        for position in positions {
+            // The answer is out: there is nothing left to refuse.
+            drop(self.call(position, Call::Finish, false).await);
+        }
+    }
+
+    /// Writes the log's line and counts the exchange.
+    fn settle(&self, outcome: Outcome) {
+        self.release_held();
+        let facts = &self.exchange.facts;
+        let duration = facts.started.elapsed();
+        let log = self.log();
+        let overhead = log.first_byte.unwrap_or(duration).saturating_sub(log.upstream_wait);
+        self.plan.metrics.answered(&Answered {
+            method: &log.method,
+            status: log.status,
+            outcome,
+            fault: log.fault,
+            duration,
+            overhead,
+        });
+        if !self.ground.access_log.is_on() {
+            return;
+        }
+        let state = self.exchange.lock();
+        let entry_name = |position: usize| self.plan.chain.links().get(position).map(|link| link.entry.name.to_string());
+        self.ground.access_log.log(Record {
+            time_unix_ms: log.time_unix_ms,
+            request_id: facts.id.clone(),
+            trace_id: log.trace_id.clone(),
+            client_address: facts.client_address,
+            method: log.method.as_str().to_owned(),
+            authority: state.request.authority.clone(),
+            path: log.path.clone(),
+            route: self.plan.route.as_ref().map(|route| route.name.clone()),
+            generation: facts.generation,
+            key_id: state.identity.get("key").map(str::to_owned),
+            consumer: state.identity.get("consumer").map(str::to_owned),
+            team: state.identity.get("team").map(str::to_owned),
+            status: log.status.map(|status| status.as_u16()),
+            outcome,
+            fault: log.fault,
+            code: log.code.clone(),
+            decided_by: log.decided_by.and_then(entry_name),
+            upstream: self.plan.target.as_ref().filter(|_| log.attempts > 0).map(|target| target.upstream.config().name.clone()),
+            attempts: log.attempts,
+            request_bytes: self.request_bytes.load(Ordering::Relaxed),
+            reply_bytes: self.exchange.reply_bytes.load(Ordering::Relaxed),
+            first_byte: log.first_byte,
+            duration,
+            labels: state.labels.clone(),
+            bypasses: log.bypasses.clone(),
+        });
+    }
+}

@@ -1,0 +1,220 @@
+//! Takes the bytes of one body through the plugins that want them, whatever the chunking.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use sluicegate_runtime::{BodyMode, Call, Phase, Verdict};
+
+use super::run::Run;
+use super::stop::Stop;
+use crate::error::{Code, Refusal};
+use crate::http::coding::{DecodeError, DecodeLimits, Decoder};
+
+/// The way of one body: stages that see it as it came, then perhaps a decoder, then stages that see it decoded.
+pub(super) struct Pipe {
+    run: Arc<Run>,
+    way: Way,
+    stages: Vec<Stage>,
+    decoder: Option<Decoder>,
+    /// The decoder stands in front of the stage with this index.
+    decode_at: usize,
+}
+
+/// Of the request or of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Request,
+    Reply,
+}
+
+struct Stage {
+    position: usize,
+    kind: Kind,
+    /// It has changed or withheld bytes: from here on its failure ends the message.
+    changed: bool,
+}
+
+enum Kind {
+    Stream,
+    Buffered { buffer: BytesMut, bytes_max: u64 },
+}
+
+impl Way {
+    pub(super) fn phase(self) -> Phase {
+        match self {
+            Way::Request => Phase::Body,
+            Way::Reply => Phase::ReplyBody,
+        }
+    }
+
+    fn call(self, bytes: Bytes, end: bool) -> Call {
+        match self {
+            Way::Request => Call::Body { bytes, end },
+            Way::Reply => Call::ReplyBody { bytes, end },
+        }
+    }
+
+    fn too_long(self, bytes_max: u64) -> Stop {
+        Stop::refuse(match self {
+            Way::Request => Refusal::new(
+                Code::BodyTooLarge,
+                format!("A policy must read the whole body, and takes at most {bytes_max} bytes."),
+            ),
+            Way::Reply => Refusal::new(
+                Code::CannotBuffer,
+                format!("A policy must read the whole answer, and it has more than {bytes_max} bytes."),
+            ),
+        })
+    }
+
+    fn bad_coding(self, message: String) -> Stop {
+        let code = match self {
+            Way::Request => Code::BadCoding,
+            Way::Reply => Code::UpstreamCoding,
+        };
+        Stop::refuse(Refusal::new(code, message))
+    }
+}
+
+impl Pipe {
+    /// None when no entry wants this body. Takes `content-encoding` out of `headers` when the pipe undoes it.
+    pub(super) fn new(run: &Arc<Run>, way: Way, headers: &mut HeaderMap) -> Result<Option<Pipe>, Stop> {
+        let limits = &run.ground.limits;
+        let mut stages = Vec::new();
+        let mut decode_at = None;
+        for position in run.positions(way.phase()) {
+            let Some(link) = run.plan.chain.links().get(position) else { continue };
+            let setup = link.entry.plugin.setup();
+            let need = if way == Way::Request { setup.body } else { setup.reply_body };
+            let kind = match need.mode {
+                BodyMode::None => continue,
+                BodyMode::Stream => Kind::Stream,
+                BodyMode::Buffered => {
+                    let own = if need.bytes_max == 0 { u64::MAX } else { need.bytes_max };
+                    Kind::Buffered { buffer: BytesMut::new(), bytes_max: own.min(limits.buffer_bytes_max) }
+                }
+            };
+            if !need.encoded && decode_at.is_none() {
+                decode_at = Some(stages.len());
+            }
+            stages.push(Stage { position, kind, changed: false });
+        }
+        if stages.is_empty() {
+            return Ok(None);
+        }
+        let mut decoder = None;
+        if decode_at.is_some() {
+            let limits = DecodeLimits { ratio_max: limits.decode_ratio_max, decoded_bytes_max: limits.decoded_bytes_max };
+            decoder = Decoder::new(headers.get_all(header::CONTENT_ENCODING), limits)
+                .map_err(|unknown| way.bad_coding(format!("{unknown}")))?;
+            headers.remove(header::CONTENT_ENCODING);
+        }
+        Ok(Some(Pipe { run: run.clone(), way, decode_at: decode_at.unwrap_or(stages.len()), stages, decoder }))
+    }
+
+    /// Whether a stage must have the whole body before a byte goes on.
+    pub(super) fn is_buffering(&self) -> bool {
+        self.stages.iter().any(|stage| matches!(stage.kind, Kind::Buffered { .. }))
+    }
+
+    /// A stream is never buffered: such a stage fails instead, and its entry's `on_error` decides.
+    pub(super) fn refuse_buffering(&mut self) -> Result<(), Stop> {
+        let mut kept = Vec::with_capacity(self.stages.len());
+        for stage in self.stages.drain(..) {
+            match stage.kind {
+                Kind::Stream => kept.push(stage),
+                Kind::Buffered { .. } => self.run.cannot_buffer(stage.position)?,
+            }
+        }
+        self.decode_at = self.decode_at.min(kept.len());
+        self.stages = kept;
+        Ok(())
+    }
+
+    /// The pieces that go on, some perhaps from before.
+    pub(super) async fn push(&mut self, bytes: Bytes) -> Result<Vec<Bytes>, Stop> {
+        let mut out = Vec::new();
+        if let Some(bytes) = self.stages_to(self.decode_at, bytes, false).await? {
+            self.decode(bytes, &mut out).await?;
+        }
+        out.retain(|piece| !piece.is_empty());
+        Ok(out)
+    }
+
+    /// The last pieces.
+    pub(super) async fn end(&mut self) -> Result<Vec<Bytes>, Stop> {
+        let mut out = Vec::new();
+        if let Some(bytes) = self.stages_to(self.decode_at, Bytes::new(), true).await? {
+            self.decode(bytes, &mut out).await?;
+        }
+        if let Some(decoder) = self.decoder.take() {
+            decoder.finish().map_err(|error| self.undecodable(&error))?;
+        }
+        if let Some(last) = self.stages_from(self.decode_at, Bytes::new(), true).await? {
+            out.push(last);
+        }
+        out.retain(|piece| !piece.is_empty());
+        Ok(out)
+    }
+
+    async fn decode(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Stop> {
+        let Some(mut decoder) = self.decoder.take() else {
+            out.extend(self.stages_from(self.decode_at, bytes, false).await?);
+            return Ok(());
+        };
+        decoder.feed(bytes);
+        while let Some(piece) = decoder.piece().map_err(|error| self.undecodable(&error))? {
+            out.extend(self.stages_from(self.decode_at, piece, false).await?);
+        }
+        self.decoder = Some(decoder);
+        Ok(())
+    }
+
+    fn undecodable(&self, error: &DecodeError) -> Stop {
+        match self.way {
+            Way::Request => Stop::refuse(Refusal::new(error.code_for_request(), error.to_string())),
+            Way::Reply => self.way.bad_coding(error.to_string()),
+        }
+    }
+
+    async fn stages_to(&mut self, end_index: usize, bytes: Bytes, end: bool) -> Result<Option<Bytes>, Stop> {
+        self.through(0, end_index, bytes, end).await
+    }
+
+    async fn stages_from(&mut self, index: usize, bytes: Bytes, end: bool) -> Result<Option<Bytes>, Stop> {
+        self.through(index, self.stages.len(), bytes, end).await
+    }
+
+    /// None when the bytes are held back.
+    async fn through(&mut self, from: usize, to: usize, bytes: Bytes, end: bool) -> Result<Option<Bytes>, Stop> {
+        let mut bytes = bytes;
+        for stage in self.stages.iter_mut().take(to).skip(from) {
+            if bytes.is_empty() && !end {
+                return Ok(None);
+            }
+            let whole = match &mut stage.kind {
+                Kind::Stream => bytes,
+                Kind::Buffered { buffer, bytes_max } => {
+                    if (buffer.len() + bytes.len()) as u64 > *bytes_max {
+                        return Err(self.way.too_long(*bytes_max));
+                    }
+                    buffer.extend_from_slice(&bytes);
+                    if !end {
+                        return Ok(None);
+                    }
+                    std::mem::take(buffer).freeze()
+                }
+            };
+            let verdict = self.run.call(stage.position, self.way.call(whole.clone(), end), stage.changed).await?;
+            bytes = match verdict {
+                Verdict::Replace(replaced) => {
+                    stage.changed = true;
+                    replaced
+                }
+                _ => whole,
+            };
+        }
+        Ok(Some(bytes))
+    }
+}

@@ -1,0 +1,255 @@
+//! The answer's body on its way to the client, and what its end means for the exchange.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use http_body::{Body, Frame, SizeHint};
+
+use super::finish::Finisher;
+use super::idle::{Elapsed, Idle};
+use super::pipe::Pipe;
+use super::run::Run;
+use super::stop::Stop;
+use crate::config::Dialect;
+use crate::error::{Code, Fault, Refusal};
+use crate::http::render::render_stream_error;
+use crate::telemetry::outcome::Outcome;
+use crate::upstream::UpstreamBody;
+
+/// What hyper sends to a client. Dropped before its end, it means that the client has gone.
+pub struct ReplyBody {
+    source: Source,
+    idle: Idle,
+    finisher: Finisher,
+}
+
+pub(super) enum Source {
+    /// An answer of the gateway or of a plugin, or one that was buffered.
+    Whole(Option<Bytes>),
+    AsItComes(UpstreamBody),
+    Piped(Pin<Box<dyn Stream<Item = Result<Bytes, Cut>> + Send>>),
+}
+
+/// The end of an answer that is none.
+#[derive(Debug, Clone)]
+pub struct Cut {
+    outcome: Outcome,
+    fault: Fault,
+    code: String,
+    message: String,
+}
+
+impl ReplyBody {
+    pub(super) fn new(source: Source, finisher: Finisher) -> ReplyBody {
+        let run = finisher.run();
+        let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline);
+        ReplyBody { source, idle, finisher }
+    }
+
+    /// An answer that belongs to no exchange, such as one to a request that could not be read.
+    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let polled = match &mut self.source {
+            Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::AsItComes(body) => {
+                Pin::new(body).poll_frame(context).map_err(|error| Cut::upstream(&error.to_string()))
+            }
+            Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
+        };
+        match polled {
+            Poll::Ready(frame) => {
+                self.idle.reset();
+                Poll::Ready(frame)
+            }
+            Poll::Pending => Poll::Ready(Some(Err(Cut::timed_out(ready!(self.idle.poll_elapsed(context)))))),
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let frame = ready!(self.poll_source(context));
+        match &frame {
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                self.finisher.run().exchange.add_reply_bytes(length);
+                // Whoever sends stops at the announced length, and may not ask for the end.
+                if self.is_end_stream() {
+                    self.finisher.complete();
+                }
+            }
+            Some(Err(cut)) => self.finisher.cut(cut.outcome, cut.fault, &cut.code, &cut.message),
+            None => self.finisher.complete(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Source::AsItComes(body) => body.is_end_stream(),
+            Source::Piped(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Source::AsItComes(body) => body.size_hint(),
+            Source::Piped(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// Takes an upstream's answer through the pipe as it comes.
+pub(super) fn piped(run: Arc<Run>, body: UpstreamBody, pipe: Pipe, events: Option<Dialect>) -> Source {
+    let under = Under { run, body, pipe, ready: Vec::new().into_iter(), ended: false, tail: [b'\n'; 2], events };
+    Source::Piped(Box::pin(unfold(Some(under), |under| async move {
+        let mut under = under?;
+        match under.next().await {
+            Ok(Some(piece)) => Some((Ok(piece), Some(under))),
+            Ok(None) => None,
+            Err(cut) => match under.last_event(&cut) {
+                // The client reads the error in its own dialect; the stream ends behind it.
+                Some(event) => Some((Ok(event), None)),
+                None => Some((Err(cut.into_cut()), None)),
+            },
+        }
+    })))
+}
+
+struct Under {
+    run: Arc<Run>,
+    body: UpstreamBody,
+    pipe: Pipe,
+    ready: std::vec::IntoIter<Bytes>,
+    ended: bool,
+    /// The last two bytes that went on: an error event may only stand between events.
+    tail: [u8; 2],
+    /// The answer is a stream of events, and in this dialect.
+    events: Option<Dialect>,
+}
+
+enum Broken {
+    Stop(Stop),
+    Upstream(String),
+}
+
+impl Under {
+    async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+        loop {
+            if let Some(piece) = self.ready.next() {
+                self.tail = match piece.as_ref() {
+                    [.., before, last] => [*before, *last],
+                    [last] => [self.tail[1], *last],
+                    [] => self.tail,
+                };
+                return Ok(Some(piece));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            let frame = std::future::poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
+            let pieces = match frame {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => self.pipe.push(bytes).await,
+                    Err(_) => continue,
+                },
+                Some(Err(error)) => return Err(Broken::Upstream(error.to_string())),
+                None => {
+                    self.ended = true;
+                    self.pipe.end().await
+                }
+            };
+            self.ready = pieces.map_err(Broken::Stop)?.into_iter();
+        }
+    }
+
+    fn last_event(&self, broken: &Broken) -> Option<Bytes> {
+        let dialect = self.events.filter(|_| self.tail == *b"\n\n")?;
+        let refusal = match broken {
+            Broken::Stop(stop) => {
+                self.run.note_stop(stop);
+                stop.refusal()?.clone()
+            }
+            Broken::Upstream(message) => {
+                let cut = Cut::upstream(message);
+                let mut log = self.run.log();
+                log.outcome = Some(cut.outcome);
+                log.fault = Some(cut.fault);
+                log.code = Some(cut.code);
+                Refusal::new(Code::UpstreamBroken, "The upstream broke off its answer.")
+            }
+        };
+        Some(render_stream_error(&refusal, dialect, &self.run.exchange.facts.id))
+    }
+}
+
+impl Broken {
+    fn into_cut(self) -> Cut {
+        match self {
+            Broken::Upstream(message) => Cut::upstream(&message),
+            Broken::Stop(stop) => match stop.refusal() {
+                Some(refusal) => Cut {
+                    // What a plugin refuses in the middle of an answer is cut all the same.
+                    outcome: if stop.outcome == Outcome::Complete { Outcome::Rejected } else { stop.outcome },
+                    fault: refusal.fault,
+                    code: refusal.code.to_string(),
+                    message: refusal.message.clone(),
+                },
+                None => Cut {
+                    outcome: Outcome::Rejected,
+                    fault: Fault::Policy,
+                    code: "policy_answered_late".to_owned(),
+                    message: "a plugin answered after the head had gone out".to_owned(),
+                },
+            },
+        }
+    }
+}
+
+impl Cut {
+    fn upstream(message: &str) -> Cut {
+        Cut {
+            outcome: Outcome::UpstreamCut,
+            fault: Fault::Upstream,
+            code: Code::UpstreamBroken.as_str().to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    fn timed_out(elapsed: Elapsed) -> Cut {
+        let (code, message) = match elapsed {
+            Elapsed::Silence => (Code::UpstreamTimeout, "no byte of the answer moved for too long"),
+            Elapsed::Deadline => (Code::ExchangeTimeout, "the exchange took longer than its route allows"),
+        };
+        Cut {
+            outcome: Outcome::TimedOut,
+            fault: code.fault(),
+            code: code.as_str().to_owned(),
+            message: message.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Cut {}
+
+impl From<Infallible> for Cut {
+    fn from(never: Infallible) -> Cut {
+        match never {}
+    }
+}

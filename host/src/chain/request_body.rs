@@ -1,0 +1,200 @@
+//! The request's body on its way upstream: as it comes, or through the plugins that want it.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::idle::{Elapsed, Idle};
+use super::pipe::{Pipe, Way};
+use super::run::Run;
+use super::stop::Stop;
+use crate::error::{Code, Refusal};
+use crate::telemetry::outcome::Outcome;
+
+/// What goes upstream.
+pub(super) enum RequestBody {
+    Whole(Option<Bytes>),
+    AsItComes(Metered),
+    Piped(Pieces),
+}
+
+type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyFault>> + Send>>;
+
+/// Why the body did not come to its end. Travels through the upstream's error to where the answer is made.
+#[derive(Debug, Clone)]
+pub(super) struct BodyFault(pub(super) Stop);
+
+impl RequestBody {
+    /// Reads the whole body if a plugin must see it before a byte goes on; else only prepares its way.
+    pub(super) async fn prepare(run: &Arc<Run>, incoming: Incoming) -> Result<RequestBody, Stop> {
+        if incoming.is_end_stream() {
+            return Ok(RequestBody::Whole(None));
+        }
+        let bytes_max = run.ground.limits.body_bytes_max;
+        if incoming.size_hint().lower() > bytes_max {
+            return Err(too_large(bytes_max));
+        }
+        let mut metered = Metered::new(run, incoming);
+        let pipe = Pipe::new(run, Way::Request, &mut run.exchange.lock().request.headers)?;
+        let Some(mut pipe) = pipe else { return Ok(RequestBody::AsItComes(metered)) };
+        if !pipe.is_buffering() {
+            return Ok(RequestBody::Piped(Box::pin(pieces(metered, pipe))));
+        }
+        let mut whole = BytesMut::new();
+        while let Some(bytes) = metered.next().await? {
+            pipe.push(bytes).await?.into_iter().for_each(|piece| whole.extend_from_slice(&piece));
+        }
+        pipe.end().await?.into_iter().for_each(|piece| whole.extend_from_slice(&piece));
+        Ok(RequestBody::Whole(Some(whole.freeze())))
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        match self.get_mut() {
+            RequestBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            RequestBody::AsItComes(metered) => metered.poll_frame(context).map_err(BodyFault),
+            RequestBody::Piped(pieces) => Poll::Ready(ready!(pieces.as_mut().poll_next(context)).map(|piece| piece.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            RequestBody::Whole(bytes) => bytes.is_none(),
+            RequestBody::AsItComes(metered) => metered.incoming.is_end_stream(),
+            RequestBody::Piped(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            RequestBody::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            RequestBody::AsItComes(metered) => metered.incoming.size_hint(),
+            RequestBody::Piped(_) => SizeHint::default(),
+        }
+    }
+}
+
+fn pieces(metered: Metered, pipe: Pipe) -> impl Stream<Item = Result<Bytes, BodyFault>> + Send {
+    struct Under {
+        metered: Metered,
+        pipe: Pipe,
+        ready: std::vec::IntoIter<Bytes>,
+        ended: bool,
+    }
+    let under = Under { metered, pipe, ready: Vec::new().into_iter(), ended: false };
+    unfold(Some(under), |under| async move {
+        let mut under = under?;
+        loop {
+            if let Some(piece) = under.ready.next() {
+                return Some((Ok(piece), Some(under)));
+            }
+            if under.ended {
+                return None;
+            }
+            let pieces = match under.metered.next().await {
+                Ok(Some(bytes)) => under.pipe.push(bytes).await,
+                Ok(None) => {
+                    under.ended = true;
+                    under.pipe.end().await
+                }
+                Err(stop) => Err(stop),
+            };
+            match pieces {
+                Ok(pieces) => under.ready = pieces.into_iter(),
+                Err(stop) => return Some((Err(BodyFault(stop)), None)),
+            }
+        }
+    })
+}
+
+/// The client's bytes, counted and timed.
+pub(super) struct Metered {
+    incoming: Incoming,
+    run: Arc<Run>,
+    idle: Idle,
+}
+
+impl Metered {
+    fn new(run: &Arc<Run>, incoming: Incoming) -> Metered {
+        let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline);
+        Metered { incoming, run: run.clone(), idle }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Stop> {
+        loop {
+            match poll_fn(|context| self.poll_frame(context)).await.transpose()? {
+                // Trailers end with the hop: a plugin may have changed what they speak of.
+                Some(frame) => match frame.into_data() {
+                    Ok(bytes) => return Ok(Some(bytes)),
+                    Err(_) => continue,
+                },
+                None => return Ok(None),
+            }
+        }
+    }
+
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Stop>>> {
+        let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                let elapsed = ready!(self.idle.poll_elapsed(context));
+                return Poll::Ready(Some(Err(timed_out(elapsed, self.run.ground.limits.body_idle_timeout))));
+            }
+        };
+        self.idle.reset();
+        Poll::Ready(match frame {
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+                let total = self.run.request_bytes.fetch_add(length, Ordering::Relaxed) + length;
+                let bytes_max = self.run.ground.limits.body_bytes_max;
+                Some(if total > bytes_max { Err(too_large(bytes_max)) } else { Ok(frame) })
+            }
+            Some(Err(error)) => Some(Err(broken(&error))),
+            None => None,
+        })
+    }
+}
+
+fn too_large(bytes_max: u64) -> Stop {
+    Stop::refuse(Refusal::new(Code::BodyTooLarge, format!("The body is longer than {bytes_max} bytes, which is the limit.")))
+}
+
+pub(super) fn timed_out(elapsed: Elapsed, idle: std::time::Duration) -> Stop {
+    Stop::refuse(match elapsed {
+        Elapsed::Silence => {
+            Refusal::new(Code::RequestTimeout, format!("No byte of the body arrived within {} seconds.", idle.as_secs()))
+        }
+        Elapsed::Deadline => Refusal::new(Code::ExchangeTimeout, "The exchange took longer than its route allows."),
+    })
+}
+
+fn broken(error: &hyper::Error) -> Stop {
+    let stop = Stop::refuse(Refusal::new(Code::BadRequest, format!("The body cannot be read: {error}.")));
+    match error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        true => Stop { outcome: Outcome::ClientGone, ..stop },
+        false => stop,
+    }
+}
+
+impl std::fmt::Display for BodyFault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.refusal() {
+            Some(refusal) => refusal.fmt(formatter),
+            None => formatter.write_str("a plugin answered in the middle of the body"),
+        }
+    }
+}
+
+impl std::error::Error for BodyFault {}

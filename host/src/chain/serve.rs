@@ -1,0 +1,317 @@
+//! One exchange from its head to its answer: the phases in their order, each over the whole chain.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
+use http_body::Body;
+use hyper::body::Incoming;
+use sluicegate_runtime::{
+    CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead,
+};
+
+use super::finish::Finisher;
+use super::pipe::{Pipe, Way};
+use super::plan::{Ground, Plan};
+use super::reply_body::{ReplyBody, Source, piped};
+use super::request_body::RequestBody;
+use super::run::{Log, Run};
+use super::stop::{Stop, StopReply};
+use crate::config::Dialect;
+use crate::error::{Code, Refusal};
+use crate::http::fields::{self, ClientSide, RequestHost};
+use crate::http::render::render;
+use crate::telemetry::request_id::{RequestId, TraceParent, X_REQUEST_ID};
+use crate::upstream::UpstreamBody;
+
+/// A request as it came in, its head checked.
+pub struct Inbound {
+    pub head: request::Parts,
+    pub body: Incoming,
+    pub client: IpAddr,
+    /// Missing where the head was refused.
+    pub host: Option<RequestHost>,
+    pub started: Instant,
+    pub id: RequestId,
+}
+
+/// Serves a request by the plan of its route. Always answers.
+///
+/// `refusal`: there is no route; the global chain still runs, so that its answers look like all others.
+pub async fn serve(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound, refusal: Option<Refusal>) -> Response<ReplyBody> {
+    let (run, body) = begin(ground, plan, inbound);
+    let finisher = Finisher::new(run.clone());
+    let forwarded = async {
+        run.head_phase().await?;
+        match refusal {
+            Some(refusal) => Err(Stop::refuse(refusal)),
+            None => run.forward(body).await,
+        }
+    };
+    finish(&run, finisher, forwarded).await
+}
+
+/// Answers a request that cannot be served at all. No plugin sees it; the log does.
+pub async fn refuse(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound, refusal: Refusal) -> Response<ReplyBody> {
+    let (run, _) = begin(ground, plan, inbound);
+    run.leave_out_plugins();
+    let finisher = Finisher::new(run.clone());
+    finish(&run, finisher, async { Err(Stop::refuse(refusal)) }).await
+}
+
+/// Takes the head apart: what the client presents goes where plugins cannot see it.
+fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, Incoming) {
+    let Inbound { mut head, body, client, host, started, id } = inbound;
+    let hop = fields::clean_request(&mut head.headers);
+    let places = plan.route.as_ref().map_or(&[][..], |route| &route.credential_places);
+    let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);
+    let authority = host.as_ref().and_then(|host| host.field.to_str().ok()).unwrap_or_default().to_owned();
+    if let Some(host) = &host {
+        let side = ClientSide { address: client, tls: false, host: &host.field, version: head.version };
+        fields::announce_client(&mut head.headers, &side, hop);
+    }
+    head.headers.remove(header::HOST);
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        head.headers.insert(X_REQUEST_ID, value);
+    }
+    let trace_id = TraceParent::propagate(&mut head.headers).map(|trace| trace.trace_id_text());
+    let log = Log {
+        time_unix_ms: ground.services.clock.now_unix_ms(),
+        trace_id,
+        method: head.method.clone(),
+        path: head.uri.path().to_owned(),
+        ..Log::default()
+    };
+    let facts = ExchangeFacts {
+        id: id.as_str().to_owned(),
+        route: plan.name.clone(),
+        generation: ground.generation,
+        client_address: client,
+        started,
+        services: ground.services.clone(),
+        credential_fields: plan.credential_fields.clone(),
+    };
+    let request = RequestHead {
+        method: head.method,
+        scheme: "http",
+        authority,
+        path: head.uri.path().to_owned(),
+        query,
+        headers: head.headers,
+        sent: false,
+    };
+    let exchange = Arc::new(Exchange::new(facts, request, presented));
+    (Arc::new(Run::new(ground, plan, exchange, log)), body)
+}
+
+/// Runs `forwarded` under the route's time and against panics, then takes its answer back through the chain.
+async fn finish(
+    run: &Arc<Run>,
+    finisher: Finisher,
+    forwarded: impl Future<Output = Result<Response<UpstreamBody>, Stop>>,
+) -> Response<ReplyBody> {
+    let answered = AssertUnwindSafe(run.in_time(forwarded)).catch_unwind().await;
+    let reply = match answered {
+        Ok(Ok(answer)) => {
+            let (head, body) = answer.into_parts();
+            run.set_reply(head.status, head.headers);
+            Reply::Upstream(body)
+        }
+        Ok(Err(stop)) => run.stand_in(stop),
+        Err(_) => run.stand_in(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this request."))),
+    };
+    let backward = AssertUnwindSafe(run.in_time(async { Ok(run.backward(reply).await) })).catch_unwind().await;
+    let source = match backward {
+        Ok(Ok(source)) => source,
+        Ok(Err(stop)) => run.last_word(stop),
+        Err(_) => run.last_word(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this answer."))),
+    };
+    run.respond(source, finisher)
+}
+
+/// The answer's body before the chain has seen it.
+enum Reply {
+    Upstream(UpstreamBody),
+    Whole(Bytes),
+}
+
+impl Run {
+    async fn head_phase(&self) -> Result<(), Stop> {
+        for position in self.positions(Phase::Head) {
+            let called = self.call(position, Call::Head, false).await;
+            if let Err(stop) = called {
+                self.mark_passed(position);
+                return Err(stop);
+            }
+        }
+        self.mark_passed(self.plan.chain.links().len());
+        Ok(())
+    }
+
+    async fn forward(self: &Arc<Run>, body: Incoming) -> Result<Response<UpstreamBody>, Stop> {
+        let (Some(route), Some(target)) = (&self.plan.route, &self.plan.target) else {
+            return Err(Stop::refuse(Refusal::new(Code::NoRoute, "No route of this gateway matches this request.")));
+        };
+        let body = RequestBody::prepare(self, body).await?;
+        self.attempt(route, target, body).await
+    }
+
+    /// The answer's phases. What decides anew on the way takes the place of the answer for the entries in front of it.
+    async fn backward(self: &Arc<Run>, reply: Reply) -> Source {
+        let mut reply = reply;
+        for position in self.positions(Phase::ReplyHead).collect::<Vec<_>>() {
+            // A stop moves the line in front of which entries take part.
+            if !self.positions(Phase::ReplyHead).any(|other| other == position) {
+                continue;
+            }
+            if let Err(stop) = self.call(position, Call::ReplyHead, false).await {
+                reply = self.stand_in(stop);
+            }
+        }
+        loop {
+            match self.reply_body_phase(reply).await {
+                Ok(source) => return source,
+                Err(stop) => reply = self.stand_in(stop),
+            }
+        }
+    }
+
+    /// Waits for the whole body where a plugin must have it; else hands out its way.
+    async fn reply_body_phase(self: &Arc<Run>, reply: Reply) -> Result<Source, Stop> {
+        if !self.reply_has_body() {
+            return Ok(match reply {
+                Reply::Upstream(body) => Source::AsItComes(body),
+                Reply::Whole(bytes) => Source::Whole(Some(bytes)),
+            });
+        }
+        let (pipe, events) = {
+            let mut state = self.exchange.lock();
+            let Some(head) = &mut state.reply else { return Ok(Source::Whole(None)) };
+            let is_stream = is_event_stream(&head.headers);
+            (Pipe::new(self, Way::Reply, &mut head.headers)?, is_stream.then(|| self.dialect()))
+        };
+        let mut whole = BytesMut::new();
+        match (pipe, reply) {
+            (None, Reply::Upstream(body)) => return Ok(Source::AsItComes(body)),
+            (None, Reply::Whole(bytes)) => return Ok(Source::Whole(Some(bytes))),
+            (Some(mut pipe), Reply::Whole(bytes)) => {
+                pipe.push(bytes).await?.iter().for_each(|piece| whole.extend_from_slice(piece));
+                pipe.end().await?.iter().for_each(|piece| whole.extend_from_slice(piece));
+            }
+            (Some(mut pipe), Reply::Upstream(body)) => {
+                if events.is_some() {
+                    pipe.refuse_buffering()?;
+                }
+                if !pipe.is_buffering() {
+                    self.forget_length();
+                    return Ok(piped(self.clone(), body, pipe, events));
+                }
+                let mut body = Box::pin(body);
+                while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await {
+                    let frame = frame.map_err(|error| {
+                        tracing::warn!(request_id = self.exchange.facts.id, "{error}");
+                        Stop::refuse(error.refusal())
+                    })?;
+                    if let Ok(bytes) = frame.into_data() {
+                        pipe.push(bytes).await?.iter().for_each(|piece| whole.extend_from_slice(piece));
+                    }
+                }
+                pipe.end().await?.iter().for_each(|piece| whole.extend_from_slice(piece));
+            }
+        }
+        self.forget_length();
+        Ok(Source::Whole(Some(whole.freeze())))
+    }
+
+    /// Seals the head and hands both to the server.
+    fn respond(self: &Arc<Run>, source: Source, finisher: Finisher) -> Response<ReplyBody> {
+        let mut state = self.exchange.lock();
+        let mut response = Response::new(ReplyBody::new(source, finisher));
+        if let Some(head) = &mut state.reply {
+            head.sent = true;
+            *response.status_mut() = head.status;
+            *response.headers_mut() = std::mem::take(&mut head.headers);
+        }
+        drop(state);
+        if let Ok(id) = HeaderValue::from_str(&self.exchange.facts.id) {
+            response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        let mut log = self.log();
+        log.status = Some(response.status());
+        log.first_byte = Some(self.exchange.facts.started.elapsed());
+        drop(log);
+        response
+    }
+
+    /// Puts a stop's answer where the upstream's would be.
+    fn stand_in(&self, stop: Stop) -> Reply {
+        self.note_stop(&stop);
+        match stop.reply {
+            StopReply::Refuse(refusal) => {
+                let (head, body) = render(&refusal, self.dialect(), &self.exchange.facts.id).into_parts();
+                self.set_reply(head.status, head.headers);
+                Reply::Whole(body)
+            }
+            StopReply::Answer(answer) => {
+                self.set_reply(answer.status, answer.fields);
+                Reply::Whole(answer.body)
+            }
+        }
+    }
+
+    /// A stop while the answer's phases ran: there is nobody left to ask.
+    fn last_word(&self, stop: Stop) -> Source {
+        match self.stand_in(stop) {
+            Reply::Whole(bytes) => Source::Whole(Some(bytes)),
+            Reply::Upstream(body) => Source::AsItComes(body),
+        }
+    }
+
+    fn set_reply(&self, status: StatusCode, headers: HeaderMap) {
+        self.exchange.lock().reply = Some(ReplyHead { status, headers, sent: false });
+    }
+
+    /// What went through a plugin may have another length.
+    fn forget_length(&self) {
+        if let Some(head) = &mut self.exchange.lock().reply {
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
+    }
+
+    /// RFC 9110, 6.4.1: none for HEAD, 204 and 304.
+    fn reply_has_body(&self) -> bool {
+        let is_head = self.log().method == Method::HEAD;
+        let status = self.exchange.lock().reply.as_ref().map(|head| head.status);
+        !is_head && !matches!(status, Some(StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.plan.route.as_ref().map_or(Dialect::Http, |route| route.dialect)
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+        let Some(deadline) = self.deadline else { return work.await };
+        tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_| {
+            Err(Stop::refuse(Refusal::new(Code::ExchangeTimeout, "The exchange took longer than its route allows.")))
+        })
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    media_type.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+/// The usual fields that carry credentials, and those that a route names.
+pub fn credential_fields(places: &[crate::config::CredentialPlace]) -> Arc<[http::HeaderName]> {
+    let usual = CREDENTIAL_FIELDS.into_iter().map(http::HeaderName::from_static);
+    let named = places.iter().filter_map(|place| match place {
+        crate::config::CredentialPlace::Header(name) => Some(name.clone()),
+        crate::config::CredentialPlace::Query(_) => None,
+    });
+    usual.chain(named).collect()
+}
