@@ -1,4 +1,7 @@
 //! Sluicegate: an API and AI gateway whose policies are sandboxed WebAssembly plugins.
 
+pub mod clock;
 pub mod config;
 pub mod error;
+pub mod http;
+pub mod router;
