@@ -1,5 +1,6 @@
 //! Sluicegate: an API and AI gateway whose policies are sandboxed WebAssembly plugins.
 
+pub mod admin;
 pub mod clock;
 pub mod config;
 pub mod error;
