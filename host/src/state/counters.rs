@@ -1,0 +1,174 @@
+//! Counters that all instances and generations share: so many units of a quota in a window of time, exact under concurrency.
+//!
+//! A window opens with the first unit taken and ends `window_ms` later; then the count begins anew. Namespace, bucket, key
+//! and window length together name a counter, so an entry that changes its window starts afresh and one that changes its
+//! limit does not.
+//!
+//! Entries are bounded. What has ended is evicted with each take; where all that is kept is still open, a new counter is
+//! not begun: the take is denied and counted, because the other choice would let a flood of keys lift every limit.
+
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+/// Counters kept at once, unless told otherwise; about 200 bytes each.
+pub const ENTRIES_MAX: usize = 1_000_000;
+/// A longer name is kept as its SHA-256, so that a client cannot choose how much memory a counter takes.
+pub const NAME_BYTES_MAX: usize = 256;
+/// Ended windows looked at in one take, so that no request pays for thousands that ended together.
+const EVICTIONS_PER_TAKE_MAX: usize = 64;
+const SHARDS_MAX: usize = 64;
+const ENTRIES_PER_SHARD_MIN: usize = 1024;
+
+/// All counters of the gateway.
+#[derive(Debug)]
+pub struct Counters {
+    shards: Vec<Mutex<Shard>>,
+    /// Seeded anew in each process: a client cannot aim at one shard.
+    hasher: RandomState,
+    entries_per_shard_max: usize,
+    denied_when_full: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// False: nothing was taken.
+    pub allowed: bool,
+    pub remaining: u64,
+    /// Until the window ends; 0 where none is open.
+    pub reset_ms: u64,
+}
+
+/// One lock's share of the counters.
+#[derive(Debug, Default)]
+struct Shard {
+    windows: HashMap<Arc<[u8]>, Window>,
+    /// Each window once, the first to end on top. A window that was replaced leaves its mark behind until that comes up.
+    ends: BinaryHeap<Reverse<(u64, Arc<[u8]>)>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    used: u64,
+    ends_ms: u64,
+}
+
+impl Counters {
+    pub fn new() -> Counters {
+        Counters::with_entries_max(ENTRIES_MAX)
+    }
+
+    /// Each shard keeps an equal share, so the limit is met within a few per cent; with few entries there is one shard.
+    pub fn with_entries_max(entries_max: usize) -> Counters {
+        let shards = (entries_max / ENTRIES_PER_SHARD_MIN).clamp(1, SHARDS_MAX);
+        Counters {
+            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            entries_per_shard_max: (entries_max / shards).max(1),
+            denied_when_full: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes `units` from the quota, all or none. `now_ms` is monotonic. No units: a look without taking.
+    #[expect(clippy::too_many_arguments, reason = "the name's parts and the quota's; a struct for each would be built for this call alone")]
+    pub fn take(&self, namespace: &str, bucket: &str, key: &str, units: u64, limit: u64, window_ms: u64, now_ms: u64) -> Taken {
+        let name = counter_name(namespace, bucket, key, window_ms);
+        let mut shard = self.shard(&name);
+        shard.evict(now_ms);
+
+        if let Some(window) = shard.windows.get_mut(name.as_slice()).filter(|window| window.ends_ms > now_ms) {
+            return window.take(units, limit, now_ms);
+        }
+        if units == 0 || units > limit {
+            return Taken { allowed: units == 0, remaining: limit, reset_ms: 0 };
+        }
+        if shard.windows.len() >= self.entries_per_shard_max && !shard.windows.contains_key(name.as_slice()) {
+            self.denied_when_full.fetch_add(1, Ordering::Relaxed);
+            let first_end = shard.ends.peek().map_or(now_ms, |Reverse((ends_ms, _))| *ends_ms);
+            return Taken { allowed: false, remaining: 0, reset_ms: first_end.saturating_sub(now_ms) };
+        }
+        let ends_ms = now_ms.saturating_add(window_ms.max(1));
+        shard.open(Arc::from(name), Window { used: units, ends_ms });
+        Taken { allowed: true, remaining: limit - units, reset_ms: ends_ms - now_ms }
+    }
+
+    /// Counters kept now, also those whose window has ended and that nobody has asked for since.
+    pub fn entries(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).windows.len()).sum()
+    }
+
+    /// Takes denied because no counter could be begun.
+    pub fn denied_when_full(&self) -> u64 {
+        self.denied_when_full.load(Ordering::Relaxed)
+    }
+
+    fn shard(&self, name: &[u8]) -> MutexGuard<'_, Shard> {
+        // The high bits choose the shard; the map inside hashes with a seed of its own.
+        let place = (self.hasher.hash_one(name) >> 32) as usize % self.shards.len();
+        lock(&self.shards[place])
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Counters {
+        Counters::new()
+    }
+}
+
+impl Shard {
+    fn evict(&mut self, now_ms: u64) {
+        for _ in 0..EVICTIONS_PER_TAKE_MAX {
+            let Some(Reverse((ends_ms, _))) = self.ends.peek() else { return };
+            if *ends_ms > now_ms {
+                return;
+            }
+            let Some(Reverse((ends_ms, name))) = self.ends.pop() else { return };
+            if let Entry::Occupied(entry) = self.windows.entry(name)
+                && entry.get().ends_ms == ends_ms
+            {
+                entry.remove();
+            }
+        }
+    }
+
+    fn open(&mut self, name: Arc<[u8]>, window: Window) {
+        self.ends.push(Reverse((window.ends_ms, name.clone())));
+        self.windows.insert(name, window);
+    }
+}
+
+impl Window {
+    fn take(&mut self, units: u64, limit: u64, now_ms: u64) -> Taken {
+        // A reload may have set the limit below what is used already.
+        let left = limit.saturating_sub(self.used);
+        let allowed = units <= left;
+        if allowed {
+            self.used += units;
+        }
+        Taken { allowed, remaining: limit.saturating_sub(self.used), reset_ms: self.ends_ms - now_ms }
+    }
+}
+
+/// One name for all parts. Lengths stand in front, so that no two sets of parts share a name.
+fn counter_name(namespace: &str, bucket: &str, key: &str, window_ms: u64) -> Vec<u8> {
+    let mut name = Vec::with_capacity(24 + namespace.len() + bucket.len() + key.len());
+    name.extend_from_slice(&window_ms.to_le_bytes());
+    for part in [namespace, bucket, key] {
+        name.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        name.extend_from_slice(part.as_bytes());
+    }
+    if name.len() > NAME_BYTES_MAX { digest(&SHA256, &name).as_ref().to_vec() } else { name }
+}
+
+/// No code that holds this lock leaves a shard half changed, so a panic elsewhere is no reason to stop counting.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

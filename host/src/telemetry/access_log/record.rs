@@ -1,0 +1,132 @@
+//! What is known of an exchange at its end, and the line that it becomes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::error::Fault;
+use crate::telemetry::outcome::Outcome;
+
+/// One exchange. Never a credential: of a key its id, of a path no query.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// When the head of the request had been read; milliseconds since 1970.
+    pub time_unix_ms: u64,
+    pub request_id: String,
+    /// 32 hexadecimal digits, from a valid `traceparent`.
+    pub trace_id: Option<String>,
+    pub client_address: IpAddr,
+    pub method: String,
+    /// As the client asked for it.
+    pub authority: String,
+    /// As sent, without query.
+    pub path: String,
+    /// None where no route matched.
+    pub route: Option<String>,
+    /// The generation that served it.
+    pub generation: u64,
+    pub key_id: Option<String>,
+    pub consumer: Option<String>,
+    pub team: Option<String>,
+    /// As sent to the client; None when it left before there was one.
+    pub status: Option<u16>,
+    pub outcome: Outcome,
+    /// Whose fault, where the answer is a refusal or the exchange was cut.
+    pub fault: Option<Fault>,
+    /// The refusal's stable code.
+    pub code: Option<String>,
+    /// The chain entry that rejected or answered.
+    pub decided_by: Option<String>,
+    /// The upstream that answered, or was tried last.
+    pub upstream: Option<String>,
+    /// How often an upstream was tried.
+    pub attempts: u32,
+    /// Of the body, as received.
+    pub request_bytes: u64,
+    /// Of the body, as sent.
+    pub reply_bytes: u64,
+    /// From the head of the request to the first byte of the answer.
+    pub first_byte: Option<Duration>,
+    /// From the head of the request to the end of the exchange.
+    pub duration: Duration,
+    /// Set by plugins.
+    pub labels: BTreeMap<String, String>,
+    /// How often each chain entry did not run, or failed and was passed over.
+    pub bypasses: BTreeMap<Arc<str>, u32>,
+}
+
+/// The line's members in their order. All are always there, so that a reader can count on them.
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    request_id: &'a str,
+    trace_id: Option<&'a str>,
+    client_address: IpAddr,
+    method: &'a str,
+    authority: &'a str,
+    path: &'a str,
+    route: Option<&'a str>,
+    generation: u64,
+    key_id: Option<&'a str>,
+    consumer: Option<&'a str>,
+    team: Option<&'a str>,
+    status: Option<u16>,
+    outcome: &'static str,
+    fault: Option<&'static str>,
+    code: Option<&'a str>,
+    decided_by: Option<&'a str>,
+    upstream: Option<&'a str>,
+    attempts: u32,
+    request_bytes: u64,
+    reply_bytes: u64,
+    first_byte_us: Option<u64>,
+    duration_us: u64,
+    labels: &'a BTreeMap<String, String>,
+    bypasses: BTreeMap<&'a str, u32>,
+}
+
+impl Record {
+    /// One line of JSON without its line end.
+    pub(super) fn to_line(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&Line {
+            time: rfc_3339(self.time_unix_ms),
+            request_id: &self.request_id,
+            trace_id: self.trace_id.as_deref(),
+            client_address: self.client_address,
+            method: &self.method,
+            authority: &self.authority,
+            path: &self.path,
+            route: self.route.as_deref(),
+            generation: self.generation,
+            key_id: self.key_id.as_deref(),
+            consumer: self.consumer.as_deref(),
+            team: self.team.as_deref(),
+            status: self.status,
+            outcome: self.outcome.as_str(),
+            fault: self.fault.map(Fault::as_str),
+            code: self.code.as_deref(),
+            decided_by: self.decided_by.as_deref(),
+            upstream: self.upstream.as_deref(),
+            attempts: self.attempts,
+            request_bytes: self.request_bytes,
+            reply_bytes: self.reply_bytes,
+            first_byte_us: self.first_byte.map(microseconds),
+            duration_us: microseconds(self.duration),
+            labels: &self.labels,
+            bypasses: self.bypasses.iter().map(|(entry, count)| (entry.as_ref(), *count)).collect(),
+        })
+    }
+}
+
+/// UTC, to the millisecond. A time past the year 9999 has no such form and is printed as the epoch.
+fn rfc_3339(unix_ms: u64) -> String {
+    let timestamp = i64::try_from(unix_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    format!("{:.3}", timestamp.unwrap_or_default())
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

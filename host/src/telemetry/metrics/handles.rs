@@ -1,0 +1,173 @@
+//! What the parts of the gateway hold to count with: one handle for each route, entry and upstream of a generation.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+
+use super::families::{Families, Label};
+use super::names;
+use crate::error::Fault;
+use crate::telemetry::outcome::Outcome;
+
+/// A phase of the contract that a plugin was called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    Head,
+    Body,
+    ReplyHead,
+    ReplyBody,
+    Finish,
+}
+
+impl Phase {
+    pub const ALL: [Phase; 5] = [Phase::Head, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
+
+    /// As in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Head => "head",
+            Phase::Body => "body",
+            Phase::ReplyHead => "reply-head",
+            Phase::ReplyBody => "reply-body",
+            Phase::Finish => "finish",
+        }
+    }
+}
+
+/// What is counted of an exchange at its end.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered<'a> {
+    pub method: &'a Method,
+    /// None when the client left before there was an answer.
+    pub status: Option<StatusCode>,
+    pub outcome: Outcome,
+    pub fault: Option<Fault>,
+    pub duration: Duration,
+    /// What the gateway itself took of that.
+    pub overhead: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct RouteMetrics {
+    families: Arc<Families>,
+    pub(super) label: Label,
+    overhead: OnceLock<Histogram>,
+}
+
+impl RouteMetrics {
+    pub(super) fn new(families: Arc<Families>, label: Label) -> RouteMetrics {
+        RouteMetrics { families, label, overhead: OnceLock::new() }
+    }
+
+    pub fn answered(&self, exchange: &Answered<'_>) {
+        let route = || self.label.clone();
+        let duration = names::SERVER_DURATION.labels([route(), method(exchange.method), status(exchange.status)]);
+        self.families.server_duration.get_or_create(&duration).observe(exchange.duration.as_secs_f64());
+
+        let fault = Label::Word(exchange.fault.map_or("", Fault::as_str));
+        let outcome = Label::Word(exchange.outcome.as_str());
+        let requests = names::REQUESTS.labels([route(), status_class(exchange.status), outcome, fault]);
+        self.families.requests.get_or_create(&requests).inc();
+
+        let overhead = || self.families.overhead.get_or_create_owned(&names::OVERHEAD.labels([route()]));
+        self.overhead.get_or_init(overhead).observe(exchange.overhead.as_secs_f64());
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct UpstreamMetrics {
+    families: Arc<Families>,
+    label: Label,
+}
+
+impl UpstreamMetrics {
+    pub(super) fn new(families: Arc<Families>, label: Label) -> UpstreamMetrics {
+        UpstreamMetrics { families, label }
+    }
+
+    /// One attempt at its end: with the status that came, or with the code of the refusal that stands for what failed.
+    pub fn attempted(&self, asked: &Method, answer: Result<StatusCode, crate::error::Code>, duration: Duration) {
+        let error = Label::Word(answer.err().map_or("", crate::error::Code::as_str));
+        let labels = [self.label.clone(), method(asked), status(answer.ok()), error];
+        self.families.client_duration.get_or_create(&names::CLIENT_DURATION.labels(labels)).observe(duration.as_secs_f64());
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct EntryMetrics {
+    families: Arc<Families>,
+    label: Label,
+    /// By phase, in the order of [`Phase::ALL`]; a phase that never runs has no series.
+    calls: [OnceLock<Histogram>; Phase::ALL.len()],
+    bypasses: Counter,
+    breaker: Gauge,
+}
+
+impl EntryMetrics {
+    pub(super) fn new(families: Arc<Families>, label: Label) -> EntryMetrics {
+        let bypasses = families.policy_bypasses.get_or_create_owned(&names::POLICY_BYPASSES.labels([label.clone()]));
+        let breaker = families.policy_breaker.get_or_create_owned(&names::POLICY_BREAKER.labels([label.clone()]));
+        EntryMetrics { families, label, calls: Default::default(), bypasses, breaker }
+    }
+
+    /// One call, whether it failed or not.
+    pub fn called(&self, phase: Phase, duration: Duration) {
+        let labels = || names::POLICY_CALLS.labels([self.label.clone(), Label::Word(phase.as_str())]);
+        if let Some(calls) = self.calls.get(phase as usize) {
+            let calls = calls.get_or_init(|| self.families.policy_calls.get_or_create_owned(&labels()));
+            calls.observe(duration.as_secs_f64());
+        }
+    }
+
+    /// `kind`: a word of the runtime's, such as `trap`, `cpu` or `memory`.
+    pub fn trapped(&self, kind: &'static str) {
+        let labels = names::POLICY_TRAPS.labels([self.label.clone(), Label::Word(kind)]);
+        self.families.policy_traps.get_or_create(&labels).inc();
+    }
+
+    /// The exchange went on without this entry.
+    pub fn bypassed(&self) {
+        self.bypasses.inc();
+    }
+
+    pub fn breaker_open(&self, open: bool) {
+        self.breaker.set(i64::from(open));
+    }
+}
+
+/// Methods are the client's to choose, so only the known ones get a series of their own.
+fn method(method: &Method) -> Label {
+    Label::Word(match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "_OTHER",
+    })
+}
+
+/// An upstream may send any three digits; what has no meaning is counted as 0, as is no status at all.
+fn status(status: Option<StatusCode>) -> Label {
+    Label::Number(status.map(|status| status.as_u16()).filter(|number| (100..=599).contains(number)).unwrap_or(0))
+}
+
+fn status_class(status: Option<StatusCode>) -> Label {
+    Label::Word(match status.map(|status| status.as_u16() / 100) {
+        Some(1) => "1xx",
+        Some(2) => "2xx",
+        Some(3) => "3xx",
+        Some(4) => "4xx",
+        Some(5) => "5xx",
+        Some(_) => "other",
+        None => "none",
+    })
+}
