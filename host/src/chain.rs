@@ -5,6 +5,7 @@
 
 mod attempt;
 mod finish;
+mod idle;
 mod pipe;
 mod plan;
 mod reply_body;
@@ -15,4 +16,4 @@ mod stop;
 
 pub use plan::{Chain, Ground, Link, OpenExchanges, Plan, Target};
 pub use reply_body::ReplyBody;
-pub use serve::{Inbound, refuse, serve};
+pub use serve::{Inbound, credential_fields, refuse, serve};

@@ -1,4 +1,6 @@
-//! What the gateway knows about HTTP itself, apart from any connection: paths, refusals as answers.
+//! What the gateway knows about HTTP itself, apart from any connection.
 
+pub mod coding;
+pub mod fields;
 pub mod path;
 pub mod render;

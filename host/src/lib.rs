@@ -1,10 +1,14 @@
 //! Sluicegate: an API and AI gateway whose policies are sandboxed WebAssembly plugins.
 
 pub mod admin;
+pub mod chain;
 pub mod clock;
 pub mod config;
 pub mod error;
 pub mod http;
+pub mod listen;
 pub mod router;
+pub mod secrets;
 pub mod state;
 pub mod telemetry;
+pub mod upstream;

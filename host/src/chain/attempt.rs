@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use http::{HeaderValue, Request, Response, Uri, header};
+use http::{Request, Response, Uri, header};
 use sluicegate_runtime::{BodyMode, Phase};
 
 use super::plan::Target;
@@ -90,9 +90,4 @@ impl Run {
         tracing::warn!(request_id = self.exchange.facts.id, "{error}");
         Stop::refuse(error.refusal())
     }
-}
-
-/// The value of a length as a field.
-pub(super) fn length_field(length: usize) -> HeaderValue {
-    HeaderValue::from(length)
 }

@@ -20,6 +20,8 @@ pub(super) struct Run {
     pub(super) log: Mutex<Log>,
     /// Of the request's body, as received.
     pub(super) request_bytes: AtomicU64,
+    /// When the route's time for the whole exchange is over.
+    pub(super) deadline: Option<tokio::time::Instant>,
     /// Entries at positions below it take part in the answer.
     depth: AtomicUsize,
     /// One bit a position: the entry ran.
@@ -29,6 +31,7 @@ pub(super) struct Run {
 }
 
 /// What the access log will say besides what the exchange knows.
+#[derive(Default)]
 pub(super) struct Log {
     pub(super) time_unix_ms: u64,
     pub(super) trace_id: Option<String>,
@@ -51,7 +54,9 @@ pub(super) struct Log {
 impl Run {
     pub(super) fn new(ground: Arc<Ground>, plan: Arc<Plan>, exchange: Arc<Exchange>, log: Log) -> Run {
         let length = plan.chain.links().len();
+        let timeout = plan.route.as_ref().and_then(|route| route.timeout);
         Run {
+            deadline: timeout.map(|timeout| (exchange.facts.started + timeout).into()),
             ground,
             exchange,
             log: Mutex::new(log),
@@ -79,6 +84,11 @@ impl Run {
     pub(super) fn mark_passed(&self, end: usize) {
         let bits = if end >= 64 { u64::MAX } else { (1_u64 << end) - 1 };
         self.ran.fetch_or(bits, Ordering::AcqRel);
+    }
+
+    /// The request is refused before the chain: no plugin takes part.
+    pub(super) fn leave_out_plugins(&self) {
+        self.depth.store(0, Ordering::Release);
     }
 
     /// A stop was decided: only entries in front of it take part from here on.
