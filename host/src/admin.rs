@@ -34,8 +34,8 @@ use tokio::task::JoinSet;
 
 use self::answer::Service;
 use self::listener::{Listener, Stream};
-pub use self::token::TokenError;
 use self::token::Token;
+pub use self::token::TokenError;
 use crate::config::{Admin, AdminAddress};
 
 /// Connections served at once; further ones wait in the listen queue.

@@ -20,12 +20,12 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ::http::header::{ALLOW, HeaderMap, HeaderValue};
 use ::http::Method;
+use ::http::header::{ALLOW, HeaderMap, HeaderValue};
 
 pub use self::explain::{Explanation, Tried};
-pub use self::table::{HostRule, PathRule, Verdict};
 use self::table::{Candidate, HostTable, Walk};
+pub use self::table::{HostRule, PathRule, Verdict};
 use crate::config::Route;
 use crate::error::{Code, Refusal};
 
@@ -83,10 +83,10 @@ impl Router {
 
     fn walk<'a, O: table::Observer>(&'a self, mut walk: Walk<'a, O>, host: &str) -> Walk<'a, O> {
         let host = host::canonical(host);
-        if let Some(table) = self.exact_hosts.get(host.as_ref()) {
-            if walk.host(table, HostRule::Exact).is_break() {
-                return walk;
-            }
+        if let Some(table) = self.exact_hosts.get(host.as_ref())
+            && walk.host(table, HostRule::Exact).is_break()
+        {
+            return walk;
         }
         if !self.wildcard_hosts.is_empty() {
             for suffix in host::suffixes(&host) {
@@ -96,6 +96,7 @@ impl Router {
                 }
             }
         }
+        // The last table: whether it broke off or came to its end, the walk is over.
         let _ = walk.host(&self.any_host, HostRule::Any);
         walk
     }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ::http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use ::http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use ::http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -45,10 +47,10 @@ impl Service {
         response.map(Full::new)
     }
 
-    fn content<B>(&self, request: &Request<B>) -> Result<Content, Refusal> {
+    fn content<B>(&self, request: &Request<B>) -> Result<Content, Box<Refusal>> {
         if self.loopback_hosts_only && !is_for_loopback(request) {
             let message = "The admin listener takes requests for 127.0.0.1, [::1] or localhost only; send such a Host.";
-            return Err(Refusal::new(Code::BadHost, message));
+            return Err(Box::new(Refusal::new(Code::BadHost, message)));
         }
         let path = request.uri().path();
         let open = matches!(path, "/health" | "/ready");
@@ -56,12 +58,13 @@ impl Service {
             return Err(unauthorized());
         }
         if !matches!(path, "/health" | "/ready" | "/metrics" | "/config") {
-            return Err(Refusal::new(Code::NoRoute, "The admin listener has /health, /ready, /metrics and /config."));
+            let message = "The admin listener has /health, /ready, /metrics and /config.";
+            return Err(Box::new(Refusal::new(Code::NoRoute, message)));
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut refusal = Refusal::new(Code::MethodNotAllowed, "The admin listener takes GET and HEAD.");
             refusal.fields.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return Err(refusal);
+            return Err(Box::new(refusal));
         }
         match path {
             "/health" => Ok((JSON, r#"{"status":"live"}"#.to_string())),
@@ -78,7 +81,9 @@ impl Service {
         let mut values = request.headers().get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return false };
         match value.as_bytes().split_at_checked("Bearer ".len()) {
-            Some((scheme, presented)) => scheme.eq_ignore_ascii_case(b"Bearer ") && self.token.is(presented.trim_ascii()),
+            Some((scheme, presented)) => {
+                scheme.eq_ignore_ascii_case(b"Bearer ") && self.token.is(presented.trim_ascii())
+            }
             None => false,
         }
     }
@@ -107,17 +112,18 @@ fn is_loopback(authority: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn unauthorized() -> Refusal {
-    let mut refusal = Refusal::new(Code::BadRequest, "Send the admin token: `Authorization: Bearer` and what the token file holds.");
+fn unauthorized() -> Box<Refusal> {
+    let mut refusal =
+        Refusal::new(Code::BadRequest, "Send the admin token: `Authorization: Bearer` and what the token file holds.");
     refusal.status = StatusCode::UNAUTHORIZED;
     refusal.code = Cow::Borrowed("admin_unauthorized");
     refusal.fields.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sluicegate-admin\""));
-    refusal
+    Box::new(refusal)
 }
 
-fn not_ready(reason: String) -> Refusal {
+fn not_ready(reason: String) -> Box<Refusal> {
     let mut refusal = Refusal::new(Code::Draining, reason);
     refusal.fault = Fault::Gateway;
     refusal.code = Cow::Borrowed("gateway_not_ready");
-    refusal
+    Box::new(refusal)
 }

@@ -316,7 +316,13 @@ fn a_token_file_that_others_can_read_is_refused_with_the_command_that_mends_it()
 fn a_token_file_without_a_usable_token_is_refused_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("admin.token");
-    for text in ["", "short", &"x".repeat(TOKEN_BYTES_MAX_PLUS), "two lines that are long enough\nbut two of them", "0123456789abcdef 0123456789abcdef"] {
+    for text in [
+        "",
+        "short",
+        &"x".repeat(TOKEN_BYTES_MAX_PLUS),
+        "two lines that are long enough\nbut two of them",
+        "0123456789abcdef 0123456789abcdef",
+    ] {
         write_token(&path, text, 0o600);
         let error = Token::load_or_create(&path).unwrap_err();
         assert!(matches!(error, TokenError::Malformed(_)), "{text}: {error}");

@@ -16,7 +16,7 @@
 //! | `%` without two hexadecimal digits after it | anything | refused |
 //! | any other escape, such as `%41` or `%40` | the character that it stands for | the router compares decoded segments |
 //!
-//! The upstream gets the path as the client sent it, byte for byte, apart from a prefix that the route strips.
+//! The upstream gets the path as the client sent it, byte for byte, apart from a prefix that the route strips ([`strip_prefix`]).
 
 use std::borrow::Cow;
 
@@ -65,6 +65,23 @@ pub fn check(path: &str) -> Result<(), PathProblem> {
         check_segment(segment)?;
     }
     Ok(())
+}
+
+/// What is left of `path` without `prefix`, or None if it does not begin with these whole segments. Both start with a
+/// slash, or the prefix is empty. Segments are compared decoded, as the router does, and the rest is as sent; it is never
+/// empty, because a request always has a path.
+pub fn strip_prefix<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    let mut rest = path;
+    for wanted in prefix.split('/').filter(|segment| !segment.is_empty()) {
+        let tail = rest.strip_prefix('/')?;
+        let end = tail.find('/').unwrap_or(tail.len());
+        let (segment, after) = tail.split_at_checked(end)?;
+        if decode(segment) != decode(wanted) {
+            return None;
+        }
+        rest = after;
+    }
+    Some(if rest.is_empty() { "/" } else { rest })
 }
 
 /// The bytes that a segment stands for. A broken escape is kept as it is.
@@ -192,6 +209,24 @@ mod tests {
             PathProblem::EncodedTwice.refusal(),
             @"400 client_bad_request: The path is encoded twice (`%25` before two hexadecimal digits); encode it once."
         );
+    }
+
+    #[test]
+    fn a_prefix_is_stripped_by_whole_decoded_segments_and_the_rest_stays_as_sent() {
+        for (path, prefix, rest) in [
+            ("/v1/chat", "/v1", Some("/chat")),
+            ("/v1/", "/v1", Some("/")),
+            ("/v1", "/v1", Some("/")),
+            ("/v1/a%20b", "", Some("/v1/a%20b")),
+            ("/%761/a%41", "/v1", Some("/a%41")),
+            ("/a%20b/c", "/a b", Some("/c")),
+            ("/v1/team/x", "/v1/team", Some("/x")),
+            ("/v10", "/v1", None),
+            ("/v", "/v1", None),
+            ("/v1", "/v1/team", None),
+        ] {
+            assert_eq!(strip_prefix(path, prefix), rest, "{path} {prefix}");
+        }
     }
 
     #[test]

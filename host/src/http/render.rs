@@ -22,7 +22,9 @@
 
 use std::time::Duration;
 
-use ::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use ::http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
+};
 use ::http::{HeaderMap, Response, StatusCode};
 use bytes::Bytes;
 use serde::Serialize;

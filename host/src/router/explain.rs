@@ -77,7 +77,8 @@ impl fmt::Display for Reason<'_> {
             }
             Verdict::FieldAbsent(name) => write!(formatter, "the request has no field `{name}`"),
             Verdict::FieldDiffers(name) => {
-                let wanted = matcher.headers.iter().find(|header| header.name == *name).and_then(|header| header.value.as_ref());
+                let wanted =
+                    matcher.headers.iter().find(|header| header.name == *name).and_then(|header| header.value.as_ref());
                 let wanted = wanted.map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
                 write!(formatter, "no field `{name}` is `{wanted}`")
             }

@@ -140,7 +140,9 @@ impl<'a, O: Observer> Walk<'a, O> {
             if node.children.is_empty() {
                 break;
             }
-            let Some(child) = rest.next().and_then(|segment| node.children.get(decode(segment).as_ref())) else { break };
+            let Some(child) = rest.next().and_then(|segment| node.children.get(decode(segment).as_ref())) else {
+                break;
+            };
             node = child;
             depth += 1;
         }

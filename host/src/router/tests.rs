@@ -83,7 +83,9 @@ fn more_fields_win_then_a_method_then_the_order_in_the_file() {
         with_method(route("method", &[], prefix("/a"))),
         with_field(route("field", &[], prefix("/a"))),
     ]);
-    let team = |name: &'static str| HeaderMap::from_iter([(HeaderName::from_static("x-team"), HeaderValue::from_static(name))]);
+    let team = |name: &'static str| {
+        HeaderMap::from_iter([(HeaderName::from_static("x-team"), HeaderValue::from_static(name))])
+    };
     assert_eq!(found(&router.find(&Method::GET, "h", "/a", &team("red"))), "field");
     assert_eq!(found(&router.find(&Method::GET, "h", "/a", &team("blue"))), "method");
     assert_eq!(found(&router.find(&Method::POST, "h", "/a", &team("blue"))), "plain");
@@ -145,7 +147,8 @@ fn explain_names_each_candidate_and_why_it_was_not_taken() {
 #[test]
 fn ten_thousand_routes_cost_no_more_candidates_than_ten() {
     for count in [10, 10_000] {
-        let mut routes: Vec<Route> = (0..count).map(|n| route(&format!("r{n}"), &[], prefix(&format!("/tenant-{n}/v1")))).collect();
+        let mut routes: Vec<Route> =
+            (0..count).map(|n| route(&format!("r{n}"), &[], prefix(&format!("/tenant-{n}/v1")))).collect();
         routes.extend((0..count).map(|n| route(&format!("h{n}"), &[&format!("h{n}.example.com")], exact("/x"))));
         let router = router(&routes);
         let path = format!("/tenant-{}/v1/chat", count - 1);
@@ -190,7 +193,10 @@ fn naive<'a>(routes: &'a [Arc<Route>], request: &Request) -> (Option<&'a str>, V
         });
         if let (Some(host_rank), Some(path_rank), true) = (host_rank, path_rank, fields) {
             let matcher = &route.matcher;
-            ranked.push(((host_rank, path_rank, Reverse(matcher.headers.len()), matcher.methods.is_empty(), order), route));
+            ranked.push((
+                (host_rank, path_rank, Reverse(matcher.headers.len()), matcher.methods.is_empty(), order),
+                route,
+            ));
         }
     }
     ranked.sort_by_key(|(rank, _)| *rank);
@@ -213,7 +219,10 @@ fn two_thousand_random_requests_meet_the_same_route_as_in_a_naive_matcher() {
             let request = random_request(&mut random);
             let result = router.find(&request.method, &request.host, &request.path, &request.headers);
             let (winner, methods) = naive(&routes, &request);
-            let context = format!("case {case}: {request:?}\n{:#?}", routes.iter().map(|route| (&route.name, &route.matcher)).collect::<Vec<_>>());
+            let context = format!(
+                "case {case}: {request:?}\n{:#?}",
+                routes.iter().map(|route| (&route.name, &route.matcher)).collect::<Vec<_>>()
+            );
             match (&result, winner) {
                 (Match::Matched(route), Some(name)) => {
                     matched += 1;
@@ -243,8 +252,10 @@ struct Request {
 }
 
 const METHODS: [Method; 3] = [Method::GET, Method::POST, Method::DELETE];
-const HOSTS: [&str; 6] = ["a.example.com", "b.a.example.com", "example.com", "*.example.com", "*.a.example.com", "*.com"];
-const ASKED_HOSTS: [&str; 6] = ["a.example.com", "B.A.example.com:80", "example.com.", "c.example.com", "x.org", "d.b.a.example.com"];
+const HOSTS: [&str; 6] =
+    ["a.example.com", "b.a.example.com", "example.com", "*.example.com", "*.a.example.com", "*.com"];
+const ASKED_HOSTS: [&str; 6] =
+    ["a.example.com", "B.A.example.com:80", "example.com.", "c.example.com", "x.org", "d.b.a.example.com"];
 const PATHS: [&str; 6] = ["", "/a", "/a/b", "/a/b/c", "/b", "/ab"];
 const ASKED_PATHS: [&str; 9] = ["/", "/a", "/a/", "/a/b", "/%61/b", "/a/b/c", "/a/bc", "/b/c", "/ab"];
 

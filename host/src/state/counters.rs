@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// Counters kept at once, unless told otherwise; about 200 bytes each.
+/// Counters kept at once, unless told otherwise; some 200 bytes each with names of the usual length.
 pub const ENTRIES_MAX: usize = 1_000_000;
 /// A longer name is kept as its SHA-256, so that a client cannot choose how much memory a counter takes.
 pub const NAME_BYTES_MAX: usize = 256;
@@ -78,8 +78,20 @@ impl Counters {
     }
 
     /// Takes `units` from the quota, all or none. `now_ms` is monotonic. No units: a look without taking.
-    #[expect(clippy::too_many_arguments, reason = "the name's parts and the quota's; a struct for each would be built for this call alone")]
-    pub fn take(&self, namespace: &str, bucket: &str, key: &str, units: u64, limit: u64, window_ms: u64, now_ms: u64) -> Taken {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the name's parts and the quota's; a struct for each would be built for this call alone"
+    )]
+    pub fn take(
+        &self,
+        namespace: &str,
+        bucket: &str,
+        key: &str,
+        units: u64,
+        limit: u64,
+        window_ms: u64,
+        now_ms: u64,
+    ) -> Taken {
         let name = counter_name(namespace, bucket, key, window_ms);
         let mut shard = self.shard(&name);
         shard.evict(now_ms);

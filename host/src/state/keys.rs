@@ -10,9 +10,9 @@
 //!
 //! Stored is the SHA-256 of the whole key. A secret of 256 random bits needs no slow hash: there is nothing to guess.
 
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 
-pub use self::text::{KEY_BYTES, parse};
+pub use self::text::{KEY_BYTES, is_id, parse};
 use crate::config::GatewayKey;
 
 /// All keys of one generation.

@@ -20,8 +20,8 @@ use prometheus_client::registry::Registry;
 
 use self::families::{Families, Label};
 pub use self::handles::{Answered, EntryMetrics, Phase, RouteMetrics, UpstreamMetrics};
-pub use self::plugin::{MetricKind, PluginMetric, PluginMetricError, PluginMetrics};
 use self::plugin::PluginFamily;
+pub use self::plugin::{MetricKind, PluginMetric, PluginMetricError, PluginMetrics};
 
 /// Content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

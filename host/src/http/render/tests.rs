@@ -30,7 +30,10 @@ fn printed(response: &Response<Bytes>) -> String {
 }
 
 fn all_dialects(refusal: &Refusal) -> String {
-    DIALECTS.iter().map(|dialect| format!("--- {dialect:?}\n{}\n", printed(&render(refusal, *dialect, "req-1")))).collect()
+    DIALECTS
+        .iter()
+        .map(|dialect| format!("--- {dialect:?}\n{}\n", printed(&render(refusal, *dialect, "req-1"))))
+        .collect()
 }
 
 #[test]
@@ -42,7 +45,8 @@ fn a_wrong_key_in_every_dialect() {
 
 #[test]
 fn a_reached_limit_in_every_dialect() {
-    let mut refusal = refused(429, "rate_limited", "100 requests a minute are used up.").retry_after(Duration::from_millis(1001));
+    let mut refusal =
+        refused(429, "rate_limited", "100 requests a minute are used up.").retry_after(Duration::from_millis(1001));
     refusal.problem_type = Some("https://iana.org/assignments/http-problem-types#quota-exceeded".to_string());
     refusal.details.push(("violated-policies".to_string(), r#"["burst"]"#.to_string()));
     insta::assert_snapshot!(all_dialects(&refusal));

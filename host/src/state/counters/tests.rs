@@ -41,10 +41,17 @@ fn a_lowered_limit_counts_what_is_used_already() {
 #[test]
 fn namespaces_buckets_keys_and_windows_are_kept_apart() {
     let counters = Counters::new();
-    for (namespace, bucket, key, window_ms) in
-        [("a", "b", "c", 1000), ("ab", "", "c", 1000), ("a", "bc", "", 1000), ("a", "b", "d", 1000), ("a", "b", "c", 2000)]
-    {
-        assert!(counters.take(namespace, bucket, key, 1, 1, window_ms, 0).allowed, "{namespace} {bucket} {key} {window_ms}");
+    for (namespace, bucket, key, window_ms) in [
+        ("a", "b", "c", 1000),
+        ("ab", "", "c", 1000),
+        ("a", "bc", "", 1000),
+        ("a", "b", "d", 1000),
+        ("a", "b", "c", 2000),
+    ] {
+        assert!(
+            counters.take(namespace, bucket, key, 1, 1, window_ms, 0).allowed,
+            "{namespace} {bucket} {key} {window_ms}"
+        );
     }
     assert_eq!(counters.entries(), 5);
 }
@@ -57,7 +64,11 @@ fn exactly_the_limit_is_allowed_among_many_threads() {
     let counters = Counters::new();
     let allowed: u64 = thread::scope(|scope| {
         let workers: Vec<_> = (0..THREADS)
-            .map(|_| scope.spawn(|| (0..TAKES).filter(|now_ms| take(&counters, "k", 1, LIMIT, now_ms % 1000).allowed).count() as u64))
+            .map(|_| {
+                scope.spawn(|| {
+                    (0..TAKES).filter(|now_ms| take(&counters, "k", 1, LIMIT, now_ms % 1000).allowed).count() as u64
+                })
+            })
             .collect();
         workers.into_iter().map(|worker| worker.join().unwrap()).sum()
     });
@@ -120,6 +131,10 @@ fn a_long_key_takes_no_more_memory_than_a_hash_and_is_still_one_of_its_own() {
     assert!(take(&counters, &long, 1, 1, 0).allowed);
     assert!(!take(&counters, &long, 1, 1, 0).allowed);
     assert!(take(&counters, &format!("{long}y"), 1, 1, 0).allowed);
-    let longest = counters.shards.iter().flat_map(|shard| lock(shard).windows.keys().map(|name| name.len()).collect::<Vec<_>>()).max();
+    let longest = counters
+        .shards
+        .iter()
+        .flat_map(|shard| lock(shard).windows.keys().map(|name| name.len()).collect::<Vec<_>>())
+        .max();
     assert_eq!(longest, Some(32));
 }

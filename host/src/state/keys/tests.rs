@@ -56,12 +56,20 @@ fn a_new_key_has_the_documented_form_and_is_told_apart_from_every_other() {
         assert_eq!((new.key.len(), KEY_BYTES), (65, 65));
         assert!(new.key.starts_with(&format!("sg_{}_", new.id)), "{}", new.key);
         assert_eq!(parse(new.key.as_bytes()), Some(new.id.as_str()));
+        assert!(is_id(&new.id));
         assert_eq!(new.stored().len(), "sha256:".len() + 64);
     }
     let secrets: std::collections::BTreeSet<&str> = keys.iter().map(|new| new.key.as_str()).collect();
     assert_eq!(secrets.len(), keys.len());
     let letters: std::collections::BTreeSet<char> = keys.iter().flat_map(|new| new.key.chars()).collect();
     assert_eq!(letters.len(), 63, "62 digits and the underscore");
+}
+
+#[test]
+fn an_id_that_nobody_could_present_is_told_apart() {
+    for text in ["", "alice", "0123456789a", "0123456789abc", "0123456789a_", "0123456789ä"] {
+        assert!(!is_id(text), "{text}");
+    }
 }
 
 #[test]

@@ -28,6 +28,11 @@ pub fn parse(presented: &[u8]) -> Option<&str> {
     std::str::from_utf8(id).ok()
 }
 
+/// Whether a text has the form of an id. A key under any other id could never be presented.
+pub fn is_id(text: &str) -> bool {
+    text.len() == ID_BYTES && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 pub(super) fn assemble(id: &str, secret: &str) -> String {
     let mut key = format!("{PREFIX}{id}_{secret}");
     let checksum = checksum_of(key.as_bytes());

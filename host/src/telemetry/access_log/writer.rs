@@ -109,7 +109,10 @@ impl Writer {
         match append(&path) {
             Ok(file) => self.output = Output { path: Some(path), ..Output::to(file) },
             Err(error) => {
-                tracing::error!("the access log {} cannot be opened anew, the old file is written on: {error}", path.display());
+                tracing::error!(
+                    "the access log {} cannot be opened anew, the old file is written on: {error}",
+                    path.display()
+                );
             }
         }
     }

@@ -116,7 +116,11 @@ fn gauges<const N: usize>(registry: &mut Registry, definition: &Definition<N>) -
     family
 }
 
-fn histograms<const N: usize>(registry: &mut Registry, definition: &Definition<N>, buckets: &'static [f64]) -> Histograms<N> {
+fn histograms<const N: usize>(
+    registry: &mut Registry,
+    definition: &Definition<N>,
+    buckets: &'static [f64],
+) -> Histograms<N> {
     let family = Histograms::new_with_constructor(Buckets(buckets));
     registry.register(definition.name, definition.help, family.clone());
     family

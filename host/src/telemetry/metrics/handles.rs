@@ -93,7 +93,10 @@ impl UpstreamMetrics {
     pub fn attempted(&self, asked: &Method, answer: Result<StatusCode, crate::error::Code>, duration: Duration) {
         let error = Label::Word(answer.err().map_or("", crate::error::Code::as_str));
         let labels = [self.label.clone(), method(asked), status(answer.ok()), error];
-        self.families.client_duration.get_or_create(&names::CLIENT_DURATION.labels(labels)).observe(duration.as_secs_f64());
+        self.families
+            .client_duration
+            .get_or_create(&names::CLIENT_DURATION.labels(labels))
+            .observe(duration.as_secs_f64());
     }
 }
 

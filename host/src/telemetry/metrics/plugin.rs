@@ -31,7 +31,9 @@ pub struct PluginMetric {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PluginMetricError {
-    #[error("the metric name `{0}` is not allowed; use lower-case letters, digits and underscores, a letter or underscore first, at most {NAME_BYTES_MAX} bytes")]
+    #[error(
+        "the metric name `{0}` is not allowed; use lower-case letters, digits and underscores, a letter or underscore first, at most {NAME_BYTES_MAX} bytes"
+    )]
     Name(String),
     #[error("the metric `{0}` is declared twice; declare it once")]
     Twice(String),
@@ -39,7 +41,9 @@ pub enum PluginMetricError {
     KindDiffers { name: String, known: MetricKind },
     #[error("{0} metrics are declared; at most {METRICS_PER_ENTRY_MAX} are allowed")]
     TooMany(usize),
-    #[error("plugins have declared {PLUGIN_METRICS_MAX} different metrics since the gateway started, and no more are kept; restart it, or declare fewer")]
+    #[error(
+        "plugins have declared {PLUGIN_METRICS_MAX} different metrics since the gateway started, and no more are kept; restart it, or declare fewer"
+    )]
     TooManyInAll,
 }
 
@@ -95,7 +99,8 @@ impl Metrics {
             known.plugin_metrics.insert(exposed(&metric.name).to_string(), family);
         }
         let entry = admit(&mut known.entries, entry, self.label_values_max);
-        let drops = self.families.policy_metric_drops.get_or_create_owned(&names::POLICY_METRIC_DROPS.labels([entry.clone()]));
+        let drops =
+            self.families.policy_metric_drops.get_or_create_owned(&names::POLICY_METRIC_DROPS.labels([entry.clone()]));
         Ok(PluginMetrics { entry, declared: families, drops })
     }
 
@@ -146,7 +151,9 @@ impl PluginFamily {
     fn new(kind: MetricKind) -> PluginFamily {
         match kind {
             MetricKind::Counter => PluginFamily::Counter(Counters::default()),
-            MetricKind::Histogram => PluginFamily::Histogram(Histograms::new_with_constructor(Buckets(names::PLUGIN_BUCKETS))),
+            MetricKind::Histogram => {
+                PluginFamily::Histogram(Histograms::new_with_constructor(Buckets(names::PLUGIN_BUCKETS)))
+            }
         }
     }
 
@@ -162,7 +169,10 @@ fn is_name(name: &str) -> bool {
     let first = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
     let later = |byte: u8| first(byte) || byte.is_ascii_digit();
     // `_total` alone would leave no name.
-    name.len() <= NAME_BYTES_MAX && name.bytes().next().is_some_and(first) && name.bytes().all(later) && !exposed(name).is_empty()
+    name.len() <= NAME_BYTES_MAX
+        && name.bytes().next().is_some_and(first)
+        && name.bytes().all(later)
+        && !exposed(name).is_empty()
 }
 
 /// The text format appends `_total` to counters; one that brings it along would have it twice.
@@ -172,7 +182,10 @@ fn exposed(name: &str) -> &str {
 
 /// The text format gives help one line and no escapes that all readers know.
 fn help(text: &str) -> String {
-    let mut help: String = text.chars().map(|character| if character.is_control() || character == '\\' { ' ' } else { character }).collect();
+    let mut help: String = text
+        .chars()
+        .map(|character| if character.is_control() || character == '\\' { ' ' } else { character })
+        .collect();
     help.truncate(help.floor_char_boundary(HELP_BYTES_MAX));
     help
 }

@@ -37,7 +37,12 @@ fn everything_counted_once_is_printed_under_the_names_of_the_table() {
     let metrics = Metrics::new();
     let route = metrics.route(Some("chat"));
     route.answered(&answered(&Method::POST));
-    metrics.route(None).answered(&Answered { status: None, outcome: Outcome::ClientGone, fault: None, ..answered(&Method::GET) });
+    metrics.route(None).answered(&Answered {
+        status: None,
+        outcome: Outcome::ClientGone,
+        fault: None,
+        ..answered(&Method::GET)
+    });
     metrics.upstream("provider").attempted(&Method::POST, Ok(StatusCode::OK), Duration::from_millis(3));
     metrics.upstream("provider").attempted(&Method::POST, Err(Code::UpstreamTimeout), Duration::from_secs(30));
     let entry = metrics.entry("limit");
@@ -83,7 +88,10 @@ fn durations_of_exchanges_have_the_buckets_of_the_http_conventions() {
         .lines()
         .filter_map(|line| line.strip_prefix("http_server_request_duration_seconds_bucket{le=\"")?.split('"').next())
         .collect();
-    let expected = ["0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1.0", "2.5", "5.0", "7.5", "10.0", "+Inf"];
+    let expected = [
+        "0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1.0", "2.5", "5.0", "7.5", "10.0",
+        "+Inf",
+    ];
     assert_eq!(bounds, expected);
 }
 
@@ -95,7 +103,8 @@ fn names_past_the_limit_of_label_values_are_counted_together() {
         metrics.entry(name).bypassed();
     }
     let text = metrics.text(&Live::default());
-    let requests: Vec<&str> = text.lines().filter(|line| line.starts_with("sluicegate_policy_bypasses_total")).collect();
+    let requests: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("sluicegate_policy_bypasses_total")).collect();
     let mut requests = requests;
     requests.sort_unstable();
     assert_eq!(
@@ -149,12 +158,16 @@ fn a_declaration_that_cannot_be_kept_is_refused_whole() {
     let metrics = Metrics::new();
     metrics.declare("one", &[metric("hits", MetricKind::Counter)]).unwrap();
     for name in ["", "Hits", "1hits", "a-b", "a b", "_total", &"x".repeat(65)] {
-        let error = metrics.declare("two", &[metric("fine", MetricKind::Counter), metric(name, MetricKind::Counter)]).unwrap_err();
+        let error = metrics
+            .declare("two", &[metric("fine", MetricKind::Counter), metric(name, MetricKind::Counter)])
+            .unwrap_err();
         assert_eq!(error, PluginMetricError::Name(name.to_string()));
     }
     let error = metrics.declare("two", &[metric("hits", MetricKind::Histogram)]).unwrap_err();
     insta::assert_snapshot!(error, @"the metric `hits` is a Counter of another entry already; use another name");
-    let error = metrics.declare("two", &[metric("x", MetricKind::Counter), metric("x_total", MetricKind::Counter)]).unwrap_err();
+    let error = metrics
+        .declare("two", &[metric("x", MetricKind::Counter), metric("x_total", MetricKind::Counter)])
+        .unwrap_err();
     assert_eq!(error, PluginMetricError::Twice("x_total".to_string()));
     assert!(!metrics.text(&Live::default()).contains("sluicegate_plugin_fine"));
 }
