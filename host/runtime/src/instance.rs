@@ -15,7 +15,6 @@ use crate::call::{Call, Verdict};
 use crate::exchange::Exchange;
 use crate::failure::{Failure, FailureKind, Violation};
 use crate::limits::{Limiter, PluginLimits};
-use crate::setup::MetricSpec;
 use crate::ticker::{TICK, Ticker};
 use crate::wasi::Wasi;
 
@@ -29,7 +28,6 @@ pub(crate) struct PluginState {
     pub(crate) position: usize,
     pub(crate) grants: Arc<BTreeSet<String>>,
     pub(crate) limits: Arc<PluginLimits>,
-    pub(crate) metrics: Arc<[MetricSpec]>,
     pub(crate) host_calls_left: u64,
     pub(crate) configure_log_lines: u32,
     pub(crate) wasi: Option<Box<Wasi>>,
@@ -45,7 +43,6 @@ pub(crate) struct InstanceContext {
     pub(crate) entry: Arc<str>,
     pub(crate) grants: Arc<BTreeSet<String>>,
     pub(crate) limits: Arc<PluginLimits>,
-    pub(crate) metrics: Arc<[MetricSpec]>,
     pub(crate) ticker: Arc<Ticker>,
 }
 
@@ -120,7 +117,6 @@ impl Instance {
             position: 0,
             grants: context.grants.clone(),
             limits: context.limits.clone(),
-            metrics: context.metrics.clone(),
             host_calls_left: 0,
             configure_log_lines: 0,
             wasi: None,

@@ -21,7 +21,7 @@ mod load;
 mod phase;
 mod plugin;
 mod pool;
-mod presented;
+pub mod presented;
 pub mod services;
 mod setup;
 mod snapshot;

@@ -236,7 +236,7 @@ impl Loader<'_> {
             wall_max: CONFIGURE_TIME_MAX * 4,
             ..self.spec.limits.clone()
         };
-        let context = InstanceContext { limits: Arc::new(limits), ..self.context(&[]) };
+        let context = InstanceContext { limits: Arc::new(limits), ..self.context() };
         let failed = |failure: Failure| {
             let message = format!("`configure` failed: {failure}; a plugin must answer it within {CONFIGURE_TIME_MAX:?}");
             self.error(LoadStage::Configure, message)
@@ -270,7 +270,7 @@ impl Loader<'_> {
         self.shared.slots.register(&pool);
         let plugin = Plugin {
             indices: Indices::new(&pre),
-            context: self.context(&image.setup.metrics),
+            context: self.context(),
             isolation: self.spec.isolation,
             slots: self.shared.slots.clone(),
             config: (image.frozen != Frozen::Yes).then_some(config),
@@ -323,12 +323,11 @@ impl Loader<'_> {
         })
     }
 
-    fn context(&self, metrics: &[crate::setup::MetricSpec]) -> InstanceContext {
+    fn context(&self) -> InstanceContext {
         InstanceContext {
             entry: self.spec.entry.clone(),
             grants: Arc::new(self.spec.grants.clone()),
             limits: Arc::new(self.spec.limits.clone()),
-            metrics: metrics.into(),
             ticker: self.shared.ticker.clone(),
         }
     }

@@ -57,10 +57,10 @@ pub struct Taken {
 
 /// The metrics that plugins declared in their setup.
 pub trait PluginMetrics: Send + Sync {
-    fn add(&self, entry: &str, name: &str, by: u64);
-    fn observe(&self, entry: &str, name: &str, value: f64);
-    /// A plugin wrote a metric that it has not declared.
-    fn undeclared(&self, entry: &str);
+    /// `entry` and `route` become labels. What is no declared counter is counted as dropped.
+    fn add(&self, entry: &str, route: &str, name: &str, by: u64);
+    /// What is no declared histogram, or not finite, is counted as dropped.
+    fn observe(&self, entry: &str, route: &str, name: &str, value: f64);
 }
 
 /// The host's one clock.

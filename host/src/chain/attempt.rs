@@ -11,7 +11,7 @@ use super::run::Run;
 use super::stop::Stop;
 use crate::config::Route;
 use crate::error::{Code, Refusal};
-use crate::http::{coding, fields};
+use crate::http::{coding, fields, path};
 use crate::upstream::{UpstreamBody, UpstreamError};
 
 impl Run {
@@ -43,11 +43,12 @@ impl Run {
         let head = &state.request;
         let mut headers = head.headers.clone();
         let query = fields::restore(&state.presented, &route.forward_credentials, &mut headers, head.query.clone());
-        let path = head.path.strip_prefix(route.strip_prefix.as_str()).unwrap_or(&head.path);
-        let slash = if path.starts_with('/') { "" } else { "/" };
+        // A plugin may have set another path, with another reading.
+        path::check(&head.path).map_err(|problem| Stop::refuse(problem.refusal()))?;
+        let path = path::strip_prefix(&head.path, &route.strip_prefix).unwrap_or(&head.path);
         let target_text = match query {
-            Some(query) => format!("{slash}{path}?{query}"),
-            None => format!("{slash}{path}"),
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
         };
         let uri: Uri = target_text.parse().map_err(|error| {
             Stop::refuse(Refusal::new(Code::BadRequest, format!("The request's path is not valid: {error}.")))

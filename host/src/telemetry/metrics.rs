@@ -19,7 +19,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 use self::families::{Families, Label};
-pub use self::handles::{Answered, EntryMetrics, Phase, RouteMetrics, UpstreamMetrics};
+pub use self::handles::{Answered, EntryMetrics, RouteMetrics, UpstreamMetrics};
 use self::plugin::PluginFamily;
 pub use self::plugin::{MetricKind, PluginMetric, PluginMetricError, PluginMetrics};
 

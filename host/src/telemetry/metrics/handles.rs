@@ -7,36 +7,12 @@ use http::{Method, StatusCode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use sluicegate_runtime::Phase;
 
 use super::families::{Families, Label};
 use super::names;
 use crate::error::Fault;
 use crate::telemetry::outcome::Outcome;
-
-/// A phase of the contract that a plugin was called for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
-    Head,
-    Body,
-    ReplyHead,
-    ReplyBody,
-    Finish,
-}
-
-impl Phase {
-    pub const ALL: [Phase; 5] = [Phase::Head, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
-
-    /// As in the contract.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Phase::Head => "head",
-            Phase::Body => "body",
-            Phase::ReplyHead => "reply-head",
-            Phase::ReplyBody => "reply-body",
-            Phase::Finish => "finish",
-        }
-    }
-}
 
 /// What is counted of an exchange at its end.
 #[derive(Debug, Clone, Copy)]

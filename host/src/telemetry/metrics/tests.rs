@@ -4,6 +4,8 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 
 use super::plugin::METRICS_PER_ENTRY_MAX;
+use sluicegate_runtime::Phase;
+
 use super::*;
 use crate::error::{Code, Fault};
 use crate::telemetry::outcome::Outcome;

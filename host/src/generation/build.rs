@@ -1,0 +1,288 @@
+//! Builds a generation off the request path. Any failure names its stage and leaves what runs alone.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sluicegate_runtime::services::Services;
+use sluicegate_runtime::{BreakerPolicy, Entry, EntryOptions, Isolation, MetricKind, OnError, Plugin, PluginLimits, PluginSpec, Runtime};
+
+use super::Generation;
+use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
+use crate::bundled;
+use crate::chain::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target, credential_fields};
+use crate::clock::Clock;
+use crate::config::{self, ChainEntry, Config, Diagnostic, PluginSource, Route};
+use crate::router::Router;
+use crate::secrets::{Credentials, Redaction};
+use crate::state::counters::Counters;
+use crate::state::keys::KeyRing;
+use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::metrics::{Metrics, MetricKind as DeclaredKind, PluginMetric};
+use crate::upstream::{Tls, Upstream};
+
+/// What outlives generations.
+pub struct Foundation {
+    pub runtime: Runtime,
+    pub metrics: Arc<Metrics>,
+    pub access_log: Arc<AccessLog>,
+    pub counters: Arc<Counters>,
+    pub clock: Arc<dyn Clock>,
+    pub redaction: Redaction,
+    pub tls: Tls,
+    pub open: Arc<OpenExchanges>,
+}
+
+/// Where building came to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Secrets,
+    Upstreams,
+    Fetch,
+    Plugins,
+    Order,
+}
+
+impl Stage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Secrets => "secrets",
+            Stage::Upstreams => "upstreams",
+            Stage::Fetch => "fetch",
+            Stage::Plugins => "plugins",
+            Stage::Order => "order",
+        }
+    }
+}
+
+/// Everything that is wrong at one stage; each sentence stands by itself.
+#[derive(Debug)]
+pub struct BuildError {
+    pub stage: Stage,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n\n" };
+            write!(formatter, "{separator}{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+impl Foundation {
+    /// `id`: the generation's number. Nothing of it is visible before this returns.
+    pub async fn build(&self, config: &Config, id: u64) -> Result<Generation, BuildError> {
+        let credentials = load_credentials(config)?;
+        let registered = self.redaction.register(credentials.secrets()).map_err(|error| {
+            failed(Stage::Secrets, vec![Diagnostic::general(format!("the secrets cannot be kept out of the log: {error}"))])
+        })?;
+        let upstreams = self.upstreams(config)?;
+        let plugins = self.plugins(config).await?;
+        let mut book = Book::default();
+        let mut entries = HashMap::new();
+        for (name, (entry, plugin)) in plugins {
+            let declared: Vec<PluginMetric> = plugin.setup().metrics.iter().map(declared).collect();
+            let declared = self.metrics.declare(&name, &declared).map_err(|error| {
+                failed(Stage::Plugins, vec![entry.place.problem("", &error.to_string())])
+            })?;
+            book.entries.insert(name.clone(), declared);
+            entries.insert(name, Arc::new(self.entry(&entry, plugin, config)));
+        }
+        let mut plans = HashMap::new();
+        for route in &config.routes {
+            let upstream = upstreams.get(&route.upstream.name);
+            let target = upstream.map(|upstream| Target {
+                upstream: upstream.clone(),
+                metrics: self.metrics.upstream(&route.upstream.name),
+            });
+            let chain = config.global_chain.iter().chain(&route.chain);
+            let plan = self.plan(Some(route.clone()), chain, target, &entries)?;
+            book.routes.insert(route.name.clone(), plan.metrics.clone());
+            plans.insert(route.name.clone(), Arc::new(plan));
+        }
+        let unmatched = self.plan(None, config.global_chain.iter(), None, &entries)?;
+        book.routes.insert(String::new(), unmatched.metrics.clone());
+        let services = Services {
+            keys: Arc::new(LocalKeys { ring: KeyRing::new(&config.keys), clock: self.clock.clone() }),
+            counters: Arc::new(LocalCounters { counters: self.counters.clone(), clock: self.clock.clone() }),
+            metrics: Arc::new(book),
+            clock: Arc::new(SharedClock(self.clock.clone())),
+        };
+        let ground = Ground {
+            generation: id,
+            limits: config.limits.clone(),
+            services: Arc::new(services),
+            credentials,
+            access_log: self.access_log.clone(),
+            open: self.open.clone(),
+        };
+        Ok(Generation {
+            id,
+            ground: Arc::new(ground),
+            router: Router::new(&config.routes),
+            plans,
+            unmatched: Arc::new(unmatched),
+            _registered: registered,
+        })
+    }
+
+    fn upstreams(&self, config: &Config) -> Result<HashMap<String, Arc<Upstream>>, BuildError> {
+        let mut upstreams = HashMap::new();
+        let mut diagnostics = Vec::new();
+        for (name, upstream) in &config.upstreams {
+            match Upstream::new(upstream.clone(), &self.tls) {
+                Ok(upstream) => drop(upstreams.insert(name.clone(), Arc::new(upstream))),
+                Err(error) => diagnostics.push(Diagnostic::general(error.to_string())),
+            }
+        }
+        if diagnostics.is_empty() { Ok(upstreams) } else { Err(failed(Stage::Upstreams, diagnostics)) }
+    }
+
+    /// Each entry once, by name, with its loaded plugin.
+    async fn plugins(&self, config: &Config) -> Result<HashMap<String, (Arc<ChainEntry>, Arc<Plugin>)>, BuildError> {
+        let mut loaded = HashMap::new();
+        let mut files: HashMap<&str, Bytes> = HashMap::new();
+        let mut diagnostics = Vec::new();
+        let mut stage = Stage::Plugins;
+        let of_routes = config.routes.iter().flat_map(|route| &route.chain);
+        for entry in config.global_chain.iter().chain(of_routes) {
+            if loaded.contains_key(&entry.name) {
+                continue;
+            }
+            let wasm = match files.get(entry.plugin.as_str()) {
+                Some(wasm) => wasm.clone(),
+                None => match fetch(config, entry) {
+                    Ok(wasm) => files.entry(entry.plugin.as_str()).or_insert(wasm).clone(),
+                    Err(message) => {
+                        stage = Stage::Fetch;
+                        diagnostics.push(entry.place.problem("", &message));
+                        continue;
+                    }
+                },
+            };
+            match self.runtime.load(spec(entry, wasm)).await {
+                Ok(plugin) => drop(loaded.insert(entry.name.clone(), (entry.clone(), plugin))),
+                Err(error) if error.problems.is_empty() => {
+                    diagnostics.push(entry.place.problem("", &format!("plugin `{}`: {}", entry.plugin, error.message)));
+                }
+                Err(error) => diagnostics.extend(
+                    error.problems.iter().map(|problem| entry.place.problem(&problem.pointer, &problem.message)),
+                ),
+            }
+        }
+        if diagnostics.is_empty() { Ok(loaded) } else { Err(failed(stage, diagnostics)) }
+    }
+
+    fn entry(&self, entry: &ChainEntry, plugin: Arc<Plugin>, config: &Config) -> Entry {
+        let options = EntryOptions {
+            on_error: match entry.on_error {
+                config::OnError::Deny => OnError::Deny,
+                config::OnError::Allow => OnError::Allow,
+            },
+            breaker: BreakerPolicy {
+                failures: entry.breaker.traps,
+                window: entry.breaker.window,
+                backoff: entry.breaker.backoff,
+            },
+            piece_bytes_max: config.limits.buffer_bytes_max,
+        };
+        Entry::new(entry.name.as_str().into(), plugin, options)
+    }
+
+    fn plan<'a>(
+        &self,
+        route: Option<Arc<Route>>,
+        chain: impl Iterator<Item = &'a Arc<ChainEntry>>,
+        target: Option<Target>,
+        entries: &HashMap<String, Arc<Entry>>,
+    ) -> Result<Plan, BuildError> {
+        let name = route.as_ref().map_or("", |route| route.name.as_str());
+        let mut links = Vec::new();
+        let mut provided: Vec<&str> = Vec::new();
+        for entry in chain {
+            let Some(ready) = entries.get(&entry.name) else { continue };
+            let setup = ready.plugin.setup();
+            if let Some(word) = setup.requires.iter().find(|word| !provided.contains(&word.as_str())) {
+                let message = format!(
+                    "entry `{}` needs the {word} that an entry in front of it provides, and on route `{name}` none does: put \
+                     one, such as `api-key` for the identity, before it",
+                    entry.name
+                );
+                return Err(failed(Stage::Order, vec![entry.place.problem("", &message)]));
+            }
+            links.push(Link { entry: ready.clone(), metrics: self.metrics.entry(&entry.name) });
+            provided.extend(entries[&entry.name].plugin.setup().provides.iter().map(String::as_str));
+            if links.len() > ENTRIES_MAX {
+                let message = format!("the chain of route `{name}` has over {ENTRIES_MAX} entries; leave some out");
+                return Err(failed(Stage::Order, vec![entry.place.problem("", &message)]));
+            }
+        }
+        let places = route.as_ref().map_or(&[][..], |route| &route.credential_places);
+        Ok(Plan {
+            name: name.into(),
+            credential_fields: credential_fields(places),
+            metrics: self.metrics.route(route.as_ref().map(|route| route.name.as_str())),
+            chain: Chain::new(links),
+            target,
+            route,
+        })
+    }
+}
+
+fn load_credentials(config: &Config) -> Result<Credentials, BuildError> {
+    Credentials::load(&config.credentials).map_err(|errors| {
+        let sentence = |(name, error): &(String, crate::secrets::SecretError)| {
+            Diagnostic::general(format!("credential `{name}`: {error}"))
+        };
+        failed(Stage::Secrets, errors.iter().map(sentence).collect())
+    })
+}
+
+fn fetch(config: &Config, entry: &ChainEntry) -> Result<Bytes, String> {
+    match config.plugins.get(&entry.plugin) {
+        Some(PluginSource::File { path, sha256 }) => crate::plugin_file::read(path, sha256.as_ref()),
+        Some(PluginSource::Bundled(name)) => bundled_plugin(name),
+        None => bundled_plugin(&entry.plugin),
+    }
+}
+
+fn bundled_plugin(name: &str) -> Result<Bytes, String> {
+    bundled::bundled(name).map(Bytes::from_static).ok_or_else(|| format!("there is no plugin `{name}`"))
+}
+
+fn spec(entry: &ChainEntry, wasm: Bytes) -> PluginSpec {
+    PluginSpec {
+        entry: entry.name.as_str().into(),
+        wasm,
+        config: entry.config.clone(),
+        grants: entry.grants.clone(),
+        isolation: match entry.isolation {
+            config::Isolation::Request => Isolation::Request,
+            config::Isolation::Pooled => Isolation::Pooled,
+        },
+        limits: PluginLimits {
+            memory_bytes_max: entry.limits.memory_bytes_max,
+            cpu_max: entry.limits.cpu_max,
+            wall_max: entry.limits.wall_max,
+            host_calls_max: entry.limits.host_calls_max,
+        },
+    }
+}
+
+fn declared(metric: &sluicegate_runtime::MetricSpec) -> PluginMetric {
+    let kind = match metric.kind {
+        MetricKind::Counter => DeclaredKind::Counter,
+        MetricKind::Histogram => DeclaredKind::Histogram,
+    };
+    PluginMetric { name: metric.name.clone(), kind, help: metric.help.clone() }
+}
+
+fn failed(stage: Stage, diagnostics: Vec<Diagnostic>) -> BuildError {
+    BuildError { stage, diagnostics }
+}

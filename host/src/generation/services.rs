@@ -1,0 +1,85 @@
+//! Lends the host's state to plugins, as the runtime's traits want it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sluicegate_runtime::services::{
+    Clock as PluginClock, Counters as PluginCounters, KeyFailure, KeyOwner, Keys, PluginMetrics, Take, Taken, Waiting,
+};
+
+use crate::clock::Clock;
+use crate::state::counters::Counters;
+use crate::state::keys::{self, KeyRing};
+use crate::telemetry::metrics::{PluginMetrics as Declared, RouteMetrics};
+
+/// The keys of one generation: a revocation is seen by the first request of the next.
+pub(super) struct LocalKeys {
+    pub(super) ring: KeyRing,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Keys for LocalKeys {
+    fn identify<'a>(&'a self, presented: &'a [u8]) -> Waiting<'a, Result<KeyOwner, KeyFailure>> {
+        let owner = self.ring.identify(presented, self.clock.now_unix_seconds());
+        let owner = owner.map(|owner| KeyOwner {
+            key_id: owner.key_id.clone(),
+            consumer: owner.consumer.clone(),
+            scopes: owner.scopes.clone(),
+        });
+        Box::pin(std::future::ready(owner.map_err(|failure| match failure {
+            keys::KeyFailure::Malformed => KeyFailure::Malformed,
+            keys::KeyFailure::Unknown => KeyFailure::Unknown,
+            keys::KeyFailure::Expired => KeyFailure::Expired,
+            keys::KeyFailure::Revoked => KeyFailure::Revoked,
+        })))
+    }
+}
+
+/// Counters in this process; they outlive generations.
+pub(super) struct LocalCounters {
+    pub(super) counters: Arc<Counters>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl PluginCounters for LocalCounters {
+    fn take<'a>(&'a self, namespace: &'a str, bucket: &'a str, key: &'a str, take: Take) -> Waiting<'a, Taken> {
+        let now = self.clock.monotonic_ms();
+        let Take { units, limit, window_ms } = take;
+        let taken = self.counters.take(namespace, bucket, key, units, limit, window_ms, now);
+        let taken = Taken { allowed: taken.allowed, remaining: taken.remaining, reset_ms: taken.reset_ms };
+        Box::pin(std::future::ready(taken))
+    }
+}
+
+/// The metrics that the entries of one generation declared.
+#[derive(Default)]
+pub(super) struct Book {
+    pub(super) entries: HashMap<String, Declared>,
+    pub(super) routes: HashMap<String, RouteMetrics>,
+}
+
+impl PluginMetrics for Book {
+    fn add(&self, entry: &str, route: &str, name: &str, by: u64) {
+        if let (Some(declared), Some(route)) = (self.entries.get(entry), self.routes.get(route)) {
+            declared.add(route, name, by);
+        }
+    }
+
+    fn observe(&self, entry: &str, route: &str, name: &str, value: f64) {
+        if let (Some(declared), Some(route)) = (self.entries.get(entry), self.routes.get(route)) {
+            declared.observe(route, name, value);
+        }
+    }
+}
+
+pub(super) struct SharedClock(pub(super) Arc<dyn Clock>);
+
+impl PluginClock for SharedClock {
+    fn now_unix_ms(&self) -> u64 {
+        self.0.now_unix_ms()
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        self.0.monotonic_ns()
+    }
+}
