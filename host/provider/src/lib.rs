@@ -54,7 +54,8 @@
 //! # let _ = (base_url, key);
 //! assert_eq!(received.count(), 0);
 //! drop(stop);
-//! serving.await.expect("the provider does not panic")
+//! serving.await.expect("the provider does not panic");
+//! # Ok(())
 //! # }
 //! ```
 
