@@ -145,7 +145,23 @@ impl Iterator for Fragments {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
+    use crate::received::Received;
+
+    #[test]
+    fn between_two_chunks_the_connection_has_a_turn_to_write() {
+        let chunks: Chunks = Box::new(["one", "two"].into_iter().map(Bytes::from));
+        let delivery = Received::new().delivery();
+        let mut body = ReplyBody::new(chunks, None, &Behaviour::default(), Arc::default(), delivery);
+        let mut poll =
+            || Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())).map(|frame| frame.is_some());
+        assert_eq!(
+            [poll(), poll(), poll(), poll()],
+            [Poll::Ready(true), Poll::Pending, Poll::Ready(true), Poll::Ready(false)]
+        );
+    }
 
     fn fragments(seed: u64) -> Vec<Bytes> {
         let chunks: Chunks = Box::new((0..50_u8).map(|byte| Bytes::from(vec![byte; usize::from(byte)])));

@@ -86,3 +86,62 @@ impl<S: Write + Unpin> Write for CutStream<S> {
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes everything and says whether it is written out.
+    struct Sink {
+        flushed: bool,
+    }
+
+    impl Write for Sink {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.flushed { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn is_fired(switch: &CutSwitch) -> bool {
+        std::pin::pin!(switch.fired()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn an_armed_switch_fires_only_when_everything_is_written_out() {
+        let switch = Arc::new(CutSwitch::default());
+        let mut stream = CutStream::new(Sink { flushed: false }, Arc::clone(&switch));
+        let mut flush = |flushed| {
+            stream.stream.flushed = flushed;
+            let _ = Pin::new(&mut stream).poll_flush(&mut Context::from_waker(Waker::noop()));
+            is_fired(&switch)
+        };
+        assert!(!flush(true), "not armed");
+        switch.arm();
+        assert!(!flush(false), "bytes are still to be written");
+        assert!(flush(true));
+    }
+
+    #[test]
+    fn a_body_at_its_cut_arms_the_switch_and_does_not_fire_it() {
+        use crate::body::ReplyBody;
+        use crate::{Behaviour, Cut, Received};
+
+        let switch = Arc::new(CutSwitch::default());
+        let behaviour = Behaviour { cut: Some(Cut::AfterBodyBytes(0)), ..Behaviour::default() };
+        let chunks = Box::new(std::iter::once(bytes::Bytes::from("text")));
+        let mut body = ReplyBody::new(chunks, None, &behaviour, Arc::clone(&switch), Received::new().delivery());
+        let polled = http_body::Body::poll_frame(Pin::new(&mut body), &mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+        assert!(switch.armed.load(Ordering::Relaxed) && !is_fired(&switch));
+    }
+}

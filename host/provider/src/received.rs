@@ -109,6 +109,10 @@ impl Received {
             }
             memory.kept.push_back(Arc::new(request));
         });
+        self.delivery()
+    }
+
+    pub(crate) fn delivery(&self) -> Delivery {
         Delivery { received: self.clone(), open: true }
     }
 

@@ -19,7 +19,7 @@ use crate::{ProviderOptions, Received};
 
 /// What is read and thrown away of a body that is too long: a client that is still writing when the connection is closed
 /// would not see the answer.
-const DISCARD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const DISCARD_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 pub struct Service {
     options: ProviderOptions,

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use sluicegate_provider::{Behaviour, Cut, Failure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 fn request(text: &str, stream: bool) -> Value {
     json!({ "model": "echo-1", "messages": [{ "role": "user", "content": text }], "stream": stream })
@@ -91,14 +91,18 @@ async fn a_cut_comes_after_exactly_the_bytes_asked_for() {
 }
 
 #[tokio::test]
-async fn a_long_answer_reaches_a_slow_reader_up_to_the_cut() {
-    const CUT: usize = 3_000_000;
+async fn a_slow_reader_gets_everything_in_front_of_the_cut() {
+    const CUT: usize = 900_000;
     let provider = Running::start().await;
-    let body = request(&"x".repeat(3_500_000), false).to_string();
-    let mut stream = TcpStream::connect(provider.address).await.unwrap();
-    let fields = format!("x-provider-cut-after: {CUT}\r\n");
-    stream.write_all(head("POST", "/v1/chat/completions", &fields, body.len()).as_bytes()).await.unwrap();
-    stream.write_all(body.as_bytes()).await.unwrap();
+    let story =
+        json!({ "model": "story-1", "messages": [{ "role": "user", "content": "5000 words" }], "stream": true });
+    let body = story.to_string();
+    // A small buffer on this side, so that much is still to be written when the cut is due.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(provider.address).await.unwrap();
+    let head = head("POST", "/v1/chat/completions", &format!("x-provider-cut-after: {CUT}\r\n"), body.len());
+    stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).await.unwrap();
     provider.wait_until(|received| received.count() == 1).await;
     let answer = Answer::read(stream).await;
     assert_eq!((answer.body().len(), answer.whole), (CUT, false));
@@ -195,6 +199,16 @@ async fn a_stop_lets_an_open_answer_end_and_takes_no_new_connection() {
     tokio::time::timeout(PATIENCE, serving).await.expect("the provider ends").unwrap();
     assert!(TcpStream::connect(address).await.is_err());
     assert_eq!(received.delivered(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_without_a_request_does_not_hold_a_stop_up() {
+    let provider = Running::start_with(|options| options.drain_timeout = 10 * PATIENCE).await;
+    let mut stream = TcpStream::connect(provider.address).await.unwrap();
+    let kept = head("GET", "/v1/models", "", 0).replace("connection: close\r\n", "");
+    stream.write_all(kept.as_bytes()).await.unwrap();
+    provider.wait_until(|received| received.delivered() == 1).await;
+    tokio::time::timeout(PATIENCE, provider.stop()).await.expect("the provider ends").unwrap();
 }
 
 #[tokio::test]

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::{Running, head};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::support::{PATIENCE, Running, head};
 use serde_json::{Value, json};
 
 fn error(message: &str, param: Value, code: Value) -> Value {
@@ -295,6 +298,21 @@ async fn a_body_of_the_limit_passes_and_one_byte_more_does_not() {
     assert_eq!((answer.status, answer.json()), (413, error(&message, json!(null), json!("request_too_large"))));
     let last = provider.received.last().unwrap();
     assert_eq!((last.body_bytes, last.body_complete), (body.len() as u64 + 1, false));
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_not_read_for_ever() {
+    let provider = Running::start_with(|options| options.body_timeout = 10 * PATIENCE).await;
+    let mut stream = TcpStream::connect(provider.address).await.unwrap();
+    stream.write_all(head("POST", "/v1/chat/completions", "", usize::MAX >> 1).as_bytes()).await.unwrap();
+    // Four mebibytes are kept, sixteen more thrown away, and after that the provider may close at any time.
+    let megabyte = vec![b' '; 1_000_000];
+    for _ in 0..22 {
+        let _ = stream.write_all(&megabyte).await;
+    }
+    provider.wait_until(|received| received.count() == 1).await;
+    let last = provider.received.last().unwrap();
+    assert!(last.body_bytes < 22_000_000 && !last.body_complete, "{}", last.body_bytes);
 }
 
 #[tokio::test]
