@@ -13,7 +13,8 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
     let mut stages = Stages::new(2);
     if stages.run("wasm targets", toolchain::add_targets) {
         // Built as a whole, so that features, and with them all compiled crates, are the same as for the tests.
-        stages.run("build (some minutes the first time)", || {
+        stages.run("build", || {
+            eprintln!("    takes some minutes the first time");
             command::run(command::cargo()?.args(["build", "--workspace"]))
         });
     }

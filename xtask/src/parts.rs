@@ -22,7 +22,7 @@ const REMEDY: &str = "Install Python 3 with its module `venv` (on Debian: `sudo 
 /// Quick when everything is there.
 pub fn run() -> Result<()> {
     install("python", CLIENTS)?;
-    println!("    Python with the official clients is at {}", python()?.display());
+    eprintln!("    Python with the official clients is at {}", python()?.display());
     Ok(())
 }
 
@@ -76,7 +76,7 @@ fn base_python() -> Result<&'static Path> {
     if !may_install() {
         bail!("no Python was found that can make an environment. {REMEDY}");
     }
-    println!("    python3-venv is missing; installing it with apt-get");
+    eprintln!("    python3-venv is missing; installing it with apt-get");
     for arguments in [&["update", "-qq"][..], &["install", "-qq", "-y", "--no-install-recommends", "python3-venv"]] {
         let mut apt_get = Command::new("apt-get");
         command::read(apt_get.args(arguments).env("DEBIAN_FRONTEND", "noninteractive")).context(REMEDY)?;
@@ -112,7 +112,7 @@ impl Progress {
 
     fn say(&self, message: String) {
         if self.0.is_hidden() {
-            println!("    {message}");
+            eprintln!("    {message}");
         }
         self.0.set_message(message);
     }

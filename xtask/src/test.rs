@@ -45,7 +45,7 @@ fn test(arguments: &[OsString]) -> Result<()> {
         std::io::stdout().lock().write_all(&[&line[..], b"\n"].concat())?;
     }
     let status = child.wait()?;
-    println!("\ncargo test: {summary}");
+    eprintln!("\ncargo test: {summary}");
     command::succeeded(&cargo, status)
 }
 

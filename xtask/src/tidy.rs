@@ -43,7 +43,7 @@ pub fn run() -> Result<()> {
     if !complaints.is_empty() {
         bail!("{} untidy places:\n{}", complaints.len(), complaints.join("\n"));
     }
-    println!("    {} files are tidy", files.len());
+    eprintln!("    {} files are tidy", files.len());
     Ok(())
 }
 

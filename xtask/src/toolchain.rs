@@ -14,9 +14,9 @@ const TARGETS: [&str; 2] = ["wasm32-wasip2", "wasm32-unknown-unknown"];
 pub fn add_targets() -> Result<()> {
     for target in TARGETS {
         if is_installed(target)? {
-            println!("    {target} is installed");
+            eprintln!("    {target} is installed");
         } else {
-            println!("    {target} is missing; adding it with `rustup target add {target}`");
+            eprintln!("    {target} is missing; adding it with `rustup target add {target}`");
             add(target)?;
         }
     }
