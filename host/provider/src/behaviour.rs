@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-/// No delay may be longer.
+/// A request field asks for no longer delay.
 pub const DELAY_MAX: Duration = Duration::from_secs(60);
 
 const PREFIX: &str = "x-provider-";

@@ -24,17 +24,23 @@ const MODEL: &str = "/v1/models/";
 
 /// Everything but what concerns key, behaviour and the reading of the body.
 pub fn answer(method: &Method, path: &str, body: &Bytes) -> Result<Reply, Refusal> {
-    let (allowed, answer): (Method, &dyn Fn() -> Result<Reply, ApiError>) = match path {
-        CHAT => (Method::POST, &|| chat(body)),
-        MODELS => (Method::GET, &|| Ok(list_models())),
-        _ if path.starts_with(MODEL) => (Method::GET, &|| one_model(path.trim_start_matches(MODEL))),
-        _ => return Err(Refusal::UnknownPath { method: method.clone(), path: path.to_owned() }),
+    let require = |allowed: &'static str| match method.as_str() == allowed {
+        true => Ok(()),
+        false => Err(Refusal::WrongMethod { method: method.clone(), path: path.to_owned(), allowed }),
     };
-    if *method != allowed {
-        let allowed = if allowed == Method::POST { "POST" } else { "GET" };
-        return Err(Refusal::WrongMethod { method: method.clone(), path: path.to_owned(), allowed });
-    }
-    Ok(answer().unwrap_or_else(|error| error.into_reply()))
+    let answer = if path == CHAT {
+        require("POST")?;
+        chat(body)
+    } else if path == MODELS {
+        require("GET")?;
+        Ok(list_models())
+    } else if let Some(name) = path.strip_prefix(MODEL) {
+        require("GET")?;
+        one_model(name)
+    } else {
+        return Err(Refusal::UnknownPath { method: method.clone(), path: path.to_owned() });
+    };
+    Ok(answer.unwrap_or_else(ApiError::into_reply))
 }
 
 pub fn refuse(refusal: &Refusal) -> Reply {
