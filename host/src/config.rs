@@ -14,6 +14,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -62,7 +63,7 @@ pub fn parse(text: &str, file_name: &str, base_dir: &Path) -> Result<Config, Dia
 fn check(text: &str, base_dir: &Path, report: &mut Report) -> Option<Config> {
     let (mut document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        syntax(&errors, report);
+        syntax(text, &errors, report);
         return None;
     }
     let declared = resolve::Declared::of(document.get_ref());
@@ -82,21 +83,33 @@ fn read_raw(document: Spanned<DeTable<'_>>, report: &mut Report) -> Option<RawCo
     }
 }
 
-fn syntax(errors: &[toml::de::Error], report: &mut Report) {
+fn syntax(text: &str, errors: &[toml::de::Error], report: &mut Report) {
     let mut errors: Vec<_> = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message())).collect();
     errors.sort_by_key(|(span, _)| span.start);
+    // The first error of a line tends to be the cause of the others.
+    let line = |span: &Range<usize>| text.get(..span.start).unwrap_or_default().rfind('\n');
+    errors.dedup_by_key(|(span, _)| line(span));
     for (span, message) in errors.into_iter().take(SYNTAX_ERRORS_MAX) {
-        let help = match message {
-            message if message.contains("duplicate key") => {
-                "a key or a table may stand in a file once; write `[[…]]` for each of several tables"
-            }
-            message if message.contains("must be quoted") => "put the value in double quotes",
-            message if message.contains("unclosed") => "close what was opened on this line or above it",
-            message if message.contains("basic string") => "a string ends on its line with the quote that it began with; `\\` stands before a `\"` or `\\` in it",
-            message if message.contains("key with no value") => "write `key = value`, one on each line",
-            message if message.contains("missing comma") => "put a comma between the members of a list or an inline table",
-            _ => "the rules of TOML are at https://toml.io",
-        };
-        report.add(Mistake::Syntax, &span, format!("not valid TOML: {message}")).help(help);
+        report.add(Mistake::Syntax, &span, format!("not valid TOML: {message}")).help(syntax_help(message));
     }
+}
+
+fn syntax_help(message: &str) -> &'static str {
+    let helps = [
+        ("duplicate key", "a key or a table may stand in a file once; write `[[…]]` for each of several tables"),
+        ("must be quoted", "put the value in double quotes"),
+        ("unclosed", "close what was opened on this line or above it"),
+        (
+            "basic string",
+            "a string ends on its line with the quote that it began with; `\\` stands before a `\"` or `\\` in it",
+        ),
+        (
+            "unquoted key",
+            "a key is letters, digits, `_` and `-`, or stands in quotes; between it and its value stands `=`",
+        ),
+        ("key with no value", "write `key = value`, one on each line"),
+        ("missing comma", "put a comma between the members of a list or an inline table"),
+    ];
+    let help = helps.into_iter().find(|(part, _)| message.contains(part)).map(|(_, help)| help);
+    help.unwrap_or("the rules of TOML are at https://toml.io")
 }

@@ -65,6 +65,8 @@ pub struct Diagnostics {
 pub(super) struct Source {
     pub name: String,
     shown: String,
+    /// Where each line but the first begins, in bytes.
+    line_starts: Vec<usize>,
 }
 
 /// Collects mistakes while a file is checked.
@@ -78,7 +80,9 @@ pub(super) struct Report {
 
 impl Source {
     pub fn new(name: &str, text: &str) -> Arc<Source> {
-        Arc::new(Source { name: name.to_owned(), shown: masked(text) })
+        let shown = masked(text);
+        let line_starts = shown.match_indices('\n').map(|(newline, _)| newline + 1).collect();
+        Arc::new(Source { name: name.to_owned(), shown, line_starts })
     }
 
     /// The part of `span` that stands on its first line.
@@ -92,10 +96,11 @@ impl Source {
 
     /// Line and column of a byte, both counted from 1.
     fn position(&self, at: usize) -> (usize, usize) {
-        let before = self.shown.get(..at).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        (before.matches('\n').count() + 1, column)
+        let lines_before = self.line_starts.partition_point(|start| *start <= at);
+        let line_start =
+            lines_before.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or(0);
+        let column = self.shown.get(line_start..at).unwrap_or_default().chars().count() + 1;
+        (lines_before + 1, column)
     }
 }
 

@@ -13,7 +13,9 @@ pub fn masked(text: &str) -> String {
     let mut from = 0;
     for range in scan.hidden {
         shown.push_str(text.get(from..range.start).unwrap_or_default());
-        shown.extend(text.get(range.clone()).unwrap_or_default().bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }));
+        shown.extend(
+            text.get(range.clone()).unwrap_or_default().bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }),
+        );
         from = range.end;
     }
     shown.push_str(text.get(from..).unwrap_or_default());
@@ -143,13 +145,15 @@ impl<'a> Scan<'a> {
 fn names_a_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase().replace('-', "_");
     let parts = ["secret", "password", "passwd", "token", "authorization", "api_key", "apikey"];
-    !key.ends_with("_file") && (["value", "hash", "key"].contains(&key.as_str()) || parts.iter().any(|part| key.contains(part)))
+    !key.ends_with("_file")
+        && (["value", "hash", "key"].contains(&key.as_str()) || parts.iter().any(|part| key.contains(part)))
 }
 
 /// Forms in which well-known services hand out keys, wherever they stand.
-fn looks_presented(content: &str) -> bool {
+pub fn looks_presented(content: &str) -> bool {
     let forms = ["sk-", "sk_", "sgk_", "ghp_", "xoxb-", "AIza", "AKIA", "Basic ", "-----BEGIN"];
-    forms.iter().any(|form| content.starts_with(form)) || content.strip_prefix("Bearer ").is_some_and(|rest| !rest.is_empty())
+    forms.iter().any(|form| content.starts_with(form))
+        || content.strip_prefix("Bearer ").is_some_and(|rest| !rest.is_empty())
 }
 
 fn until(text: &str, ends: impl Fn(char) -> bool) -> usize {
@@ -168,7 +172,10 @@ mod tests {
             ("[credentials.a]\nvalue = hunter2\n", "[credentials.a]\nvalue = *******\n"),
             ("[credentials.a]\nvaleu = 'hunter2'\n", "[credentials.a]\nvaleu = '*******'\n"),
             ("[credentials.a]\nvalue = \"\"\"a\nb\"\"\"\n", "[credentials.a]\nvalue = \"\"\"*\n*\"\"\"\n"),
-            ("credentials.a = { origin = \"https://x\", valu = \"hunter2\" }", "credentials.a = { origin = \"https://x\", valu = \"*******\" }"),
+            (
+                "credentials.a = { origin = \"https://x\", valu = \"hunter2\" }",
+                "credentials.a = { origin = \"https://x\", valu = \"*******\" }",
+            ),
             ("[[keys]]\nhash = \"my-key\"\n", "[[keys]]\nhash = \"******\"\n"),
             ("url = \"https://user:pass@host/x\"", "url = \"https://*********@host/x\""),
             ("x = [\"sk-live-1\", \"fine\"]", "x = [\"*********\", \"fine\"]"),

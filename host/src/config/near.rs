@@ -1,5 +1,8 @@
 //! What a mistyped word was probably meant to be.
 
+/// So many candidates are looked at: a long list of names must not make a refusal slow.
+const CANDIDATES_MAX: usize = 1_000;
+
 /// The one of `known` that is nearest to `word`, if it is near enough to be what was meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
@@ -7,6 +10,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let allowed = (word.chars().count() / 3).max(1);
     known
         .into_iter()
+        .take(CANDIDATES_MAX)
         .filter(|candidate| candidate.len().abs_diff(word.len()) <= allowed)
         .map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= allowed)
@@ -50,6 +54,14 @@ mod tests {
         assert_eq!(nearest("UPSTREAMS", known), Some("upstreams"));
         assert_eq!(nearest("timeuot_ms", known), Some("timeout_ms"));
         assert_eq!(nearest("naem", known), Some("name"));
+    }
+
+    #[test]
+    fn only_the_first_candidates_are_looked_at() {
+        let names: Vec<String> = (0..=CANDIDATES_MAX).map(|number| format!("far-away-{number}")).collect();
+        let known = |skipped: usize| names.iter().skip(skipped).map(String::as_str).chain(["upstream"]);
+        assert_eq!(nearest("upstrem", known(2)), Some("upstream"));
+        assert_eq!(nearest("upstrem", known(0)), None);
     }
 
     #[test]

@@ -15,8 +15,8 @@ use limits::RawLimits;
 use route::RawRoute;
 use spot::{Named, Spot};
 use text::{
-    AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, HeaderNameText, HeaderPrefix, KeyHash, KeyId,
-    ListenAddress, Name, OriginText, ScopeText, SecretReference, Sha256Text, UrlText,
+    AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, HeaderNameText, HeaderPrefix, KeyHash,
+    KeyId, ListenAddress, Name, OriginText, ScopeText, SecretReference, Sha256Text, UrlText,
 };
 
 /// Sluicegate's configuration: one TOML file. Relative paths in it are relative to its folder.

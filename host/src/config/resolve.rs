@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::bundled::BUNDLED;
 use super::diagnostic::{Mistake, Report};
+use super::mask::looks_presented;
 use super::model::{Config, PluginSource};
 use super::near::nearest;
 use super::raw::RawConfig;
@@ -79,10 +80,7 @@ pub fn resolve(raw: RawConfig, declared: &Declared, base_dir: &Path, report: &mu
     })
 }
 
-fn plugins(
-    raw: Vec<(Spot<Name>, super::raw::RawPlugin)>,
-    context: &mut Context<'_>,
-) -> BTreeMap<String, PluginSource> {
+fn plugins(raw: Vec<(Spot<Name>, super::raw::RawPlugin)>, context: &mut Context<'_>) -> BTreeMap<String, PluginSource> {
     let bundled = BUNDLED.iter().map(|plugin| (plugin.name.to_owned(), PluginSource::Bundled(plugin.name)));
     let mut plugins: BTreeMap<String, PluginSource> = bundled.collect();
     for (name, plugin) in raw {
@@ -116,7 +114,11 @@ impl Context<'_> {
 
     /// Reports a name that refers to nothing. `what` is one word, `section` the table that would declare it.
     fn unknown(&mut self, what: &str, name: &Spot<Name>, known: &BTreeSet<String>, section: &str) {
-        let message = format!("there is no {what} `{}`", name.0);
+        // Who takes the name of a credential for the credential itself must not find it in a log.
+        let message = match looks_presented(&name.0) {
+            true => format!("there is no {what} of this name"),
+            false => format!("there is no {what} `{}`", name.0),
+        };
         let help = match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("declare it under `{section}`"),

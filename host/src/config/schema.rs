@@ -1,8 +1,8 @@
 //! The JSON schema of the configuration, which editors use and which the loader itself follows.
 
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
-use schemars::Schema;
 use serde_json::{Value, json};
 
 use super::raw::RawConfig;

@@ -18,9 +18,28 @@ use super::raw::spot::Span;
 /// The keywords that are enforced here, and those that say nothing about validity.
 #[cfg(test)]
 pub const KEYWORDS: [&str; 22] = [
-    "type", "enum", "pattern", "maxLength", "format", "minimum", "maximum", "minItems", "items", "properties", "required",
-    "additionalProperties", "propertyNames", "anyOf", "not", // enforced
-    "$schema", "title", "description", "default", "examples", "patternErrorMessage", "deprecated",
+    "type",
+    "enum",
+    "pattern",
+    "maxLength",
+    "format",
+    "minimum",
+    "maximum",
+    "minItems",
+    "items",
+    "properties",
+    "required",
+    "additionalProperties",
+    "propertyNames",
+    "anyOf",
+    "not", // enforced
+    "$schema",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "patternErrorMessage",
+    "deprecated",
 ];
 
 /// Reports what does not fit and takes it out of `document`.
@@ -51,16 +70,17 @@ impl Shape<'_> {
             *node.get_mut() = DeValue::String(text.into());
         }
         let span = node.span();
-        let Some(mut schema) = schema.as_object() else { return true };
+        let anything = Map::new();
+        let mut schema = schema.as_object().unwrap_or(&anything);
         if let Some(alternatives) = schema.get("anyOf").and_then(Value::as_array) {
             let fitting = alternatives.iter().filter_map(Value::as_object).find(|one| fits_type(one, node.get_ref()));
             let Some(fitting) = fitting else {
-                return self.wrong_type(alternatives.iter().filter_map(|one| one.get("type")), node);
+                return self.wrong_type(&alternatives.iter().collect::<Vec<_>>(), node);
             };
             schema = fitting;
         }
         if !fits_type(schema, node.get_ref()) {
-            return self.wrong_type(schema.get("type").into_iter(), node);
+            return self.wrong_type(&[&Value::Object(schema.clone())], node);
         }
         match node.get_mut() {
             DeValue::String(text) => self.text(schema, text, &span),
@@ -91,18 +111,13 @@ impl Shape<'_> {
         if let Some(words) = schema.get("enum").and_then(Value::as_array) {
             let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
             if !words.contains(&text) {
-                let found = self.report.add(Mistake::Shape, span, format!("{subject} must be {}", phrase::one_of(&words)));
+                let found =
+                    self.report.add(Mistake::Shape, span, format!("{subject} must be {}", phrase::one_of(&words)));
                 if let Some(near) = nearest(text, words.iter().copied()) {
                     found.help(format!("did you mean `{near}`?"));
                 }
                 return false;
             }
-        }
-        if let Some(length) = schema.get("maxLength").and_then(Value::as_u64)
-            && text.chars().count() as u64 > length
-        {
-            self.report.add(Mistake::Shape, span, format!("{subject} must not be longer than {length} characters"));
-            return false;
         }
         let date_time = schema.get("format").and_then(Value::as_str) == Some("date-time");
         let malformed = match schema.get("pattern").and_then(Value::as_str) {
@@ -111,10 +126,19 @@ impl Shape<'_> {
         };
         if malformed {
             let must = schema.get("patternErrorMessage").and_then(Value::as_str).unwrap_or("has not the right form");
+            let fitting = self.in_other_case(schema, text);
             let found = self.report.add(Mistake::Shape, span, format!("{subject} {must}"));
-            if let Some(help) = phrase::example(subject, schema) {
-                found.help(help);
+            match (fitting, phrase::example(subject, schema)) {
+                (Some(fitting), _) => drop(found.help(format!("write `{fitting}`"))),
+                (None, Some(example)) if !must.contains("such as") => drop(found.help(example)),
+                _ => {}
             }
+            return false;
+        }
+        if let Some(length) = schema.get("maxLength").and_then(Value::as_u64)
+            && text.chars().count() as u64 > length
+        {
+            self.report.add(Mistake::Shape, span, format!("{subject} must not be longer than {length} characters"));
             return false;
         }
         if let Some(refused) = schema.get("not").and_then(Value::as_object)
@@ -124,6 +148,15 @@ impl Shape<'_> {
             return false;
         }
         true
+    }
+
+    /// `openai` for `OpenAI`, `rate-limit` for `rate_limit`, `GET` for `get`, if that has the form of the schema.
+    fn in_other_case(&mut self, schema: &Map<String, Value>, text: &str) -> Option<String> {
+        // The name of an environment variable is another one in another case.
+        let pattern = schema.get("pattern").and_then(Value::as_str).filter(|_| !text.contains('$'))?;
+        let length = schema.get("maxLength").and_then(Value::as_u64).unwrap_or(u64::MAX);
+        let forms = [text.to_lowercase().replace(['_', ' '], "-"), text.to_uppercase()];
+        forms.into_iter().find(|form| form.chars().count() as u64 <= length && self.matches(pattern, form))
     }
 
     fn matches(&mut self, pattern: &str, text: &str) -> bool {
@@ -160,9 +193,8 @@ impl Shape<'_> {
             && (items.len() as u64) < minimum
         {
             let subject = self.subject();
-            self.report
-                .add(Mistake::Shape, span, format!("{subject} must not be empty"))
-                .help("leave it out, or put something into it");
+            let items = if minimum == 1 { "item" } else { "items" };
+            self.report.add(Mistake::Shape, span, format!("{subject} must have at least {minimum} {items}"));
             return false;
         }
         let item_schema = schema.get("items").unwrap_or(&Value::Bool(true));
@@ -206,7 +238,14 @@ impl Shape<'_> {
 
     fn missing(&mut self, schema: &Map<String, Value>, table: &DeTable<'_>, span: &Span) -> bool {
         let missing: Vec<&str> = required(schema).filter(|name| !table.contains_key(*name)).collect();
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let is_known = |key: &str| properties.is_some_and(|properties| properties.contains_key(key));
+        let unknown: Vec<&str> = table.keys().map(|key| key.get_ref().as_ref()).filter(|key| !is_known(key)).collect();
         for name in &missing {
+            // A key that is mistyped is reported as unknown, with this one as what was meant.
+            if unknown.iter().any(|key| nearest(key, known_names(properties)) == Some(name)) {
+                continue;
+            }
             let subject = phrase::table(&self.path);
             let message = format!("{subject} has no `{name}`");
             let found = match self.path.is_empty() {
@@ -233,20 +272,26 @@ impl Shape<'_> {
 
     fn unknown(&mut self, name: &str, known: &Map<String, Value>, span: &Span) {
         let message = format!("{} is not a key of {}", phrase::quoted(name), phrase::table(&self.path));
-        let names: Vec<&str> = known.keys().map(String::as_str).collect();
+        let names: Vec<&str> = known_names(Some(known)).collect();
         let found = self.report.add(Mistake::Shape, span, message).label("unknown key");
-        match nearest(name, names.iter().copied()) {
-            Some(near) => found.help(format!("did you mean `{near}`?")),
-            None => found.help(format!("its keys are {}", phrase::all_of(&names))),
+        match (nearest(name, names.iter().copied()), names.as_slice()) {
+            (Some(near), _) => found.help(format!("did you mean `{near}`?")),
+            (None, [only]) => found.help(format!("its only key is `{only}`")),
+            (None, names) => found.help(format!("its keys are {}", phrase::all_of(names))),
         };
     }
 
-    fn wrong_type<'v>(&mut self, expected: impl Iterator<Item = &'v Value>, node: &Spanned<DeValue<'_>>) -> bool {
-        let expected: Vec<&str> = expected.filter_map(Value::as_str).collect();
-        let found = type_name(node.get_ref());
-        let wanted: Vec<&str> = expected.iter().map(|name| phrase::type_in_words(name)).collect();
-        let message = format!("{} must be {}, not {}", self.subject(), wanted.join(" or "), phrase::type_in_words(found));
-        let help = phrase::how_to_convert(&self.path, &expected, found, node.get_ref());
+    /// `schemas` are the alternatives, none of which has the type of the value.
+    fn wrong_type(&mut self, schemas: &[&Value], node: &Spanned<DeValue<'_>>) -> bool {
+        let types = schemas.iter().filter_map(|schema| schema.get("type")?.as_str());
+        let wanted: Vec<&str> = types.map(phrase::type_in_words).collect();
+        let message = format!(
+            "{} must be {}, not {}",
+            self.subject(),
+            wanted.join(" or "),
+            phrase::found_in_words(node.get_ref())
+        );
+        let help = phrase::how_to_convert(&self.path, schemas, node.get_ref());
         let diagnostic = self.report.add(Mistake::Shape, &node.span(), message);
         if let Some(help) = help {
             diagnostic.help(help);
@@ -258,6 +303,10 @@ impl Shape<'_> {
     fn subject(&self) -> String {
         phrase::subject(&self.path)
     }
+}
+
+fn known_names(properties: Option<&Map<String, Value>>) -> impl Iterator<Item = &str> {
+    properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str))
 }
 
 fn required(schema: &Map<String, Value>) -> impl Iterator<Item = &str> {

@@ -131,11 +131,15 @@ impl<'a> Chains<'a> {
         let is_given = given.is_some();
         let name = given.unwrap_or_else(|| plugin.clone());
         if let Some(first) = self.names.get(&name.0) {
-            let found = context.report.add(Mistake::Relation, &name.span, format!("two entries have the name `{}`", name.0));
+            let found =
+                context.report.add(Mistake::Relation, &name.span, format!("two entries have the name `{}`", name.0));
             found.also(first, "first here");
             match is_given {
                 true => found.help("give one of them another name: logs, metrics and counters go by it"),
-                false => found.help(format!("give this one a name of its own, such as `name = \"{}-2\"`; without it, it has the plugin's", name.0)),
+                false => found.help(format!(
+                    "give this one a name of its own, such as `name = \"{}-2\"`; without it, it has the plugin's",
+                    name.0
+                )),
             };
         }
         self.names.entry(name.0.clone()).or_insert(name.span);

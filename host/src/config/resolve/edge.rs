@@ -41,7 +41,10 @@ pub fn admin(raw: &RawAdmin, data_dir: &Path, context: &mut Context<'_>) -> Opti
             let path = context.path(path);
             if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
                 let message = format!("the path of a socket must not be longer than {SOCKET_PATH_BYTES_MAX} bytes");
-                context.report.add(Mistake::Relation, &raw.address.span, message).help("choose a shorter one, such as `unix:/run/sluicegate.sock`");
+                context
+                    .report
+                    .add(Mistake::Relation, &raw.address.span, message)
+                    .help("choose a shorter one, such as `unix:/run/sluicegate.sock`");
             }
             AdminAddress::Unix(path)
         }

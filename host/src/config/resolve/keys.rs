@@ -14,7 +14,8 @@ pub fn keys(raw: Vec<RawKey>, context: &mut Context<'_>) -> BTreeMap<String, Gat
     let mut hashes: BTreeMap<[u8; 32], Span> = BTreeMap::new();
     for key in raw {
         if let Some(first) = ids.get(&key.id.0) {
-            let found = context.report.add(Mistake::Relation, &key.id.span, format!("two keys have the id `{}`", key.id.0));
+            let found =
+                context.report.add(Mistake::Relation, &key.id.span, format!("two keys have the id `{}`", key.id.0));
             found.also(first, "first here").help("give one of them another id");
         }
         ids.entry(key.id.0.clone()).or_insert(key.id.span.clone());

@@ -30,7 +30,8 @@ pub fn routes(
     for raw in raw {
         let name = raw.name.clone();
         if let Some(first) = names.get(&name.0) {
-            let found = context.report.add(Mistake::Relation, &name.span, format!("two routes have the name `{}`", name.0));
+            let found =
+                context.report.add(Mistake::Relation, &name.span, format!("two routes have the name `{}`", name.0));
             found.also(first, "first here").help("give one of them another name: logs and metrics go by it");
         }
         names.entry(name.0.clone()).or_insert(name.span.clone());
@@ -39,7 +40,11 @@ pub fn routes(
             Some(first) => {
                 context
                     .report
-                    .add(Mistake::Relation, &name.span, format!("no request can tell this route from route `{}`", first.0))
+                    .add(
+                        Mistake::Relation,
+                        &name.span,
+                        format!("no request can tell this route from route `{}`", first.0),
+                    )
                     .also(&first.span, "the same hosts, path, methods and headers")
                     .help("remove one of them, or let them differ in `host`, `path`, `methods` or `headers`");
             }
@@ -125,7 +130,8 @@ fn strip_prefix(prefix: &Spot<PrefixText>, path_span: &Span, path: &PathMatch, c
     let stripped = prefix.trim_end_matches('/');
     let (PathMatch::Exact(path) | PathMatch::Prefix(path)) = path;
     if !path.strip_prefix(stripped).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
-        let found = context.report.add(Mistake::Relation, &prefix.span, "the route's path does not begin with this prefix");
+        let found =
+            context.report.add(Mistake::Relation, &prefix.span, "the route's path does not begin with this prefix");
         // A default has no place.
         if !path_span.is_empty() {
             found.also(path_span, "the path");
@@ -147,9 +153,10 @@ fn signature(matcher: &RouteMatch) -> Signature {
         PathMatch::Exact(path) => path.clone(),
         PathMatch::Prefix(path) => format!("{path}/*"),
     };
-    let headers = matcher.headers.iter().map(|header| {
-        (header.name.as_str().to_owned(), header.value.as_ref().map(|value| value.as_bytes().to_vec()))
-    });
+    let headers = matcher
+        .headers
+        .iter()
+        .map(|header| (header.name.as_str().to_owned(), header.value.as_ref().map(|value| value.as_bytes().to_vec())));
     (
         matcher.hosts.iter().cloned().collect(),
         path,

@@ -14,7 +14,11 @@ use crate::config::raw::text::Name;
 use crate::config::raw::{RawCredential, RawUpstream};
 
 pub fn credentials(raw: Named<RawCredential>, context: &mut Context<'_>) -> BTreeMap<String, Credential> {
-    raw.0.into_iter().filter_map(|(name, raw)| credential(name, raw, context)).map(|one| (one.name.clone(), one)).collect()
+    raw.0
+        .into_iter()
+        .filter_map(|(name, raw)| credential(name, raw, context))
+        .map(|one| (one.name.clone(), one))
+        .collect()
 }
 
 fn credential(name: Spot<Name>, raw: RawCredential, context: &mut Context<'_>) -> Option<Credential> {
@@ -90,7 +94,8 @@ fn check_credential(
 /// The origin, and the path without a final slash.
 fn origin(text: &str, span: &Span, context: &mut Context<'_>) -> Option<(Origin, String)> {
     let uri: Option<Uri> = text.parse().ok();
-    let origin = uri.as_ref().and_then(|uri| Some((Origin::from_uri(uri)?, uri.path().trim_end_matches('/').to_owned())));
+    let origin =
+        uri.as_ref().and_then(|uri| Some((Origin::from_uri(uri)?, uri.path().trim_end_matches('/').to_owned())));
     if origin.is_none() {
         context.report.add(Mistake::Shape, span, "this is not a URL");
     }

@@ -82,7 +82,7 @@ pub fn type_in_words(name: &str) -> &str {
     match name {
         "string" => "a string",
         "integer" => "a whole number",
-        "number" => "a number",
+        "number" => "a decimal number",
         "boolean" => "`true` or `false`",
         "array" => "a list",
         "object" => "a table",
@@ -106,16 +106,16 @@ pub fn how_to_add(name: &str, schema: &Map<String, Value>) -> Option<String> {
     let property = schema.get("properties")?.get(name)?;
     let description = property.get("description").and_then(Value::as_str).unwrap_or_default();
     let sentence = description.split_inclusive(". ").next().unwrap_or_default().trim_end();
-    let written = match property.get("type")?.as_str()? {
-        "array" => {
-            let item = property.get("items")?;
+    let written = match property.get("items") {
+        Some(item) => {
             let keys = item.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-            let keys = keys.filter_map(|key| Some(format!("{key} = {}", example_of(item.get("properties")?.get(key)?)?)));
-            format!("[[{name}]] with {}", keys.collect::<Vec<_>>().join(", "))
+            let keys =
+                keys.filter_map(|key| Some(format!("`{key} = {}`", example_of(item.get("properties")?.get(key)?)?)));
+            format!("`[[{name}]]`, and below it {}", keys.collect::<Vec<_>>().join(" and "))
         }
-        _ => format!("{name} = {}", example_of(property)?),
+        None => format!("`{name} = {}`", example_of(property)?),
     };
-    Some(format!("add `{written}`, for example: {sentence}"))
+    Some(format!("for example {written}. {sentence}"))
 }
 
 fn example_of(schema: &Value) -> Option<&Value> {
@@ -123,27 +123,52 @@ fn example_of(schema: &Value) -> Option<&Value> {
 }
 
 /// How to write a value of the type that is wanted, when the mistake is a usual one.
-pub fn how_to_convert(path: &[Step], expected: &[&str], found: &str, value: &DeValue<'_>) -> Option<String> {
-    let name = path.iter().rev().find_map(|step| match step {
-        Step::Key(name) => Some(name.as_str()),
-        Step::Item => None,
-    })?;
+pub fn how_to_convert(path: &[Step], wanted: &[&Value], found: &DeValue<'_>) -> Option<String> {
+    let Some(Step::Key(name)) = path.last() else { return None };
     let name = without_controls(name);
-    let one_key = matches!(path, [Step::Key(_)]);
-    match (expected, found) {
-        (["integer"], "string") => Some("write the number without quotes".to_owned()),
-        (["integer"], "number") => Some("write a whole number; the unit is the last part of the key".to_owned()),
-        (["boolean"], "string") => Some("write `true` or `false` without quotes".to_owned()),
-        (["array"], "object") if one_key => Some(format!("write `[[{name}]]` with two brackets: there may be several")),
-        (["array"], "string") => Some(format!("put brackets around it: `{name} = [\"…\"]`")),
-        (["object"], "array") if matches!(value, DeValue::Array(items) if items.iter().any(|item| matches!(item.get_ref(), DeValue::Table(_)))) => {
-            let header = table(path).replace("[[", "[").replace("]]", "]");
-            Some(match one_key {
-                true => format!("write {header} with one bracket, or `[{name}.NAME]` if its tables have names"),
-                false => format!("write {header} with one bracket"),
-            })
+    let of_type = |name: &str| wanted.iter().find(|schema| schema.get("type").is_some_and(|found| found == name));
+    let (list, header) = (of_type("array"), table(path).replace(['`', '[', ']'], ""));
+    let is_list_of_tables = list.and_then(|list| list.get("items")?.get("type")).is_some_and(|name| name == "object");
+    let is_family = of_type("object").is_some_and(|schema| schema.get("properties").is_none());
+    match found {
+        DeValue::String(_) if of_type("integer").is_some() => {
+            Some("write a number without quotes; its unit is the last part of the key".to_owned())
         }
-        (["string"], "integer" | "number" | "boolean") => Some("put it in quotes".to_owned()),
+        DeValue::Float(_) if of_type("integer").is_some() => {
+            Some("write a number without a fraction; its unit is the last part of the key".to_owned())
+        }
+        DeValue::String(_) if of_type("boolean").is_some() => Some("write `true` or `false` without quotes".to_owned()),
+        DeValue::String(_) if list.is_some() && !is_list_of_tables => {
+            Some(format!("put brackets around it: `{name} = [\"…\"]`"))
+        }
+        DeValue::Table(_) if is_list_of_tables => {
+            Some(format!("write `[[{header}]]` with two brackets: there may be several"))
+        }
+        DeValue::Table(_) if list.is_some() => Some(format!("put brackets around it: `{name} = [{{ … }}]`")),
+        DeValue::Array(_) if is_family => Some(format!("write `[{header}.NAME]`: its name is a part of the header")),
+        DeValue::Array(_) if of_type("object").is_some() => {
+            Some(format!("write `[{header}]` with one bracket: there is one"))
+        }
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) if of_type("string").is_some() => {
+            Some("put it in quotes".to_owned())
+        }
+        _ if is_list_of_tables => Some(format!("write a table for each, under `[[{header}]]`")),
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Boolean(_) if of_type("object").is_some() => {
+            Some("write a table: keys and values, each with a `=` between them".to_owned())
+        }
         _ => None,
+    }
+}
+
+/// What stands in the file instead.
+pub fn found_in_words(found: &DeValue<'_>) -> &'static str {
+    match found {
+        DeValue::String(_) | DeValue::Datetime(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a decimal number",
+        DeValue::Boolean(true) => "`true`",
+        DeValue::Boolean(false) => "`false`",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
     }
 }

@@ -77,7 +77,12 @@ fn schema_and_loader_agree_on_mutated_examples() {
         let text = toml::to_string(table).unwrap();
         let valid = validator.is_valid(&json(&root));
         let errors: Vec<String> = validator.iter_errors(&json(&root)).map(|error| error.to_string()).collect();
-        assert_eq!(valid, fits(&text), "seed {seed}\nschema: {errors:?}\nloader: {:?}\n{text}", parse(&text, "x", &super::root()).err());
+        assert_eq!(
+            valid,
+            fits(&text),
+            "seed {seed}\nschema: {errors:?}\nloader: {:?}\n{text}",
+            parse(&text, "x", &super::root()).err()
+        );
         if valid { accepted += 1 } else { refused += 1 }
     }
     assert!(accepted > MUTATIONS / 10 && refused > MUTATIONS / 10, "{accepted} accepted, {refused} refused");
@@ -137,7 +142,19 @@ fn mutate(root: &mut Value, random: &mut Random) {
     match (random.below(8), parent, last) {
         (0, Value::Table(table), Step::Key(name)) => drop(table.remove(name)),
         (1, Value::Table(table), _) => {
-            let names = ["unknown", "host", "hosts", "limits", "name", "Value", "config", "expires", "timeout_ms", "chain", "headers"];
+            let names = [
+                "unknown",
+                "host",
+                "hosts",
+                "limits",
+                "name",
+                "Value",
+                "config",
+                "expires",
+                "timeout_ms",
+                "chain",
+                "headers",
+            ];
             let value = any_value(random);
             table.insert((*random.choose(&names)).to_owned(), value);
         }
@@ -152,7 +169,8 @@ fn mutate(root: &mut Value, random: &mut Random) {
                 (Value::String(text), 0 | 1) => Value::String(changed(&text, random)),
                 (Value::String(_), 2) => Value::String(any_text(random)),
                 (Value::Integer(number), 0..3) => {
-                    let near = [number - 1, number * 1_000, -number, 0, 1, i64::MAX, i64::MIN, 65_535, 65_536, 1_000_001];
+                    let near =
+                        [number - 1, number * 1_000, -number, 0, 1, i64::MAX, i64::MIN, 65_535, 65_536, 1_000_001];
                     Value::Integer(*random.choose(&near))
                 }
                 (Value::Boolean(value), 0 | 1) => Value::Boolean(!value),
@@ -220,16 +238,107 @@ fn any_value(random: &mut Random) -> Value {
 /// Texts near the borders of the forms that are declared.
 fn any_text(random: &mut Random) -> String {
     let texts = [
-        "", "*", "a", "A", "-a", "a-b", "request", "pooled", "deny", "Deny", "openai", "clock", "identity-writer", "get", "GET", "M-SEARCH",
-        "127.0.0.1:0", "127.0.0.1:65535", "127.0.0.1:65536", "127.0.0.256:1", "127.0.0.01:1", "0.0.0.0:80", "[::1]:80", "[1::2::3]:80",
-        "[::ffff:1.2.3.4]:80", "[1:2:3:4:5:6:7:8]:80", "[1:2:3:4:5:6:7:8:9]:80", "[::g]:80", "unix:", "unix:x", "file:", "file:x", "off",
-        "${env:A}", "${env:1A}", "${env:}", "${file:x}", "${file:}", "${vault:x}", "${env:A", "https://a", "https://a/", "https://a/b",
-        "https://a:0", "https://a:65535", "https://a:65536", "http://a", "http://localhost", "http://127.0.0.1:80/", "https://[::1]:1/x",
-        "https://[1:2]", "https://a?x", "https://a#x", "https://u@a", "https://a b", "https://a..b", "https://-a", "https://ä", "ftp://a",
-        "HTTPS://a", "/", "/*", "/a", "/a/", "/a/*", "/a*", "/*/a", "/a b", "/a?b", "/ä", "/a//b", "/a//*", "//", "a/b", "?a", "?", "?a=b",
-        "x y", "x:y", "2030-01-01T00:00:00Z", "2030-02-30T00:00:00Z", "2030-13-01T00:00:00Z", "2030-01-01T24:00:00Z",
-        "2030-01-01T00:00:00", "2030-01-01T00:00:00+01:00", "2030-01-01T00:00:00.5Z", "2030-01-01 00:00:00Z", "2030-01-01T00:00:00+24:00",
-        "a.example.com", "*.example.com", "*.", "*example.com", "a..b", "a.", "example.com:80", "\u{0}", "x\u{0}", "x\n", "x\t", "\u{7f}", "ä",
+        "",
+        "*",
+        "a",
+        "A",
+        "-a",
+        "a-b",
+        "request",
+        "pooled",
+        "deny",
+        "Deny",
+        "openai",
+        "clock",
+        "identity-writer",
+        "get",
+        "GET",
+        "M-SEARCH",
+        "127.0.0.1:0",
+        "127.0.0.1:65535",
+        "127.0.0.1:65536",
+        "127.0.0.256:1",
+        "127.0.0.01:1",
+        "0.0.0.0:80",
+        "[::1]:80",
+        "[1::2::3]:80",
+        "[::ffff:1.2.3.4]:80",
+        "[1:2:3:4:5:6:7:8]:80",
+        "[1:2:3:4:5:6:7:8:9]:80",
+        "[::g]:80",
+        "unix:",
+        "unix:x",
+        "file:",
+        "file:x",
+        "off",
+        "${env:A}",
+        "${env:1A}",
+        "${env:}",
+        "${file:x}",
+        "${file:}",
+        "${vault:x}",
+        "${env:A",
+        "https://a",
+        "https://a/",
+        "https://a/b",
+        "https://a:0",
+        "https://a:65535",
+        "https://a:65536",
+        "http://a",
+        "http://localhost",
+        "http://127.0.0.1:80/",
+        "https://[::1]:1/x",
+        "https://[1:2]",
+        "https://a?x",
+        "https://a#x",
+        "https://u@a",
+        "https://a b",
+        "https://a..b",
+        "https://-a",
+        "https://ä",
+        "ftp://a",
+        "HTTPS://a",
+        "/",
+        "/*",
+        "/a",
+        "/a/",
+        "/a/*",
+        "/a*",
+        "/*/a",
+        "/a b",
+        "/a?b",
+        "/ä",
+        "/a//b",
+        "/a//*",
+        "//",
+        "a/b",
+        "?a",
+        "?",
+        "?a=b",
+        "x y",
+        "x:y",
+        "2030-01-01T00:00:00Z",
+        "2030-02-30T00:00:00Z",
+        "2030-13-01T00:00:00Z",
+        "2030-01-01T24:00:00Z",
+        "2030-01-01T00:00:00",
+        "2030-01-01T00:00:00+01:00",
+        "2030-01-01T00:00:00.5Z",
+        "2030-01-01 00:00:00Z",
+        "2030-01-01T00:00:00+24:00",
+        "a.example.com",
+        "*.example.com",
+        "*.",
+        "*example.com",
+        "a..b",
+        "a.",
+        "example.com:80",
+        "\u{0}",
+        "x\u{0}",
+        "x\n",
+        "x\t",
+        "\u{7f}",
+        "ä",
     ];
     match random.below(12) {
         0 => "a".repeat(*random.choose(&[63, 64, 65, 128, 129, 253, 254, 5_000])),
@@ -243,13 +352,15 @@ fn any_text(random: &mut Random) -> String {
 fn changed(text: &str, random: &mut Random) -> String {
     let mut characters: Vec<char> = text.chars().collect();
     let at = random.below(characters.len() + 1);
-    let new = *random.choose(&['a', 'Z', '0', '-', '_', '.', ':', '/', '*', '?', ' ', '"', '\\', '}', '\n', '\u{0}', 'é']);
+    let new =
+        *random.choose(&['a', 'Z', '0', '-', '_', '.', ':', '/', '*', '?', ' ', '"', '\\', '}', '\n', '\u{0}', 'é']);
     match (random.below(4), at < characters.len()) {
         (0, true) => drop(characters.remove(at)),
         (1, true) => characters[at] = new,
         (2, true) => {
             let flipped = characters[at];
-            characters[at] = if flipped.is_ascii_lowercase() { flipped.to_ascii_uppercase() } else { flipped.to_ascii_lowercase() };
+            characters[at] =
+                if flipped.is_ascii_lowercase() { flipped.to_ascii_uppercase() } else { flipped.to_ascii_lowercase() };
         }
         _ => characters.insert(at, new),
     }

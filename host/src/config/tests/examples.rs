@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{files, root};
 use crate::config::{
-    AccessLog, AdminAddress, Config, CredentialPlace, Isolation, OnError, PathMatch, PluginSource, SecretSource, load, parse,
+    AccessLog, AdminAddress, Config, CredentialPlace, Isolation, OnError, PathMatch, PluginSource, SecretSource, load,
+    parse,
 };
 
 fn example(name: &str) -> Config {
@@ -103,7 +104,8 @@ fn a_route_means_what_it_says() {
     assert_eq!(shop.credential_places[1], CredentialPlace::Query("ticket".to_owned()));
     assert!(shop.forward_credentials.is_empty());
     assert_eq!(beta.forward_credentials, [CredentialPlace::Header(http::header::COOKIE)]);
-    let headers: Vec<_> = beta.matcher.headers.iter().map(|header| (header.name.as_str(), header.value.clone())).collect();
+    let headers: Vec<_> =
+        beta.matcher.headers.iter().map(|header| (header.name.as_str(), header.value.clone())).collect();
     assert_eq!(headers, [("x-beta", None), ("x-tenant", Some(http::HeaderValue::from_static("acme")))]);
     let text = "[[listen]]\naddress = \"127.0.0.1:0\"\n[upstreams.a]\nurl = \"http://[::1]:80/x/\"\n[[routes]]\nname = \"r\"\nupstream = \"a\"\n";
     let config = parse(text, "x.toml", Path::new("")).unwrap();
@@ -116,7 +118,9 @@ fn a_route_means_what_it_says() {
 fn a_key_expires_at_the_instant_that_is_given_in_quotes_or_not() {
     let key = |expires: &str| {
         let hash = "0".repeat(64);
-        let text = format!("[[listen]]\naddress = \"127.0.0.1:0\"\n[[keys]]\nid = \"K_1\"\nhash = \"sha256:{hash}\"\nconsumer = \"a\"\n{expires}\n");
+        let text = format!(
+            "[[listen]]\naddress = \"127.0.0.1:0\"\n[[keys]]\nid = \"K_1\"\nhash = \"sha256:{hash}\"\nconsumer = \"a\"\n{expires}\n"
+        );
         parse(&text, "x.toml", Path::new("")).unwrap().keys["K_1"].expires
     };
     assert_eq!(key(""), None);
@@ -130,7 +134,10 @@ fn plugin_config_becomes_json_with_dates_as_strings() {
     let text = "global_chain = \"c\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[chains.c]]\nplugin = \"headers\"\n\
                 [chains.c.config]\na = [1, 2.5, true, \"x\"]\nb.c = 2030-01-01\n";
     let config = parse(text, "x.toml", Path::new("")).unwrap();
-    assert_eq!(config.global_chain[0].config, serde_json::json!({ "a": [1, 2.5, true, "x"], "b": { "c": "2030-01-01" } }));
+    assert_eq!(
+        config.global_chain[0].config,
+        serde_json::json!({ "a": [1, 2.5, true, "x"], "b": { "c": "2030-01-01" } })
+    );
 }
 
 #[test]

@@ -29,7 +29,8 @@ fn every_mistake_but_those_of_the_whole_file_has_a_line_a_column_and_a_remedy() 
         for diagnostic in parse(&text, &name, &root().join(FOLDER)).unwrap_err().items {
             let has_place = diagnostic.line > 0 && diagnostic.column > 0 && diagnostic.span.is_some();
             assert!(has_place || diagnostic.message.contains("the configuration has no"), "{diagnostic}");
-            let says_how = diagnostic.help.is_some() || diagnostic.message.contains("must ") || diagnostic.message.contains("; ");
+            let says_how =
+                diagnostic.help.is_some() || diagnostic.message.contains("must ") || diagnostic.message.contains("; ");
             assert!(says_how, "{name}: {diagnostic}");
         }
     }

@@ -38,7 +38,8 @@ fn every_key_is_described() {
 fn section(header: &str, schema: &Value, text: &mut String) {
     text.push_str(&format!("\n### {header}\n\n"));
     let Some(properties) = schema["properties"].as_object() else { return };
-    let is_required = |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
+    let is_required =
+        |name: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
     let (mut keys, mut tables) = (Vec::new(), Vec::new());
     for (name, property) in properties {
         match table_in(name, property) {
@@ -86,7 +87,11 @@ fn key(name: &str, schema: &Value, required: bool) -> String {
     if let Some(default) = schema.get("default") {
         facts.push(format!("default `{default}`"));
     }
-    let mut lines = format!("- `{name}` ({}): {}\n", facts.join(", "), sentences(schema["description"].as_str().unwrap_or_default()).replace('\n', "\n  "));
+    let mut lines = format!(
+        "- `{name}` ({}): {}\n",
+        facts.join(", "),
+        sentences(schema["description"].as_str().unwrap_or_default()).replace('\n', "\n  ")
+    );
     let must = [&schema["patternErrorMessage"], &schema["items"]["patternErrorMessage"]];
     if let Some(must) = must.into_iter().find_map(Value::as_str) {
         let subject = if schema["items"].is_object() { "Each" } else { "It" };
