@@ -1,6 +1,6 @@
 //! Every mistake under `tests/config/mistakes` beside the exact text that it produces.
 
-use super::{assert_is_current, files, root};
+use super::{Random, assert_is_current, files, root};
 use crate::config::{Mistake, diagnostic, parse};
 
 const FOLDER: &str = "tests/config/mistakes";
@@ -82,4 +82,39 @@ fn deep_nesting_is_refused_and_does_not_overflow_the_stack() {
     let text = format!("x = {}{}", "[".repeat(100_000), "]".repeat(100_000));
     let refused = parse(&text, "x.toml", &root()).unwrap_err();
     assert_eq!(refused.items.first().map(|item| item.mistake), Some(Mistake::Syntax));
+}
+
+/// So many damaged texts are read; the seed of each is its number.
+const DAMAGED: u64 = 500;
+
+#[test]
+fn no_text_makes_the_loader_or_its_messages_panic() {
+    let texts: Vec<String> = files("examples", "toml")
+        .into_iter()
+        .chain(files(FOLDER, "toml"))
+        .map(|(_, path)| std::fs::read_to_string(path).unwrap())
+        .collect();
+    for seed in 0..DAMAGED {
+        let mut random = Random(seed);
+        let mut characters: Vec<char> = random.choose(&texts).chars().collect();
+        for _ in 0..=random.below(5) {
+            let at = random.below(characters.len());
+            let new = *random.choose(&[
+                '"', '\'', '[', ']', '{', '}', '=', '.', ',', '#', '\n', '\r', '\t', '\\', '\0', 'ü', '漢', '\u{202e}',
+                '\u{feff}',
+            ]);
+            match random.below(4) {
+                0 => drop(characters.drain(at..(at + random.below(40)).min(characters.len()))),
+                1 => characters[at] = new,
+                2 => characters.insert(at, new),
+                _ => characters.truncate(at.max(1)),
+            }
+            characters.push('\n');
+        }
+        let text: String = characters.into_iter().collect();
+        if let Err(refused) = parse(&text, "x.toml", &root().join("examples")) {
+            assert!(!refused.items.is_empty(), "seed {seed}");
+            assert!(!refused.render(true).is_empty() && !refused.render(false).is_empty(), "seed {seed}");
+        }
+    }
 }
