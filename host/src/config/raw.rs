@@ -1,0 +1,202 @@
+//! The configuration as written: what serde reads, and what the JSON schema and the reference are made from.
+
+pub mod chain;
+pub mod json;
+pub mod limits;
+pub mod route;
+pub mod spot;
+pub mod text;
+
+use schemars::{JsonSchema, json_schema};
+use serde::Deserialize;
+
+use chain::RawEntry;
+use limits::RawLimits;
+use route::RawRoute;
+use spot::{Named, Spot};
+use text::{
+    AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, HeaderNameText, HeaderPrefix, KeyHash,
+    KeyId, ListenAddress, Name, OriginText, ScopeText, SecretReference, Sha256Text, UrlText,
+};
+
+/// Sluicegate's configuration: one TOML file. Relative paths in it are relative to its folder.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["listen"]))]
+pub struct RawConfig {
+    /// Where the gateway keeps what outlives a start, such as compiled plugins.
+    #[serde(default = "data_dir")]
+    pub data_dir: FilePath,
+    /// One line of JSON for each request: to `stdout`, `stderr`, or `file:` and a path; or `off`.
+    #[serde(default = "access_log")]
+    pub access_log: AccessLogText,
+    /// The chain that every request passes first, also a request that no route matches: a name under `chains`.
+    #[schemars(example = &"default")]
+    pub global_chain: Option<Spot<Name>>,
+    /// Where clients connect.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub listen: Vec<RawListen>,
+    /// Metrics, status and control; absent unless this table is there.
+    pub admin: Option<RawAdmin>,
+    /// Bounds of the gateway itself. Each has a safe default.
+    #[serde(default)]
+    pub limits: RawLimits,
+    /// Secrets that the gateway sends in the clients' stead, by name. A plugin or a client never sees one.
+    #[serde(default)]
+    pub credentials: Named<RawCredential>,
+    /// Services that requests go to, by name.
+    #[serde(default)]
+    pub upstreams: Named<RawUpstream>,
+    /// Gateway keys that clients present, as hashes.
+    #[serde(default)]
+    pub keys: Vec<RawKey>,
+    /// Plugins in files, by name. `api-key`, `rate-limit` and `headers` are there without it.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = plugin_names()))]
+    pub plugins: Named<RawPlugin>,
+    /// Plugins in the order in which requests pass them, by name of the chain.
+    #[serde(default)]
+    pub chains: Named<Vec<RawEntry>>,
+    /// Which requests go where. The order in the file does not matter: the most specific route that matches serves.
+    #[serde(default)]
+    pub routes: Vec<RawRoute>,
+}
+
+/// A name, but none of the bundled plugins'.
+fn plugin_names() -> schemars::Schema {
+    let mut names = Name::json_schema(&mut schemars::SchemaGenerator::default());
+    let bundled: Vec<&str> = super::bundled::BUNDLED.iter().map(|plugin| plugin.name).collect();
+    let description = "is the name of a bundled plugin, which is there without a declaration; give yours another name";
+    names.insert("not".to_owned(), json_schema!({ "enum": bundled, "description": description }).to_value());
+    names
+}
+
+fn data_dir() -> FilePath {
+    FilePath(".sluicegate".to_owned())
+}
+
+fn access_log() -> AccessLogText {
+    AccessLogText("stdout".to_owned())
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawListen {
+    /// An IP address and a port. Port 0 lets the system choose.
+    #[schemars(example = &"127.0.0.1:8080")]
+    pub address: Spot<ListenAddress>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawAdmin {
+    /// A loopback address and a port, or `unix:` and the path of a socket.
+    #[schemars(example = &"127.0.0.1:9901")]
+    pub address: Spot<AdminAddressText>,
+    /// The file with the token that a caller must present. It is created, readable by its owner only, if it does not exist. `admin.token` in `data_dir` unless given.
+    #[schemars(example = &"admin.token")]
+    pub token_file: Option<FilePath>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawCredential {
+    /// Where the secret stands, never the secret: `${env:NAME}` or `${file:PATH}`. A final newline in the file is not part of it.
+    #[schemars(example = &"${env:OPENAI_API_KEY}")]
+    pub value: Spot<SecretReference>,
+    /// The only place where it is ever sent: scheme, host and, if not the usual one, port. `https`, but for a loopback address.
+    #[schemars(example = &"https://api.openai.com")]
+    pub origin: Spot<OriginText>,
+    /// The header field that it is sent in.
+    #[serde(default = "authorization")]
+    pub header: HeaderNameText,
+    /// What stands before it in the field. `Bearer ` for `authorization` and nothing for any other field unless given.
+    #[schemars(example = &"Bearer ")]
+    pub prefix: Option<HeaderPrefix>,
+}
+
+fn authorization() -> HeaderNameText {
+    HeaderNameText("authorization".to_owned())
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawUpstream {
+    /// Scheme, host and perhaps a port and a path, which is put before the path of every request.
+    #[schemars(example = &"https://api.openai.com")]
+    pub url: Spot<UrlText>,
+    /// The secret that is sent along: a name under `credentials`, whose origin must be this one.
+    #[schemars(example = &"openai")]
+    pub credential: Option<Spot<Name>>,
+    /// For a connection to be open, TLS included, in milliseconds.
+    #[serde(default = "connect_timeout_ms")]
+    #[schemars(range(min = 1, max = 600_000))]
+    pub connect_timeout_ms: u64,
+    /// From the last byte of a request to the head of its answer, in milliseconds.
+    #[serde(default = "reply_timeout_ms")]
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub reply_timeout_ms: u64,
+    /// How long a connection without a request is kept, in milliseconds.
+    #[serde(default = "idle_timeout_ms")]
+    #[schemars(range(min = 1, max = 3_600_000))]
+    pub idle_timeout_ms: u64,
+    /// Connections open at once.
+    #[serde(default = "connections_max")]
+    #[schemars(range(min = 1, max = 65_536))]
+    pub connections_max: u32,
+    /// A PEM file with the certificate authorities to trust instead of the system's.
+    #[schemars(example = &"ca.pem")]
+    pub ca_file: Option<Spot<FilePath>>,
+}
+
+fn connect_timeout_ms() -> u64 {
+    5_000
+}
+
+/// A model that is not streamed may think for minutes.
+fn reply_timeout_ms() -> u64 {
+    300_000
+}
+
+/// Shorter than what servers usually keep, so that a connection is rarely closed while it is being chosen.
+fn idle_timeout_ms() -> u64 {
+    30_000
+}
+
+fn connections_max() -> u32 {
+    256
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawKey {
+    /// The public part, which appears in logs; unique in the file.
+    #[schemars(example = &"k1")]
+    pub id: Spot<KeyId>,
+    /// The hash of the whole key, as `sluicegate key new` prints it.
+    #[schemars(example = &"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    pub hash: Spot<KeyHash>,
+    /// Whom the key belongs to; several keys may have one consumer.
+    #[schemars(example = &"acme")]
+    pub consumer: ConsumerText,
+    /// What the key may be used for; the `api-key` plugin asks for scopes.
+    #[serde(default)]
+    pub scopes: Vec<ScopeText>,
+    /// From then on the key is refused: a date, a time and an offset (RFC 3339), as a TOML date-time or in quotes. Never unless given.
+    #[schemars(example = &"2027-01-31T00:00:00Z", extend("format" = "date-time"))]
+    pub expires: Option<Spot<DateTimeText>>,
+    /// Whether the key is refused from now on.
+    #[serde(default)]
+    pub revoked: bool,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawPlugin {
+    /// The WebAssembly component.
+    #[schemars(example = &"plugins/audit.wasm")]
+    pub file: Spot<FilePath>,
+    /// The file's SHA-256; another file is refused.
+    pub sha256: Option<Sha256Text>,
+}

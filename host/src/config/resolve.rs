@@ -1,0 +1,132 @@
+//! From the configuration as written to the configuration as meant: every reference found, every default filled in.
+
+mod chains;
+mod edge;
+mod keys;
+mod routes;
+mod upstreams;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use super::bundled::BUNDLED;
+use super::diagnostic::{Mistake, Report};
+use super::mask::looks_presented;
+use super::model::{Config, PluginSource};
+use super::near::nearest;
+use super::raw::RawConfig;
+use super::raw::spot::Spot;
+use super::raw::text::Name;
+
+/// The names in the file, also of what has mistakes of its own: a reference to that is no second mistake.
+pub struct Declared {
+    credentials: BTreeSet<String>,
+    upstreams: BTreeSet<String>,
+    plugins: BTreeSet<String>,
+    chains: BTreeSet<String>,
+}
+
+impl Declared {
+    pub fn of(document: &DeTable<'_>) -> Declared {
+        let names = |section: &str| match document.get(section).map(|section| section.get_ref()) {
+            Some(DeValue::Table(table)) => table.keys().map(|name| name.get_ref().to_string()).collect(),
+            _ => BTreeSet::new(),
+        };
+        let mut plugins = names("plugins");
+        plugins.extend(BUNDLED.iter().map(|plugin| plugin.name.to_owned()));
+        Declared { credentials: names("credentials"), upstreams: names("upstreams"), plugins, chains: names("chains") }
+    }
+}
+
+/// What every part needs.
+struct Context<'a> {
+    declared: &'a Declared,
+    /// The folder that relative paths start from.
+    base_dir: &'a Path,
+    report: &'a mut Report,
+}
+
+/// None, or a value that is of no use, when mistakes were reported.
+pub fn resolve(raw: RawConfig, declared: &Declared, base_dir: &Path, report: &mut Report) -> Option<Config> {
+    let mut context = Context { declared, base_dir, report };
+    let context = &mut context;
+    let data_dir = context.path(&raw.data_dir);
+    let listeners = edge::listeners(&raw.listen, context);
+    let admin = raw.admin.and_then(|admin| edge::admin(&admin, &data_dir, context));
+    let access_log = edge::access_log(&raw.access_log, context);
+    let credentials = upstreams::credentials(raw.credentials, context);
+    let upstreams = upstreams::upstreams(raw.upstreams, &credentials, context);
+    let keys = keys::keys(raw.keys, context);
+    let plugins = plugins(raw.plugins.0, context);
+    let mut chains = chains::Chains::new(&plugins);
+    chains.declare(raw.chains, context);
+    let global_chain = raw.global_chain.map(|name| (chains.named(&name, context), name.value));
+    let global_name = global_chain.as_ref().map(|(_, name)| name.0.clone());
+    let routes = routes::routes(raw.routes, &upstreams, &mut chains, global_name.as_deref(), context);
+    Some(Config {
+        listeners,
+        admin,
+        access_log: access_log?,
+        data_dir,
+        limits: edge::limits(&raw.limits),
+        credentials,
+        upstreams,
+        keys,
+        plugins,
+        global_chain: global_chain.map(|(entries, _)| entries).unwrap_or_default(),
+        routes,
+    })
+}
+
+fn plugins(raw: Vec<(Spot<Name>, super::raw::RawPlugin)>, context: &mut Context<'_>) -> BTreeMap<String, PluginSource> {
+    let bundled = BUNDLED.iter().map(|plugin| (plugin.name.to_owned(), PluginSource::Bundled(plugin.name)));
+    let mut plugins: BTreeMap<String, PluginSource> = bundled.collect();
+    for (name, plugin) in raw {
+        let path = context.file(&plugin.file, "build the plugin first, or correct the path");
+        let sha256 = plugin.sha256.and_then(|text| keys::digest(&text));
+        plugins.insert(name.value.0, PluginSource::File { path, sha256 });
+    }
+    plugins
+}
+
+impl Context<'_> {
+    /// Relative to the folder of the configuration file, unless absolute.
+    fn path(&self, text: &str) -> PathBuf {
+        self.base_dir.join(text)
+    }
+
+    /// The path of a file that must be there.
+    fn file(&mut self, text: &Spot<impl std::ops::Deref<Target = str>>, help: &str) -> PathBuf {
+        let path = self.path(text);
+        let problem = match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => "is a directory, not a file",
+            Ok(_) => return path,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "does not exist",
+            Err(_) => "cannot be reached",
+        };
+        self.report
+            .add(Mistake::Relation, &text.span, format!("this file {problem}"))
+            .help(format!("{help}; relative paths start from the folder of the configuration file"));
+        path
+    }
+
+    /// Reports a name that refers to nothing. `what` is one word, `section` the table that would declare it.
+    fn unknown(&mut self, what: &str, name: &Spot<Name>, known: &BTreeSet<String>, section: &str) {
+        // Who takes the name of a credential for the credential itself must not find it in a log.
+        let message = match looks_presented(&name.0) {
+            true => format!("there is no {what} of this name"),
+            false => format!("there is no {what} `{}`", name.0),
+        };
+        let help = match nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("declare it under `{section}`"),
+            None => {
+                let names: Vec<String> = known.iter().take(20).map(|name| format!("`{name}`")).collect();
+                format!("declare it under `{section}`, or name one of {}", names.join(", "))
+            }
+        };
+        self.report.add(Mistake::Relation, &name.span, message).label("not declared").help(help);
+    }
+}

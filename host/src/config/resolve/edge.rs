@@ -1,0 +1,90 @@
+//! Where clients and operators connect, where the access log goes, and the gateway's own bounds.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::Context;
+use crate::config::diagnostic::Mistake;
+use crate::config::model::{AccessLog, Admin, AdminAddress, Limits, Listener};
+use crate::config::raw::limits::RawLimits;
+use crate::config::raw::spot::Span;
+use crate::config::raw::text::AccessLogText;
+use crate::config::raw::{RawAdmin, RawListen};
+
+/// `sun_path` has 108 bytes on Linux, the last of them zero.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+pub fn listeners(raw: &[RawListen], context: &mut Context<'_>) -> Vec<Listener> {
+    let mut seen: BTreeMap<SocketAddr, Span> = BTreeMap::new();
+    let mut listeners = Vec::new();
+    for listen in raw {
+        let Some(address) = address(&listen.address, &listen.address.span, context) else { continue };
+        if let Some(first) = seen.get(&address) {
+            context
+                .report
+                .add(Mistake::Relation, &listen.address.span, "this address is listened on twice")
+                .also(first, "first here")
+                .help("remove one of them, or change its port");
+        } else if address.port() != 0 {
+            seen.insert(address, listen.address.span.clone());
+        }
+        listeners.push(Listener { address });
+    }
+    listeners
+}
+
+pub fn admin(raw: &RawAdmin, data_dir: &Path, context: &mut Context<'_>) -> Option<Admin> {
+    let address = match raw.address.strip_prefix("unix:") {
+        Some(path) => {
+            let path = context.path(path);
+            if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+                let message = format!("the path of a socket must not be longer than {SOCKET_PATH_BYTES_MAX} bytes");
+                context
+                    .report
+                    .add(Mistake::Relation, &raw.address.span, message)
+                    .help("choose a shorter one, such as `unix:/run/sluicegate.sock`");
+            }
+            AdminAddress::Unix(path)
+        }
+        None => AdminAddress::Tcp(address(&raw.address, &raw.address.span, context)?),
+    };
+    let token_file = raw.token_file.as_ref().map_or_else(|| data_dir.join("admin.token"), |path| context.path(path));
+    Some(Admin { address, token_file })
+}
+
+/// The pattern in the schema leaves nothing that does not parse; if it ever does, that is a mistake and no panic.
+fn address(text: &str, span: &Span, context: &mut Context<'_>) -> Option<SocketAddr> {
+    let address = text.parse().ok();
+    if address.is_none() {
+        context.report.add(Mistake::Shape, span, "this is not an IP address with a port");
+    }
+    address
+}
+
+pub fn access_log(text: &AccessLogText, context: &Context<'_>) -> Option<AccessLog> {
+    Some(match (&**text, text.strip_prefix("file:")) {
+        (_, Some(path)) => AccessLog::File(context.path(path)),
+        ("stdout", _) => AccessLog::Stdout,
+        ("stderr", _) => AccessLog::Stderr,
+        ("off", _) => AccessLog::Off,
+        _ => return None,
+    })
+}
+
+pub fn limits(raw: &RawLimits) -> Limits {
+    Limits {
+        connections_max: raw.connections_max as usize,
+        head_bytes_max: raw.head_bytes_max as usize,
+        headers_max: raw.headers_max as usize,
+        head_timeout: Duration::from_millis(raw.head_timeout_ms),
+        body_bytes_max: raw.body_bytes_max,
+        buffer_bytes_max: raw.buffer_bytes_max,
+        decode_ratio_max: raw.decode_ratio_max,
+        decoded_bytes_max: raw.decoded_bytes_max,
+        body_idle_timeout: Duration::from_millis(raw.body_idle_timeout_ms),
+        drain_timeout: Duration::from_millis(raw.drain_timeout_ms),
+        instances_max: raw.instances_max,
+    }
+}

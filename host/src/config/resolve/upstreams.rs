@@ -1,0 +1,103 @@
+//! Upstreams, and the credentials that are bound to their origins.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, Uri};
+
+use super::Context;
+use crate::config::diagnostic::Mistake;
+use crate::config::model::{Credential, Origin, SecretSource, Upstream};
+use crate::config::raw::spot::{Named, Span, Spot};
+use crate::config::raw::text::Name;
+use crate::config::raw::{RawCredential, RawUpstream};
+
+pub fn credentials(raw: Named<RawCredential>, context: &mut Context<'_>) -> BTreeMap<String, Credential> {
+    raw.0
+        .into_iter()
+        .filter_map(|(name, raw)| credential(name, raw, context))
+        .map(|one| (one.name.clone(), one))
+        .collect()
+}
+
+fn credential(name: Spot<Name>, raw: RawCredential, context: &mut Context<'_>) -> Option<Credential> {
+    let reference = raw.value.strip_prefix("${").and_then(|text| text.strip_suffix('}'))?;
+    let source = match reference.split_once(':')? {
+        ("env", variable) => SecretSource::Env(variable.to_owned()),
+        (_, path) => SecretSource::File(context.path(path)),
+    };
+    let (origin, _) = origin(&raw.origin, &raw.origin.span, context)?;
+    let header: HeaderName = raw.header.parse().ok()?;
+    let usual_prefix = if header == http::header::AUTHORIZATION { "Bearer " } else { "" };
+    let prefix = raw.prefix.map_or_else(|| usual_prefix.to_owned(), |prefix| prefix.0);
+    Some(Credential { name: name.value.0, source, origin, header, prefix })
+}
+
+pub fn upstreams(
+    raw: Named<RawUpstream>,
+    credentials: &BTreeMap<String, Credential>,
+    context: &mut Context<'_>,
+) -> BTreeMap<String, Arc<Upstream>> {
+    let upstreams = raw.0.into_iter().filter_map(|(name, raw)| upstream(name, raw, credentials, context));
+    upstreams.map(|upstream| (upstream.name.clone(), Arc::new(upstream))).collect()
+}
+
+fn upstream(
+    name: Spot<Name>,
+    raw: RawUpstream,
+    credentials: &BTreeMap<String, Credential>,
+    context: &mut Context<'_>,
+) -> Option<Upstream> {
+    let (origin, base_path) = origin(&raw.url, &raw.url.span, context)?;
+    if let Some(credential) = &raw.credential {
+        check_credential(credential, &raw.url.span, &origin, credentials, context);
+    }
+    let ca_file = raw.ca_file.map(|file| context.file(&file, "put the certificate authorities there, as PEM"));
+    Some(Upstream {
+        name: name.value.0,
+        origin,
+        base_path,
+        credential: raw.credential.map(|name| name.value.0),
+        connect_timeout: Duration::from_millis(raw.connect_timeout_ms),
+        reply_timeout: Duration::from_millis(raw.reply_timeout_ms),
+        idle_timeout: Duration::from_millis(raw.idle_timeout_ms),
+        connections_max: raw.connections_max as usize,
+        ca_file,
+    })
+}
+
+/// A secret goes to the origin that it is bound to, so an upstream elsewhere can never be sent it.
+fn check_credential(
+    name: &Spot<Name>,
+    url: &Span,
+    origin: &Origin,
+    credentials: &BTreeMap<String, Credential>,
+    context: &mut Context<'_>,
+) {
+    let Some(credential) = credentials.get(&name.0) else {
+        if !context.declared.credentials.contains(&name.0) {
+            context.unknown("credential", name, &context.declared.credentials, "[credentials.NAME]");
+        }
+        return;
+    };
+    if credential.origin != *origin {
+        let bound = credential.origin.to_uri_prefix();
+        context
+            .report
+            .add(Mistake::Relation, &name.span, format!("credential `{}` is bound to another origin", name.0))
+            .also(url, format!("this is `{}`", origin.to_uri_prefix()))
+            .help(format!("it is only ever sent to `{bound}`: correct the `url` or the credential's `origin`, or use another credential"));
+    }
+}
+
+/// The origin, and the path without a final slash.
+fn origin(text: &str, span: &Span, context: &mut Context<'_>) -> Option<(Origin, String)> {
+    let uri: Option<Uri> = text.parse().ok();
+    let origin =
+        uri.as_ref().and_then(|uri| Some((Origin::from_uri(uri)?, uri.path().trim_end_matches('/').to_owned())));
+    if origin.is_none() {
+        context.report.add(Mistake::Shape, span, "this is not a URL");
+    }
+    origin
+}

@@ -1,0 +1,52 @@
+//! The JSON schema of the configuration, which editors use and which the loader itself follows.
+
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::{Transform, transform_subschemas};
+use serde_json::{Value, json};
+
+use super::raw::RawConfig;
+
+/// Draft 7, which TOML editors know. Every keyword in it is enforced by the loader too.
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft07().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.transforms.push(Box::new(Tidy));
+    });
+    settings.into_generator().into_root_schema_for::<RawConfig>().to_value()
+}
+
+/// TOML has no null, and knows no widths of integers.
+#[derive(Clone)]
+struct Tidy;
+
+impl Transform for Tidy {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        let Some(members) = schema.as_object_mut() else { return };
+        if members.get("default").is_some_and(Value::is_null) {
+            members.remove("default");
+        }
+        if members.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with("uint")) {
+            members.remove("format");
+        }
+        if let Some(Value::Array(types)) = members.get_mut("type") {
+            types.retain(|name| name != "null");
+            if let [one] = types.as_slice() {
+                let one = one.clone();
+                members.insert("type".to_owned(), one);
+            }
+        }
+        if let Some(Value::Array(words)) = members.get_mut("enum") {
+            words.retain(|word| !word.is_null());
+        }
+        if let Some(Value::Array(alternatives)) = members.get_mut("anyOf") {
+            alternatives.retain(|alternative| alternative != &json!({ "type": "null" }));
+            if let [Value::Object(one)] = alternatives.as_slice() {
+                let one = one.clone();
+                members.remove("anyOf");
+                members.extend(one.into_iter().filter(|(name, _)| name != "description"));
+            }
+        }
+    }
+}
