@@ -1,0 +1,145 @@
+//! What is wrong with a config, and where in it.
+
+use std::fmt::Display;
+
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::Problem;
+
+/// An RFC 6901 JSON pointer into the config, from which the gateway finds file and line.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pointer(String);
+
+impl Pointer {
+    /// The whole config.
+    pub fn root() -> Pointer {
+        Pointer::default()
+    }
+
+    /// A member of the table that this points to.
+    pub fn key(&self, name: &str) -> Pointer {
+        Pointer(format!("{}/{}", self.0, name.replace('~', "~0").replace('/', "~1")))
+    }
+
+    /// A member of the list that this points to.
+    pub fn index(&self, index: usize) -> Pointer {
+        Pointer(format!("{}/{index}", self.0))
+    }
+
+    /// `/limits/0/name`
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// At least one [`Problem`]. Report all that you find: their reader mends a file in one go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// One problem. `message` says in one sentence what is wrong and how to mend it.
+    pub fn new(pointer: &Pointer, message: impl Into<String>) -> Problems {
+        Problems(vec![Problem { pointer: pointer.0.clone(), message: message.into() }])
+    }
+
+    /// `Ok` if there are none.
+    pub fn check(found: Vec<Problems>) -> Result<(), Problems> {
+        let all: Vec<Problem> = found.into_iter().flat_map(|problems| problems.0).collect();
+        if all.is_empty() { Ok(()) } else { Err(Problems(all)) }
+    }
+
+    pub fn into_vec(self) -> Vec<Problem> {
+        self.0
+    }
+}
+
+/// Reads a config; an error becomes a problem with the place where it is.
+pub(crate) fn read<C: DeserializeOwned>(config: &str) -> Result<C, Problems> {
+    let mut document = serde_json::Deserializer::from_str(config);
+    let config = serde_path_to_error::deserialize(&mut document).map_err(|error| {
+        let pointer = error.path().iter().fold(Pointer::root(), |pointer, segment| match segment {
+            Segment::Seq { index } => pointer.index(*index),
+            Segment::Map { key } => pointer.key(key),
+            Segment::Enum { variant } => pointer.key(variant),
+            Segment::Unknown => pointer,
+        });
+        Problems::new(&pointer, sentence(&pointer, error.inner()))
+    })?;
+    document.end().map_err(|error| Problems::new(&Pointer::root(), sentence(&Pointer::root(), &error)))?;
+    Ok(config)
+}
+
+/// serde's words, with the place in front and its type names replaced by those that a reader of the config knows.
+fn sentence(pointer: &Pointer, error: &dyn Display) -> String {
+    let text = error.to_string();
+    // The gateway hands the config over on one line, so that serde's line and column mean nothing to its reader.
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(front, _)| front);
+    let text = match text.rsplit_once("expected ") {
+        Some((front, "u8" | "u16" | "u32" | "u64" | "usize")) => format!("{front}expected a whole number that is not negative"),
+        Some((front, "i8" | "i16" | "i32" | "i64" | "isize")) => format!("{front}expected a whole number"),
+        Some((front, "f32" | "f64")) => format!("{front}expected a number"),
+        Some((front, "a sequence")) => format!("{front}expected a list"),
+        Some((front, "a boolean")) => format!("{front}expected true or false"),
+        Some((front, kind)) if kind.starts_with("struct ") => format!("{front}expected a table"),
+        _ => text.to_owned(),
+    };
+    match pointer.0.rsplit('/').next() {
+        Some("") | None => format!("{text}."),
+        Some(name) => format!("`{}`: {text}.", name.replace("~1", "/").replace("~0", "~")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Config {
+        #[expect(dead_code, reason = "only the errors of reading it matter")]
+        limits: Vec<Limit>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Limit {
+        #[serde(rename = "a/b")]
+        #[expect(dead_code, reason = "only the errors of reading it matter")]
+        requests: u64,
+    }
+
+    fn problem(config: &str) -> (String, String) {
+        let mut problems = read::<Config>(config).unwrap_err().into_vec();
+        let problem = problems.remove(0);
+        (problem.pointer, problem.message)
+    }
+
+    #[test]
+    fn an_unknown_name_is_pointed_at_and_the_known_ones_are_told() {
+        let (pointer, message) = problem(r#"{"limits":[{"a/b":1,"x":2}]}"#);
+        assert_eq!(pointer, "/limits/0/x");
+        assert_eq!(message, "`x`: unknown field `x`, expected `a/b`.");
+    }
+
+    #[test]
+    fn a_wrong_type_is_said_in_the_words_of_a_config() {
+        let (pointer, message) = problem(r#"{"limits":[{"a/b":"many"}]}"#);
+        assert_eq!(pointer, "/limits/0/a~1b");
+        assert_eq!(message, "`a/b`: invalid type: string \"many\", expected a whole number that is not negative.");
+        assert_eq!(problem(r#"{"limits":true}"#).1, "`limits`: invalid type: boolean `true`, expected a list.");
+    }
+
+    #[test]
+    fn a_missing_name_points_at_the_table_that_lacks_it() {
+        assert_eq!(problem("{}"), (String::new(), "missing field `limits`.".to_owned()));
+        assert_eq!(problem(r#"{"limits":[{}]}"#).0, "/limits/0");
+    }
+
+    #[test]
+    fn what_follows_the_document_is_refused() {
+        assert_eq!(problem(r#"{"limits":[]} x"#).1, "trailing characters.");
+    }
+}
