@@ -4,6 +4,7 @@
 pub mod bindings;
 mod decide;
 mod export;
+pub mod fields;
 mod host;
 mod plugin;
 mod problem;

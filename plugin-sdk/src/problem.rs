@@ -45,8 +45,12 @@ impl Problems {
 
     /// `Ok` if there are none.
     pub fn check(found: Vec<Problems>) -> Result<(), Problems> {
-        let all: Vec<Problem> = found.into_iter().flat_map(|problems| problems.0).collect();
-        if all.is_empty() { Ok(()) } else { Err(Problems(all)) }
+        if found.is_empty() { Ok(()) } else { Err(Problems::join(found)) }
+    }
+
+    /// All of them in one.
+    pub fn join(found: Vec<Problems>) -> Problems {
+        Problems(found.into_iter().flat_map(|problems| problems.0).collect())
     }
 
     pub fn into_vec(self) -> Vec<Problem> {

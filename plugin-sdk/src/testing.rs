@@ -30,7 +30,7 @@ mod shared;
 use crate::bindings::base::sluicegate::plugin::types;
 use crate::export::glue;
 use crate::log::Level;
-use crate::{Decision, Exported, Phase, Piece, Plugin, Problem, Rejection};
+use crate::{Decision, Exported, Phase, Piece, Plugin, Problem, Rejection, fields};
 
 pub use exchange::Exchange;
 use exchange::Stage;
@@ -140,8 +140,8 @@ fn check_rejection(rejection: &Rejection) {
     let code = &rejection.code;
     assert!(!code.is_empty() && code.len() <= 64 && code.bytes().all(word), "the code {code:?} is not lower-case words joined by underscores");
     for field in &rejection.fields {
-        assert!(message::name_is_valid(&field.name), "{:?} is no field name", field.name);
-        assert!(message::value_is_valid(&field.value), "the value of {:?} holds a control character", field.name);
+        assert!(fields::is_name(&field.name), "{:?} is no field name", field.name);
+        assert!(fields::is_value(&field.value), "the value of {:?} holds a control character", field.name);
     }
 }
 

@@ -2,26 +2,9 @@
 
 use crate::Field;
 use crate::edits::EditError;
+use crate::fields::{is_credential, is_name, is_owned, is_value};
 
 const FIELDS_MAX: usize = 100;
-
-/// Fields that the host owns: framing, connection, and where the request goes.
-const OWNED: [&str; 10] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "proxy-authenticate",
-];
-
-/// Fields that carry what one side presents to the other.
-const CREDENTIALS: [&str; 7] =
-    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "x-goog-api-key"];
 
 /// Query members that carry what the client presents.
 const CREDENTIAL_MEMBERS: [&str; 1] = ["key"];
@@ -74,7 +57,7 @@ impl Fields {
         if !is_credential(&name) {
             return Err(EditError::Forbidden);
         }
-        if !value_is_valid(value) {
+        if !is_value(value) {
             return Err(EditError::InvalidValue);
         }
         self.0.retain(|field| field.name != name);
@@ -82,7 +65,7 @@ impl Fields {
     }
 
     pub(super) fn append_cookie(&mut self, value: &[u8]) -> Result<(), EditError> {
-        if !value_is_valid(value) {
+        if !is_value(value) {
             return Err(EditError::InvalidValue);
         }
         self.insert(self.0.len(), Field { name: "set-cookie".to_owned(), value: value.to_vec() })
@@ -98,29 +81,16 @@ impl Fields {
 }
 
 fn check(name: &str, value: Option<&[u8]>) -> Result<(), EditError> {
-    let lower = name.to_ascii_lowercase();
-    if !name_is_valid(&lower) {
+    if !is_name(name) {
         return Err(EditError::InvalidName);
     }
-    if value.is_some_and(|value| !value_is_valid(value)) {
+    if value.is_some_and(|value| !is_value(value)) {
         return Err(EditError::InvalidValue);
     }
-    if OWNED.contains(&lower.as_str()) || lower.starts_with("x-sluicegate-") || is_credential(&lower) {
+    if is_owned(name) || is_credential(name) {
         return Err(EditError::Forbidden);
     }
     Ok(())
-}
-
-pub(super) fn name_is_valid(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-pub(super) fn value_is_valid(value: &[u8]) -> bool {
-    value.iter().all(|byte| !byte.is_ascii_control() || *byte == b'\t')
-}
-
-fn is_credential(name: &str) -> bool {
-    CREDENTIALS.contains(&name)
 }
 
 /// A query without the members that carry credentials; none if nothing is left.

@@ -78,7 +78,7 @@ pub mod request {
 
     pub fn set_method(method: &str) -> Result<(), EditError> {
         edit("request::set_method", |exchange| {
-            if !super::super::message::name_is_valid(method) {
+            if !crate::fields::is_name(method) {
                 return Err(EditError::InvalidName);
             }
             exchange.request.method = method.to_owned();

@@ -4,7 +4,7 @@ use sluicegate_plugin::Rejection;
 use sluicegate_plugin::identity_writer::WriteError;
 use sluicegate_plugin::keys::{Failure, Place};
 
-use crate::config::{Config, NamedPlace, Scopes};
+use crate::config::{Config, Scopes};
 
 /// The answers of one chain entry, written once.
 pub struct Answers {
@@ -71,8 +71,8 @@ pub fn identity_refused(part: &str, error: WriteError) -> Rejection {
     Rejection::new(500, "identity_conflict", message)
 }
 
-fn describe(place: &NamedPlace) -> String {
-    match &place.place {
+fn describe(place: &Place) -> String {
+    match place {
         Place::Authorization(scheme) => format!("in the header `Authorization: {scheme} YOUR_KEY`"),
         Place::Header(name) => format!("in the header `{name}`"),
         Place::Query(name) => format!("in the query as `{name}=YOUR_KEY`"),

@@ -1,6 +1,7 @@
 //! The config as written and as meant.
 
 use serde::Deserialize;
+use sluicegate_plugin::fields::is_name;
 use sluicegate_plugin::keys::Place;
 use sluicegate_plugin::{Pointer, Problems};
 
@@ -22,18 +23,12 @@ pub struct RawConfig {
 
 pub struct Config {
     /// At least one.
-    pub places: Vec<NamedPlace>,
+    pub places: Vec<Place>,
     pub scopes: Option<Scopes>,
     /// Can stand in a quoted string as it is.
     pub realm: String,
     pub message: Option<String>,
     pub allow_anonymous: bool,
-}
-
-/// A place with the name that the config gives it.
-pub struct NamedPlace {
-    pub name: String,
-    pub place: Place,
 }
 
 /// What a key's scopes must hold. Never empty.
@@ -83,9 +78,9 @@ impl TryFrom<RawConfig> for Config {
             report(root.key("places"), message);
         }
         let mut places = Vec::new();
-        for (index, name) in raw.places.into_iter().enumerate() {
-            match parse_place(&name) {
-                Ok(place) => places.push(NamedPlace { name, place }),
+        for (index, name) in raw.places.iter().enumerate() {
+            match parse_place(name) {
+                Ok(place) => places.push(place),
                 Err(message) => report(root.key("places").index(index), message),
             }
         }
@@ -132,15 +127,14 @@ fn parse_place(name: &str) -> Result<Place, String> {
     if name == "bearer" {
         return Ok(Place::Authorization("Bearer".to_owned()));
     }
-    let token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
     match name.split_once(':') {
-        Some(("authorization", scheme)) if token(scheme) => Ok(Place::Authorization(scheme.to_owned())),
+        Some(("authorization", scheme)) if is_name(scheme) => Ok(Place::Authorization(scheme.to_owned())),
         Some(("header", field)) if field.eq_ignore_ascii_case("authorization") || field.eq_ignore_ascii_case("cookie") => {
             Err(format!("{name:?} must name a scheme or a cookie: write \"bearer\", \"authorization:SCHEME\" or \"cookie:NAME\"."))
         }
-        Some(("header", field)) if token(field) => Ok(Place::Header(field.to_ascii_lowercase())),
+        Some(("header", field)) if is_name(field) => Ok(Place::Header(field.to_ascii_lowercase())),
         Some(("query", member)) if !member.is_empty() => Ok(Place::Query(member.to_owned())),
-        Some(("cookie", cookie)) if token(cookie) => Ok(Place::Cookie(cookie.to_owned())),
+        Some(("cookie", cookie)) if is_name(cookie) => Ok(Place::Cookie(cookie.to_owned())),
         _ => Err(format!(
             "{name:?} is no place: write \"bearer\", \"authorization:SCHEME\", \"header:NAME\", \"query:NAME\" or \"cookie:NAME\"."
         )),

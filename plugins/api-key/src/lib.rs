@@ -27,7 +27,7 @@ impl Plugin for ApiKey {
         setup.provides(Fact::Identity);
         Ok(ApiKey {
             answers: Answers::new(&config),
-            places: config.places.into_iter().map(|place| place.place).collect(),
+            places: config.places,
             scopes: config.scopes,
             allow_anonymous: config.allow_anonymous,
         })
