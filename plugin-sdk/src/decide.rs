@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::{Answer, Decision, Detail, Field, Piece, Rejection};
 
 impl Rejection {
@@ -40,8 +42,14 @@ impl Rejection {
     }
 
     /// A further member of the problem document.
-    pub fn detail(mut self, name: &str, value: impl Into<serde_json::Value>) -> Rejection {
-        self.details.push(Detail { name: name.to_owned(), json: value.into().to_string() });
+    ///
+    /// # Panics
+    /// If `value` cannot be written as JSON, as with a map whose keys are no text.
+    pub fn detail(mut self, name: &str, value: &impl Serialize) -> Rejection {
+        match serde_json::to_string(value) {
+            Ok(json) => self.details.push(Detail { name: name.to_owned(), json }),
+            Err(error) => panic!("the detail {name} is no JSON: {error}"),
+        }
         self
     }
 }

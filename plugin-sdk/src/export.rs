@@ -29,7 +29,7 @@ macro_rules! export {
                     POLICY.with(|slot| slot.configure(&config))
                 }
             }
-            $crate::__export_policy!(Component with_types_in $crate::bindings::base);
+            $crate::bindings::base::__export_policy!(Component with_types_in $crate::bindings::base);
             $($crate::__export!($phase);)*
         };
     };
@@ -59,7 +59,7 @@ macro_rules! __export {
                 POLICY.with(|slot| $crate::Plugin::head(slot.policy()))
             }
         }
-        $crate::__export_head!(Component with_types_in $crate::bindings::head);
+        $crate::bindings::head::__export_head!(Component with_types_in $crate::bindings::head);
     };
     (body) => {
         impl $crate::bindings::body::exports::sluicegate::plugin::body::Guest for Component {
@@ -67,7 +67,7 @@ macro_rules! __export {
                 POLICY.with(|slot| $crate::Plugin::body(slot.policy(), bytes, end))
             }
         }
-        $crate::__export_body!(Component with_types_in $crate::bindings::body);
+        $crate::bindings::body::__export_body!(Component with_types_in $crate::bindings::body);
     };
     (reply_head) => {
         impl $crate::bindings::reply_head::exports::sluicegate::plugin::reply_head::Guest for Component {
@@ -75,7 +75,7 @@ macro_rules! __export {
                 POLICY.with(|slot| $crate::Plugin::reply_head(slot.policy()))
             }
         }
-        $crate::__export_reply_head!(Component with_types_in $crate::bindings::reply_head);
+        $crate::bindings::reply_head::__export_reply_head!(Component with_types_in $crate::bindings::reply_head);
     };
     (reply_body) => {
         impl $crate::bindings::reply_body::exports::sluicegate::plugin::reply_body::Guest for Component {
@@ -83,7 +83,7 @@ macro_rules! __export {
                 POLICY.with(|slot| $crate::Plugin::reply_body(slot.policy(), bytes, end))
             }
         }
-        $crate::__export_reply_body!(Component with_types_in $crate::bindings::reply_body);
+        $crate::bindings::reply_body::__export_reply_body!(Component with_types_in $crate::bindings::reply_body);
     };
     (finish) => {
         impl $crate::bindings::finish::exports::sluicegate::plugin::finish::Guest for Component {
@@ -91,7 +91,7 @@ macro_rules! __export {
                 POLICY.with(|slot| $crate::Plugin::finish(slot.policy()))
             }
         }
-        $crate::__export_finish!(Component with_types_in $crate::bindings::finish);
+        $crate::bindings::finish::__export_finish!(Component with_types_in $crate::bindings::finish);
     };
     ($other:ident) => {};
 }

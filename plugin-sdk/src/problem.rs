@@ -1,7 +1,5 @@
 //! What is wrong with a config, and where in it.
 
-use std::fmt::Display;
-
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
@@ -9,7 +7,11 @@ use crate::Problem;
 
 /// An RFC 6901 JSON pointer into the config, from which the gateway finds file and line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Pointer(String);
+pub struct Pointer {
+    text: String,
+    /// What a reader of the config calls the place; none at the root.
+    name: Option<String>,
+}
 
 impl Pointer {
     /// The whole config.
@@ -19,17 +21,28 @@ impl Pointer {
 
     /// A member of the table that this points to.
     pub fn key(&self, name: &str) -> Pointer {
-        Pointer(format!("{}/{}", self.0, name.replace('~', "~0").replace('/', "~1")))
+        let mut pointer = format!("{}/", self.text);
+        for character in name.chars() {
+            match character {
+                '~' => pointer.push_str("~0"),
+                '/' => pointer.push_str("~1"),
+                _ => pointer.push(character),
+            }
+        }
+        Pointer { text: pointer, name: Some(name.to_owned()) }
     }
 
     /// A member of the list that this points to.
     pub fn index(&self, index: usize) -> Pointer {
-        Pointer(format!("{}/{index}", self.0))
+        Pointer {
+            text: format!("{}/{index}", self.text),
+            name: self.name.as_ref().map(|name| format!("{name}[{index}]")),
+        }
     }
 
     /// `/limits/0/name`
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
@@ -40,7 +53,7 @@ pub struct Problems(Vec<Problem>);
 impl Problems {
     /// One problem. `message` says in one sentence what is wrong and how to mend it.
     pub fn new(pointer: &Pointer, message: impl Into<String>) -> Problems {
-        Problems(vec![Problem { pointer: pointer.0.clone(), message: message.into() }])
+        Problems(vec![Problem { pointer: pointer.text.clone(), message: message.into() }])
     }
 
     /// `Ok` if there are none.
@@ -74,25 +87,31 @@ pub(crate) fn read<C: DeserializeOwned>(config: &str) -> Result<C, Problems> {
     Ok(config)
 }
 
-/// serde's words, with the place in front and its type names replaced by those that a reader of the config knows.
-fn sentence(pointer: &Pointer, error: &dyn Display) -> String {
+/// serde's words, with the name in front and its type names replaced by those that a reader of the config knows.
+fn sentence(pointer: &Pointer, error: &serde_json::Error) -> String {
     let text = error.to_string();
-    // The gateway hands the config over on one line, so that serde's line and column mean nothing to its reader.
-    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(front, _)| front);
-    let text = match text.rsplit_once("expected ") {
-        Some((front, "u8" | "u16" | "u32" | "u64" | "usize")) => format!("{front}expected a whole number that is not negative"),
-        Some((front, "i8" | "i16" | "i32" | "i64" | "isize")) => format!("{front}expected a whole number"),
-        Some((front, "f32" | "f64")) => format!("{front}expected a number"),
-        Some((front, "a sequence")) => format!("{front}expected a list"),
-        Some((front, "a boolean")) => format!("{front}expected true or false"),
-        Some((front, kind)) if kind.starts_with("struct ") => format!("{front}expected a table"),
-        _ => text.to_owned(),
-    };
-    match pointer.0.rsplit('/').next() {
-        Some("") | None => format!("{text}."),
-        Some(name) => format!("`{}`: {text}.", name.replace("~1", "/").replace("~0", "~")),
+    // The gateway hands the config over as one line of its own, so that serde's line and column mean nothing to its reader.
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    let known = WORDS.iter().find_map(|(serde, ours)| Some((text.strip_suffix(serde)?, ours)));
+    let text = known.map_or_else(|| text.to_owned(), |(front, ours)| format!("{front}{ours}"));
+    match &pointer.name {
+        Some(name) => format!("`{name}`: {text}."),
+        None => format!("{text}."),
     }
 }
+
+/// What serde calls a type, and what a config does.
+const WORDS: [(&str, &str); 8] = [
+    ("expected u8", "expected a whole number from 0 to 255"),
+    ("expected u16", "expected a whole number from 0 to 65535"),
+    ("expected u32", "expected a whole number that is not negative"),
+    ("expected u64", "expected a whole number that is not negative"),
+    ("expected i64", "expected a whole number"),
+    ("expected f64", "expected a number"),
+    ("expected a sequence", "expected a list"),
+    ("expected a boolean", "expected true or false"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -140,6 +159,12 @@ mod tests {
     fn a_missing_name_points_at_the_table_that_lacks_it() {
         assert_eq!(problem("{}"), (String::new(), "missing field `limits`.".to_owned()));
         assert_eq!(problem(r#"{"limits":[{}]}"#).0, "/limits/0");
+    }
+
+    #[test]
+    fn an_item_of_a_list_is_named_by_its_list() {
+        let problem = problem(r#"{"limits":[{"a/b":1},5]}"#);
+        assert_eq!(problem, ("/limits/1".to_owned(), "`limits[1]`: invalid type: integer `5`, expected struct Limit.".to_owned()));
     }
 
     #[test]

@@ -49,8 +49,7 @@ impl Answers {
         };
         let wanted = scopes.names().join(" ");
         let challenge = format!("Bearer realm=\"{}\", error=\"insufficient_scope\", scope=\"{wanted}\"", self.realm);
-        let missing: Vec<String> = missing.iter().map(|name| (*name).to_owned()).collect();
-        Rejection::new(403, "insufficient_scope", message).header("www-authenticate", challenge).detail("missing_scopes", missing)
+        Rejection::new(403, "insufficient_scope", message).header("www-authenticate", challenge).detail("missing_scopes", &missing)
     }
 
     fn unauthorized(&self, message: &str, error: &str) -> Rejection {

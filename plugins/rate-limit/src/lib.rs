@@ -70,7 +70,7 @@ impl RateLimit {
 
     fn refuse(&self, standing: &Standing, taken: &[Taken]) -> Rejection {
         let denied: Vec<(&Limit, &Taken)> = self.limits.iter().zip(taken).filter(|(_, taken)| !taken.allowed).collect();
-        let names: Vec<String> = denied.iter().map(|(limit, _)| limit.name.clone()).collect();
+        let names: Vec<&str> = denied.iter().map(|(limit, _)| limit.name.as_str()).collect();
         let retry_ms = denied.iter().map(|(_, taken)| taken.reset_ms).max().unwrap_or(0);
         let message = match denied.first() {
             Some((limit, _)) => format!(
@@ -85,7 +85,7 @@ impl RateLimit {
         let rejection = Rejection::new(429, "rate_limit_exceeded", message)
             .retry_after(Duration::from_millis(retry_ms))
             .problem_type(PROBLEM_TYPE)
-            .detail("violated-policies", names);
+            .detail("violated-policies", &names);
         standing.fields(&self.policy).into_iter().fold(rejection, |rejection, (name, value)| rejection.header(name, value))
     }
 }
