@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod chain;
 pub mod clock;
+pub mod bundled;
 pub mod config;
 pub mod error;
 pub mod http;

@@ -1,0 +1,89 @@
+//! The bundled plugins as components: what they ask of the host, what they offer, and how large they are.
+
+use std::path::Path;
+
+use sluicegate_build_plugins::Build;
+use wasmparser::{ComponentTypeRef, Parser, Payload, Validator};
+
+const BYTES_MAX: usize = 200_000;
+
+struct Component {
+    bytes: usize,
+    /// Without package and version; `types` and `edits`, which hold no function, are left out.
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+fn components() -> Vec<Component> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned();
+    let build = Build {
+        target_dir: workspace.join("target").join("plugins"),
+        workspace,
+        packages: ["plugin-api-key", "plugin-headers", "plugin-rate-limit"].map(str::to_owned).to_vec(),
+        show_progress: false,
+    };
+    let paths = build.run().unwrap_or_else(|error| panic!("{error}"));
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn read(path: &Path) -> Component {
+    let bytes = std::fs::read(path).unwrap();
+    Validator::new().validate_all(&bytes).unwrap();
+    let mut component = Component { bytes: bytes.len(), imports: Vec::new(), exports: Vec::new() };
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(&bytes) {
+        match payload.unwrap() {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(imports) if depth == 0 => {
+                for import in imports {
+                    let import = import.unwrap();
+                    assert!(matches!(import.ty, ComponentTypeRef::Instance(_)), "{} is no interface", import.name.name);
+                    component.imports.push(short(import.name.name));
+                }
+            }
+            Payload::ComponentExportSection(exports) if depth == 0 => {
+                component.exports.extend(exports.into_iter().map(|export| short(export.unwrap().name.name)));
+            }
+            _ => {}
+        }
+    }
+    component.imports.retain(|name| name != "types" && name != "edits");
+    component.imports.sort();
+    component.exports.sort();
+    component
+}
+
+/// `sluicegate:plugin/log@0.1.0` is `log`; what is not ours stays whole.
+fn short(name: &str) -> String {
+    let ours = name.strip_prefix("sluicegate:plugin/").and_then(|name| name.split('@').next());
+    ours.unwrap_or(name).to_owned()
+}
+
+#[test]
+fn a_plugin_imports_what_it_calls_and_exports_the_phases_that_it_has() {
+    let [api_key, headers, rate_limit] = components().try_into().ok().unwrap();
+    assert_eq!(api_key.imports, ["identity-writer", "keys", "log"]);
+    assert_eq!(api_key.exports, ["head", "policy"]);
+    assert_eq!(headers.imports, ["exchange", "identity", "log", "reply", "request"]);
+    assert_eq!(headers.exports, ["head", "policy", "reply-head"]);
+    assert_eq!(rate_limit.imports, ["counters", "exchange", "identity", "log", "notes", "reply", "request"]);
+    assert_eq!(rate_limit.exports, ["head", "policy", "reply-head"]);
+    for component in [api_key, headers, rate_limit] {
+        println!("{} bytes, imports {:?}", component.bytes, component.imports);
+        assert!(component.bytes < BYTES_MAX, "{} bytes", component.bytes);
+    }
+}
+
+#[test]
+fn a_package_that_does_not_exist_is_named_in_cargos_own_words() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned();
+    let build = Build {
+        target_dir: workspace.join("target").join("plugins"),
+        workspace,
+        packages: vec!["no-such-plugin".to_owned()],
+        show_progress: false,
+    };
+    let error = build.run().unwrap_err().to_string();
+    assert!(error.contains("cargo said") && error.contains("no-such-plugin"), "{error}");
+}

@@ -1,0 +1,147 @@
+//! How a policy becomes the exports of a component.
+
+/// Exports a [`Plugin`](crate::Plugin) with the phases that it has:
+///
+/// ```ignore
+/// sluicegate_plugin::export!(Policy: head, reply_head);
+/// ```
+///
+/// The phases are `head`, `body`, `reply_head`, `reply_body` and `finish`. A phase that is not named here is no part of the
+/// component and never runs, in tests neither.
+#[macro_export]
+macro_rules! export {
+    ($plugin:ty : $($phase:ident),* $(,)?) => {
+        impl $crate::Exported for $plugin {
+            const PHASES: &'static [$crate::Phase] = &[$($crate::__phase!($phase)),*];
+        }
+
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            struct Component;
+
+            // A component has one thread, so this is a plain cell; a policy need be neither Send nor Sync.
+            ::std::thread_local! {
+                static POLICY: $crate::glue::Slot<$plugin> = const { $crate::glue::Slot::new() };
+            }
+
+            impl $crate::glue::policy::Guest for Component {
+                fn configure(config: String) -> Result<$crate::glue::Setup, Vec<$crate::Problem>> {
+                    POLICY.with(|slot| slot.configure(&config))
+                }
+            }
+            $crate::bindings::base::__export_policy!(Component with_types_in $crate::bindings::base);
+            $($crate::__export!($phase);)*
+        };
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __phase {
+    (head) => { $crate::Phase::Head };
+    (body) => { $crate::Phase::Body };
+    (reply_head) => { $crate::Phase::ReplyHead };
+    (reply_body) => { $crate::Phase::ReplyBody };
+    (finish) => { $crate::Phase::Finish };
+    ($other:ident) => {
+        ::std::compile_error!(::std::concat!(
+            "`", ::std::stringify!($other), "` is no phase; the phases are head, body, reply_head, reply_body and finish"
+        ))
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    (head) => {
+        impl $crate::bindings::head::exports::sluicegate::plugin::head::Guest for Component {
+            fn on_head() -> $crate::Decision {
+                POLICY.with(|slot| $crate::Plugin::head(slot.policy()))
+            }
+        }
+        $crate::bindings::head::__export_head!(Component with_types_in $crate::bindings::head);
+    };
+    (body) => {
+        impl $crate::bindings::body::exports::sluicegate::plugin::body::Guest for Component {
+            fn on_body(bytes: Vec<u8>, end: bool) -> $crate::Piece {
+                POLICY.with(|slot| $crate::Plugin::body(slot.policy(), bytes, end))
+            }
+        }
+        $crate::bindings::body::__export_body!(Component with_types_in $crate::bindings::body);
+    };
+    (reply_head) => {
+        impl $crate::bindings::reply_head::exports::sluicegate::plugin::reply_head::Guest for Component {
+            fn on_reply_head() -> $crate::Decision {
+                POLICY.with(|slot| $crate::Plugin::reply_head(slot.policy()))
+            }
+        }
+        $crate::bindings::reply_head::__export_reply_head!(Component with_types_in $crate::bindings::reply_head);
+    };
+    (reply_body) => {
+        impl $crate::bindings::reply_body::exports::sluicegate::plugin::reply_body::Guest for Component {
+            fn on_reply_body(bytes: Vec<u8>, end: bool) -> $crate::Piece {
+                POLICY.with(|slot| $crate::Plugin::reply_body(slot.policy(), bytes, end))
+            }
+        }
+        $crate::bindings::reply_body::__export_reply_body!(Component with_types_in $crate::bindings::reply_body);
+    };
+    (finish) => {
+        impl $crate::bindings::finish::exports::sluicegate::plugin::finish::Guest for Component {
+            fn on_finish() {
+                POLICY.with(|slot| $crate::Plugin::finish(slot.policy()))
+            }
+        }
+        $crate::bindings::finish::__export_finish!(Component with_types_in $crate::bindings::finish);
+    };
+    ($other:ident) => {};
+}
+
+#[doc(hidden)]
+pub mod glue {
+    //! What the code that `export!` writes calls.
+
+    use std::cell::OnceCell;
+
+    pub use crate::bindings::base::exports::sluicegate::plugin::policy;
+    pub use crate::bindings::base::sluicegate::plugin::types::Setup;
+    use crate::{Exported, Plugin, Pointer, Problem, Problems, log, problem};
+
+    /// Holds the policy from `configure` on.
+    pub struct Slot<P>(OnceCell<P>);
+
+    impl<P: Plugin + Exported> Slot<P> {
+        #[expect(clippy::new_without_default, reason = "only the export macro makes one")]
+        pub const fn new() -> Slot<P> {
+            Slot(OnceCell::new())
+        }
+
+        pub fn configure(&self, config: &str) -> Result<Setup, Vec<Problem>> {
+            report_panics();
+            let (policy, setup) = configure::<P>(config).map_err(Problems::into_vec)?;
+            match self.0.set(policy) {
+                Ok(()) => Ok(setup),
+                Err(_) => Err(Problems::new(&Pointer::root(), "This instance has been configured before.").into_vec()),
+            }
+        }
+
+        /// # Panics
+        /// If the host breaks the contract and calls a phase before `configure`.
+        pub fn policy(&self) -> &P {
+            match self.0.get() {
+                Some(policy) => policy,
+                None => panic!("a phase was called before configure succeeded"),
+            }
+        }
+    }
+
+    pub(crate) fn configure<P: Plugin + Exported>(config: &str) -> Result<(P, Setup), Problems> {
+        let mut setup = crate::Setup::new(P::PHASES);
+        let policy = P::configure(problem::read(config)?, &mut setup)?;
+        Ok((policy, setup.into_contract()))
+    }
+
+    /// A panic ends the instance with a trap that says nothing: message and place go to the operator's log first.
+    fn report_panics() {
+        std::panic::set_hook(Box::new(|panic| log::error(panic)));
+    }
+}

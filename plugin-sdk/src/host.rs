@@ -1,0 +1,134 @@
+//! What the host offers, one module an interface of the contract; in tests a script plays the host.
+
+#[cfg(target_arch = "wasm32")]
+use crate::bindings::base::sluicegate::plugin as backend;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::testing::script as backend;
+
+pub use crate::bindings::base::sluicegate::plugin::edits;
+
+/// The request as it will go upstream. What carries the client's credentials does not exist here.
+pub mod request {
+    pub use super::backend::request::{
+        append_header, authority, header, header_values, headers, method, path, query, remove_header, scheme, set_header, set_method,
+        set_path, set_query,
+    };
+
+    /// The first value of a field, if it is UTF-8.
+    pub fn header_text(name: &str) -> Option<String> {
+        header(name).and_then(|value| String::from_utf8(value).ok())
+    }
+}
+
+/// The answer as it will go to the client. Before there is one, `status` is 0 and there are no fields.
+pub mod reply {
+    pub use super::backend::reply::{append_header, header, header_values, headers, remove_header, set_header, set_status, status};
+
+    /// The first value of a field, if it is UTF-8.
+    pub fn header_text(name: &str) -> Option<String> {
+        header(name).and_then(|value| String::from_utf8(value).ok())
+    }
+}
+
+/// Facts about the exchange that no plugin can change.
+pub mod exchange {
+    pub use super::backend::exchange::{client_address, elapsed_us, entry, generation, id, outcome, reply_bytes, route};
+}
+
+/// This plugin's own bytes for this exchange, at most 64 KiB; they reach it whichever instance serves it.
+pub mod notes {
+    pub use super::backend::notes::{load, store};
+}
+
+/// Public short facts: later plugins see them, and the access log prints them.
+pub mod labels {
+    pub use super::backend::labels::{get, set};
+}
+
+/// The operator's log. Also written in `configure`, and by a panic.
+pub mod log {
+    use std::fmt::Display;
+
+    pub use super::backend::log::write;
+    pub use crate::bindings::base::sluicegate::plugin::log::Level;
+
+    pub fn trace(message: impl Display) {
+        write(Level::Trace, &message.to_string());
+    }
+
+    pub fn debug(message: impl Display) {
+        write(Level::Debug, &message.to_string());
+    }
+
+    pub fn info(message: impl Display) {
+        write(Level::Info, &message.to_string());
+    }
+
+    pub fn warn(message: impl Display) {
+        write(Level::Warn, &message.to_string());
+    }
+
+    pub fn error(message: impl Display) {
+        write(Level::Error, &message.to_string());
+    }
+}
+
+/// Wall and monotonic time. Needs the grant `clock`.
+pub mod clock {
+    pub use super::backend::clock::{monotonic_ns, now_ms};
+}
+
+/// Bytes that nobody can predict, at most 4096 at once. Needs the grant `random`.
+pub mod random {
+    pub use super::backend::random::bytes;
+}
+
+/// Who the caller is, as far as plugins in front have established it. Needs the grant `identity`.
+pub mod identity {
+    pub use super::backend::identity::get;
+
+    /// The public id of the gateway key.
+    pub fn key() -> Option<String> {
+        get("key")
+    }
+
+    pub fn consumer() -> Option<String> {
+        get("consumer")
+    }
+
+    pub fn scopes() -> Vec<String> {
+        get("scopes").unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()
+    }
+
+    pub fn claim(name: &str) -> Option<String> {
+        get(&format!("claim.{name}"))
+    }
+}
+
+/// Establishes who the caller is. Needs the grant `identity-writer`.
+pub mod identity_writer {
+    pub use super::backend::identity_writer::set;
+    pub use crate::bindings::base::sluicegate::plugin::identity_writer::WriteError;
+}
+
+/// Gateway keys, named by the place where the client presents one. Needs the grant `keys`.
+pub mod keys {
+    pub use super::backend::keys::identify;
+    pub use crate::bindings::base::sluicegate::plugin::keys::{Failure, Owner, Place};
+}
+
+/// Counters that outlive the request and are shared by all instances and generations. Needs the grant `counters`.
+pub mod counters {
+    pub use super::backend::counters::take;
+    pub use crate::bindings::base::sluicegate::plugin::counters::{Claim, Quota, Taken};
+}
+
+/// The metrics declared with [`Setup::metric`](crate::Setup::metric). Needs the grant `metrics`.
+pub mod metrics {
+    pub use super::backend::metrics::{add, observe};
+}
+
+/// What the client presents, in clear. Needs the grant `credentials-in-clear`.
+pub mod credentials_in_clear {
+    pub use super::backend::credentials_in_clear::{append_reply_cookie, cookie, header, query, reply_cookies, set_header};
+}

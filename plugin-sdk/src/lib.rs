@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+#[doc(hidden)]
+pub mod bindings;
+mod decide;
+mod export;
+pub mod fields;
+mod host;
+mod plugin;
+mod problem;
+mod setup;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+
+pub use bindings::base::sluicegate::plugin::types::{Answer, Decision, Detail, Field, Piece, Problem, Rejection};
+#[doc(hidden)]
+pub use export::glue;
+pub use host::{
+    clock, counters, credentials_in_clear, edits, exchange, identity, identity_writer, keys, labels, log, metrics, notes, random, reply,
+    request,
+};
+pub use plugin::{Exported, Phase, Plugin};
+pub use problem::{Pointer, Problems};
+pub use setup::{BodyNeed, Fact, InstanceNeed, MetricKind, Setup};

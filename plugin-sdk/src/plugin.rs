@@ -1,0 +1,71 @@
+//! What a policy is: the trait that its author implements.
+
+use serde::de::DeserializeOwned;
+
+use crate::{Decision, Piece, Problems, Setup};
+
+/// A policy. `configure` builds it, and each phase that `export!` names is then called for every exchange.
+///
+/// A phase that is not exported costs nothing and does not run, even if it is written here.
+pub trait Plugin: Sized + 'static {
+    /// The chain entry's `config`. Derive `Deserialize` with `deny_unknown_fields`, so that a misspelt name is found when the
+    /// gateway starts.
+    type Config: DeserializeOwned;
+
+    /// Checks the config and builds whatever the phases need: tables, automata, parsed templates.
+    ///
+    /// A pure function of `config`. It may write to the log and call nothing else: the host freezes the instance afterwards
+    /// and starts requests from that image.
+    fn configure(config: Self::Config, setup: &mut Setup) -> Result<Self, Problems>;
+
+    /// 1. Method, path, header fields and identity of the request.
+    fn head(&self) -> Decision {
+        Decision::Proceed
+    }
+
+    /// 2. The client's bytes. `end` is set on the last call of a body, and only there.
+    fn body(&self, _bytes: Vec<u8>, _end: bool) -> Piece {
+        Piece::Pass
+    }
+
+    /// 6. Status and header fields of the answer. `Reject` and `Respond` replace it.
+    fn reply_head(&self) -> Decision {
+        Decision::Proceed
+    }
+
+    /// 8. The bytes of the answer.
+    fn reply_body(&self, _bytes: Vec<u8>, _end: bool) -> Piece {
+        Piece::Pass
+    }
+
+    /// 9. The exchange is over; [`exchange::outcome`](crate::exchange::outcome) says how. Exactly once for each plugin that ran.
+    fn finish(&self) {}
+}
+
+/// Implemented by [`export!`](crate::export).
+pub trait Exported {
+    const PHASES: &'static [Phase];
+}
+
+/// A point in the life of an exchange at which a plugin runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Head,
+    Body,
+    ReplyHead,
+    ReplyBody,
+    Finish,
+}
+
+impl Phase {
+    /// The name in the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Head => "head",
+            Phase::Body => "body",
+            Phase::ReplyHead => "reply-head",
+            Phase::ReplyBody => "reply-body",
+            Phase::Finish => "finish",
+        }
+    }
+}
