@@ -8,7 +8,7 @@ mod tests;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,6 +110,7 @@ impl Listener {
     ///
     /// The service is called for each request. Its error, a panic and a broken body end the connection, not the process.
     /// Above the limit of connections, further ones wait in the system's queue.
+    /// A connection that waits longer than the head's time for its next request is closed.
     pub async fn serve<S, F, B, E>(self, allowance: Allowance, drain: DrainWatch, service: S)
     where
         S: Fn(Request<Incoming>, ClientInfo) -> F + Send + Sync + 'static,
@@ -205,18 +206,26 @@ async fn serve_connection<S, F, B, E>(
     // Without it, small answers wait for the client's acknowledgements. A failure costs time, not correctness.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| service(request, client));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let result = tokio::select! {
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
+    let ended = tokio::select! {
         biased;
-        result = connection.as_mut() => result,
-        () = drain.begun() => {
+        result = &mut connection => Some(result),
+        () = drain.begun() => None,
+    };
+    let result = match ended {
+        Some(result) => result,
+        None => {
             // Ends an idle connection now, and one in use after its answer, which says `connection: close`.
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
     };
     if let Err(error) = result {
-        report::connection_failed(client, &error);
+        // The head's time also runs while a connection waits for its next request, and then its end is in order.
+        let idle = error.is_timeout() && connection.into_parts().read_buf.is_empty();
+        if !idle {
+            report::connection_failed(client, &error);
+        }
     }
 }
 

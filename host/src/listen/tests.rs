@@ -428,3 +428,21 @@ async fn the_log_says_whose_fault_it_was() {
         assert!(logged().contains(&format!("fault=\"{fault}\"")), "{}", logged());
     }
 }
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_without_blaming_the_client() {
+    let log = Log::default();
+    let writer = { let log = log.clone(); move || log.clone() };
+    let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let gateway = start(&Limits { head_timeout: Duration::from_millis(50), ..limits() }, |request, _| describe(request));
+    let never_used = connect(&gateway).await;
+    let mut used = connect(&gateway).await;
+    say(&mut used, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc").await;
+    answer(&mut used).await;
+    assert_eq!((rest(never_used).await, rest(used).await), (String::new(), String::new()));
+    gateway.drain.begin(LONG);
+    gateway.ended().await;
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(!logged.contains("sluicegate"), "{logged}");
+}

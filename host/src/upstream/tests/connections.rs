@@ -39,6 +39,25 @@ async fn requests_one_after_another_share_a_connection() {
 }
 
 #[tokio::test]
+async fn the_connection_given_back_last_is_used_first() {
+    let server = Server::start(|mut conversation| async move {
+        while conversation.request().await.is_some() {
+            let number = conversation.number;
+            conversation.say(&format!("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{number}")).await;
+        }
+    })
+    .await;
+    let upstream = upstream(server.port);
+    let one = upstream.send(get("/")).await.unwrap();
+    let two = upstream.send(get("/")).await.unwrap();
+    assert_eq!(text(two).await.unwrap(), "2");
+    until("the second is idle", || upstream.connections_idle() == 1).await;
+    assert_eq!(text(one).await.unwrap(), "1");
+    until("both are idle", || upstream.connections_idle() == 2).await;
+    assert_eq!(text(upstream.send(get("/")).await.unwrap()).await.unwrap(), "1");
+}
+
+#[tokio::test]
 async fn an_answer_without_a_body_gives_its_connection_back_at_once() {
     let server = Server::start(|mut conversation| async move {
         while conversation.request().await.is_some() {

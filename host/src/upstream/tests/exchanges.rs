@@ -138,10 +138,10 @@ async fn a_switch_of_protocols_is_refused() {
 
 #[tokio::test]
 async fn a_head_that_is_no_http_or_too_long_is_broken() {
-    let endless = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "a".repeat(200 * 1024));
+    let endless = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "a".repeat(64 * 1024));
     for words in ["220 smtp.example ready\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na", endless.leak()] {
         let server = saying(words).await;
-        let error = upstream(server.port).send(get("/")).await.unwrap_err();
+        let error = upstream(server.port).send(get("/")).await.err().expect("an error");
         assert_eq!(error.code(), Code::UpstreamBroken);
         assert!(error.to_string().starts_with("upstream `api` broke the exchange: "), "{error}");
         assert_eq!(error.refusal().message, "Upstream `api` sent an answer that cannot be used.");

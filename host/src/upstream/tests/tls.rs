@@ -172,6 +172,20 @@ async fn a_port_without_tls_is_a_failed_handshake() {
 }
 
 #[tokio::test]
+async fn a_handshake_that_hangs_ends_with_the_connect_timeout() {
+    let server = super::server::Server::start(|mut conversation| async move { conversation.closed().await }).await;
+    let mut config = config("127.0.0.1", server.port);
+    config.origin.tls = true;
+    config.connect_timeout = Duration::from_millis(50);
+    config.ca_file = Some(Authority::new().write("hang"));
+    let upstream = Upstream::new(Arc::new(config), &Tls::new()).unwrap();
+    let error = upstream.send(get("/")).await.unwrap_err();
+    assert_eq!(error.code(), Code::UpstreamUnreachable);
+    assert!(error.to_string().ends_with("took longer than its share of 50ms"), "{error}");
+    assert_eq!(upstream.connections_in_use(), 0);
+}
+
+#[tokio::test]
 async fn an_answer_cut_below_tls_never_looks_like_a_clean_end() {
     let authority = Authority::new();
     let port = serve(&authority, &["localhost"], |_| (), true).await;
