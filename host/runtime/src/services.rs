@@ -37,12 +37,15 @@ pub enum KeyFailure {
 
 /// Quotas that outlive the request.
 pub trait Counters: Send + Sync {
-    /// Takes `units` of `limit` in a window of `window_ms`, all or none. `namespace` is the chain entry's name.
-    fn take<'a>(&'a self, namespace: &'a str, bucket: &'a str, key: &'a str, take: Take) -> Waiting<'a, Taken>;
+    /// Takes all claims or none, atomically; one result a claim. `namespace` is the chain entry's name.
+    fn take<'a>(&'a self, namespace: &'a str, claims: &'a [Claim]) -> Waiting<'a, Vec<Taken>>;
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Take {
+/// `units` from the quota of `key` in `bucket`: `limit` in a window of `window_ms`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub bucket: String,
+    pub key: String,
     pub units: u64,
     pub limit: u64,
     pub window_ms: u64,
@@ -50,6 +53,7 @@ pub struct Take {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
+    /// Whether this claim can be met. Units were taken only if every claim of the call can be.
     pub allowed: bool,
     pub remaining: u64,
     pub reset_ms: u64,

@@ -13,7 +13,7 @@ use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
 use crate::bundled;
 use crate::chain::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target, credential_fields};
 use crate::clock::Clock;
-use crate::config::{self, ChainEntry, Config, Diagnostic, PluginSource, Route};
+use crate::config::{self, ChainEntry, Config, Diagnostic, Place, PluginSource, Route};
 use crate::router::Router;
 use crate::secrets::{Credentials, Redaction};
 use crate::state::counters::Counters;
@@ -80,7 +80,7 @@ impl Foundation {
     pub async fn build(&self, config: &Config, id: u64) -> Result<Generation, BuildError> {
         let credentials = load_credentials(config)?;
         let registered = self.redaction.register(credentials.secrets()).map_err(|error| {
-            failed(Stage::Secrets, vec![Diagnostic::general(format!("the secrets cannot be kept out of the log: {error}"))])
+            failed(Stage::Secrets, vec![general(format!("the secrets cannot be kept out of the log: {error}"))])
         })?;
         let upstreams = self.upstreams(config)?;
         let plugins = self.plugins(config).await?;
@@ -89,7 +89,7 @@ impl Foundation {
         for (name, (entry, plugin)) in plugins {
             let declared: Vec<PluginMetric> = plugin.setup().metrics.iter().map(declared).collect();
             let declared = self.metrics.declare(&name, &declared).map_err(|error| {
-                failed(Stage::Plugins, vec![entry.place.problem("", &error.to_string())])
+                failed(Stage::Plugins, vec![entry.place.entry_problem(&error.to_string())])
             })?;
             book.entries.insert(name.clone(), declared);
             entries.insert(name, Arc::new(self.entry(&entry, plugin, config)));
@@ -138,7 +138,7 @@ impl Foundation {
         for (name, upstream) in &config.upstreams {
             match Upstream::new(upstream.clone(), &self.tls) {
                 Ok(upstream) => drop(upstreams.insert(name.clone(), Arc::new(upstream))),
-                Err(error) => diagnostics.push(Diagnostic::general(error.to_string())),
+                Err(error) => diagnostics.push(general(error.to_string())),
             }
         }
         if diagnostics.is_empty() { Ok(upstreams) } else { Err(failed(Stage::Upstreams, diagnostics)) }
@@ -161,7 +161,7 @@ impl Foundation {
                     Ok(wasm) => files.entry(entry.plugin.as_str()).or_insert(wasm).clone(),
                     Err(message) => {
                         stage = Stage::Fetch;
-                        diagnostics.push(entry.place.problem("", &message));
+                        diagnostics.push(entry.place.entry_problem(&message));
                         continue;
                     }
                 },
@@ -169,7 +169,7 @@ impl Foundation {
             match self.runtime.load(spec(entry, wasm)).await {
                 Ok(plugin) => drop(loaded.insert(entry.name.clone(), (entry.clone(), plugin))),
                 Err(error) if error.problems.is_empty() => {
-                    diagnostics.push(entry.place.problem("", &format!("plugin `{}`: {}", entry.plugin, error.message)));
+                    diagnostics.push(entry.place.entry_problem(&format!("plugin `{}`: {}", entry.plugin, error.message)));
                 }
                 Err(error) => diagnostics.extend(
                     error.problems.iter().map(|problem| entry.place.problem(&problem.pointer, &problem.message)),
@@ -214,13 +214,13 @@ impl Foundation {
                      one, such as `api-key` for the identity, before it",
                     entry.name
                 );
-                return Err(failed(Stage::Order, vec![entry.place.problem("", &message)]));
+                return Err(failed(Stage::Order, vec![entry.place.entry_problem(&message)]));
             }
             links.push(Link { entry: ready.clone(), metrics: self.metrics.entry(&entry.name) });
             provided.extend(entries[&entry.name].plugin.setup().provides.iter().map(String::as_str));
             if links.len() > ENTRIES_MAX {
                 let message = format!("the chain of route `{name}` has over {ENTRIES_MAX} entries; leave some out");
-                return Err(failed(Stage::Order, vec![entry.place.problem("", &message)]));
+                return Err(failed(Stage::Order, vec![entry.place.entry_problem(&message)]));
             }
         }
         let places = route.as_ref().map_or(&[][..], |route| &route.credential_places);
@@ -238,7 +238,7 @@ impl Foundation {
 fn load_credentials(config: &Config) -> Result<Credentials, BuildError> {
     Credentials::load(&config.credentials).map_err(|errors| {
         let sentence = |(name, error): &(String, crate::secrets::SecretError)| {
-            Diagnostic::general(format!("credential `{name}`: {error}"))
+            general(format!("credential `{name}`: {error}"))
         };
         failed(Stage::Secrets, errors.iter().map(sentence).collect())
     })
@@ -285,4 +285,8 @@ fn declared(metric: &sluicegate_runtime::MetricSpec) -> PluginMetric {
 
 fn failed(stage: Stage, diagnostics: Vec<Diagnostic>) -> BuildError {
     BuildError { stage, diagnostics }
+}
+
+fn general(message: String) -> Diagnostic {
+    Place::unknown().entry_problem(&message)
 }

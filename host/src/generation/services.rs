@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sluicegate_runtime::services::{
-    Clock as PluginClock, Counters as PluginCounters, KeyFailure, KeyOwner, Keys, PluginMetrics, Take, Taken, Waiting,
+    Claim, Clock as PluginClock, Counters as PluginCounters, KeyFailure, KeyOwner, Keys, PluginMetrics, Taken, Waiting,
 };
 
 use crate::clock::Clock;
-use crate::state::counters::Counters;
+use crate::state::counters::{self, Counters};
 use crate::state::keys::{self, KeyRing};
 use crate::telemetry::metrics::{PluginMetrics as Declared, RouteMetrics};
 
@@ -42,12 +42,21 @@ pub(super) struct LocalCounters {
 }
 
 impl PluginCounters for LocalCounters {
-    fn take<'a>(&'a self, namespace: &'a str, bucket: &'a str, key: &'a str, take: Take) -> Waiting<'a, Taken> {
-        let now = self.clock.monotonic_ms();
-        let Take { units, limit, window_ms } = take;
-        let taken = self.counters.take(namespace, bucket, key, units, limit, window_ms, now);
-        let taken = Taken { allowed: taken.allowed, remaining: taken.remaining, reset_ms: taken.reset_ms };
-        Box::pin(std::future::ready(taken))
+    fn take<'a>(&'a self, namespace: &'a str, claims: &'a [Claim]) -> Waiting<'a, Vec<Taken>> {
+        let claims: Vec<counters::Claim<'_>> = claims
+            .iter()
+            .map(|claim| counters::Claim {
+                namespace,
+                bucket: &claim.bucket,
+                key: &claim.key,
+                units: claim.units,
+                limit: claim.limit,
+                window_ms: claim.window_ms,
+            })
+            .collect();
+        let taken = self.counters.take(&claims, self.clock.monotonic_ms()).into_iter();
+        let taken = taken.map(|one| Taken { allowed: one.allowed, remaining: one.remaining, reset_ms: one.reset_ms });
+        Box::pin(std::future::ready(taken.collect()))
     }
 }
 

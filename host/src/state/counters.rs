@@ -12,7 +12,7 @@ mod tests;
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,13 +38,31 @@ pub struct Counters {
     denied_when_full: AtomicU64,
 }
 
+/// What is wanted of one counter.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    pub namespace: &'a str,
+    pub bucket: &'a str,
+    pub key: &'a str,
+    pub units: u64,
+    pub limit: u64,
+    pub window_ms: u64,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
-    /// False: nothing was taken.
+    /// Whether this claim can be met. Units were taken only if every claim of the call can be.
     pub allowed: bool,
     pub remaining: u64,
     /// Until the window ends; 0 where none is open.
     pub reset_ms: u64,
+}
+
+/// How one claim went before it was known how the others went.
+struct Tried {
+    taken: Taken,
+    /// It opened its window.
+    opened: bool,
 }
 
 /// One lock's share of the counters.
@@ -77,39 +95,59 @@ impl Counters {
         }
     }
 
-    /// Takes `units` from the quota, all or none. `now_ms` is monotonic. No units: a look without taking.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the name's parts and the quota's; a struct for each would be built for this call alone"
-    )]
-    pub fn take(
-        &self,
-        namespace: &str,
-        bucket: &str,
-        key: &str,
-        units: u64,
-        limit: u64,
-        window_ms: u64,
-        now_ms: u64,
-    ) -> Taken {
-        let name = counter_name(namespace, bucket, key, window_ms);
-        let mut shard = self.shard(&name);
-        shard.evict(now_ms);
+    /// Takes all claims or none, atomically; one result a claim. `now_ms` is monotonic. No units: a look without taking.
+    pub fn take(&self, claims: &[Claim<'_>], now_ms: u64) -> Vec<Taken> {
+        let named: Vec<(usize, Vec<u8>)> = claims.iter().map(|claim| self.place(claim)).collect();
+        let mut shards = self.lock(named.iter().map(|(place, _)| *place));
+        let tried: Vec<Tried> = claims
+            .iter()
+            .zip(&named)
+            .map(|(claim, (place, name))| match shards.get_mut(place) {
+                Some(shard) => self.take_one(shard, claim, name, now_ms),
+                None => Tried { taken: Taken { allowed: false, remaining: 0, reset_ms: 0 }, opened: false },
+            })
+            .collect();
+        if tried.iter().all(|tried| tried.taken.allowed) {
+            return tried.into_iter().map(|tried| tried.taken).collect();
+        }
+        for ((claim, (place, name)), tried) in claims.iter().zip(&named).zip(&tried).rev() {
+            if let Some(shard) = shards.get_mut(place).filter(|_| tried.taken.allowed && claim.units > 0) {
+                shard.give_back(name, claim.units, tried.opened);
+            }
+        }
+        let left = |((claim, (place, name)), tried): ((&Claim<'_>, &(usize, Vec<u8>)), &Tried)| {
+            let window = shards.get(place).and_then(|shard| shard.windows.get(name.as_slice()));
+            match window.filter(|window| tried.taken.allowed && window.ends_ms > now_ms) {
+                Some(window) => Taken {
+                    remaining: claim.limit.saturating_sub(window.used),
+                    reset_ms: window.ends_ms - now_ms,
+                    ..tried.taken
+                },
+                None if tried.taken.allowed => Taken { remaining: claim.limit, reset_ms: 0, ..tried.taken },
+                None => tried.taken,
+            }
+        };
+        claims.iter().zip(&named).zip(&tried).map(left).collect()
+    }
 
-        if let Some(window) = shard.windows.get_mut(name.as_slice()).filter(|window| window.ends_ms > now_ms) {
-            return window.take(units, limit, now_ms);
+    fn take_one(&self, shard: &mut Shard, claim: &Claim<'_>, name: &[u8], now_ms: u64) -> Tried {
+        shard.evict(now_ms);
+        let Claim { units, limit, window_ms, .. } = *claim;
+        if let Some(window) = shard.windows.get_mut(name).filter(|window| window.ends_ms > now_ms) {
+            return Tried { taken: window.take(units, limit, now_ms), opened: false };
         }
         if units == 0 || units > limit {
-            return Taken { allowed: units == 0, remaining: limit, reset_ms: 0 };
+            return Tried { taken: Taken { allowed: units == 0, remaining: limit, reset_ms: 0 }, opened: false };
         }
-        if shard.windows.len() >= self.entries_per_shard_max && !shard.windows.contains_key(name.as_slice()) {
+        if shard.windows.len() >= self.entries_per_shard_max && !shard.windows.contains_key(name) {
             self.denied_when_full.fetch_add(1, Ordering::Relaxed);
             let first_end = shard.ends.peek().map_or(now_ms, |Reverse((ends_ms, _))| *ends_ms);
-            return Taken { allowed: false, remaining: 0, reset_ms: first_end.saturating_sub(now_ms) };
+            let reset_ms = first_end.saturating_sub(now_ms);
+            return Tried { taken: Taken { allowed: false, remaining: 0, reset_ms }, opened: false };
         }
         let ends_ms = now_ms.saturating_add(window_ms.max(1));
         shard.open(Arc::from(name), Window { used: units, ends_ms });
-        Taken { allowed: true, remaining: limit - units, reset_ms: ends_ms - now_ms }
+        Tried { taken: Taken { allowed: true, remaining: limit - units, reset_ms: ends_ms - now_ms }, opened: true }
     }
 
     /// Counters kept now, also those whose window has ended and that nobody has asked for since.
@@ -122,10 +160,16 @@ impl Counters {
         self.denied_when_full.load(Ordering::Relaxed)
     }
 
-    fn shard(&self, name: &[u8]) -> MutexGuard<'_, Shard> {
+    fn place(&self, claim: &Claim<'_>) -> (usize, Vec<u8>) {
+        let name = counter_name(claim.namespace, claim.bucket, claim.key, claim.window_ms);
         // The high bits choose the shard; the map inside hashes with a seed of its own.
-        let place = (self.hasher.hash_one(name) >> 32) as usize % self.shards.len();
-        lock(&self.shards[place])
+        ((self.hasher.hash_one(name.as_slice()) >> 32) as usize % self.shards.len(), name)
+    }
+
+    /// In ascending order, so that two calls never wait for each other.
+    fn lock(&self, places: impl Iterator<Item = usize>) -> BTreeMap<usize, MutexGuard<'_, Shard>> {
+        let places: BTreeSet<usize> = places.collect();
+        places.into_iter().filter_map(|place| Some((place, lock(self.shards.get(place)?)))).collect()
     }
 }
 
@@ -148,6 +192,14 @@ impl Shard {
             {
                 entry.remove();
             }
+        }
+    }
+
+    fn give_back(&mut self, name: &[u8], units: u64, opened: bool) {
+        if opened {
+            self.windows.remove(name);
+        } else if let Some(window) = self.windows.get_mut(name) {
+            window.used = window.used.saturating_sub(units);
         }
     }
 

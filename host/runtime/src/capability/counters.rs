@@ -2,25 +2,37 @@
 
 use wasmtime::Result;
 
-use crate::bindings::host::counters::{Host, Quota, Taken};
+use crate::bindings::host::counters::{Claim, Host, Taken};
 use crate::failure::{FailureKind, Violation};
 use crate::instance::PluginState;
-use crate::services::Take;
+use crate::services;
 
+/// Claims of one call.
+const CLAIMS_MAX: usize = 16;
 /// Bytes of a bucket's name and of a key.
-const NAME_BYTES_MAX: usize = 1024;
+const NAME_BYTES_MAX: usize = 4096;
 
 impl Host for PluginState {
-    async fn take(&mut self, bucket: String, key: String, units: u64, quota: Quota) -> Result<Taken> {
+    async fn take(&mut self, claims: Vec<Claim>) -> Result<Vec<Taken>> {
         let exchange = self.enter()?;
-        if bucket.len() > NAME_BYTES_MAX || key.len() > NAME_BYTES_MAX || quota.window_ms == 0 {
-            let message = format!("a bucket or key over {NAME_BYTES_MAX} bytes, or a window of 0 ms");
-            return Err(Violation::raise(FailureKind::Trap, message));
+        if claims.len() > CLAIMS_MAX {
+            let message = format!("{} claims at once; at most {CLAIMS_MAX} are possible", claims.len());
+            return Err(Violation::raise(FailureKind::BadReturn, message));
         }
-        let take = Take { units, limit: quota.limit, window_ms: quota.window_ms };
+        let claims = claims.into_iter().map(check).collect::<Result<Vec<_>>>()?;
         let entry = self.entry.clone();
-        let taken = exchange.facts.services.counters.take(&entry, &bucket, &key, take);
-        let taken = self.wait_within_wall(taken).await?;
-        Ok(Taken { allowed: taken.allowed, remaining: taken.remaining, reset_ms: taken.reset_ms })
+        let counters = exchange.facts.services.counters.clone();
+        let taken = self.wait_within_wall(async move { counters.take(&entry, &claims).await }).await?;
+        let taken = taken.into_iter();
+        Ok(taken.map(|one| Taken { allowed: one.allowed, remaining: one.remaining, reset_ms: one.reset_ms }).collect())
     }
+}
+
+fn check(claim: Claim) -> Result<services::Claim> {
+    let Claim { bucket, key, units, quota } = claim;
+    if bucket.len() > NAME_BYTES_MAX || key.len() > NAME_BYTES_MAX || quota.window_ms == 0 {
+        let message = format!("a bucket or key over {NAME_BYTES_MAX} bytes, or a window of 0 ms");
+        return Err(Violation::raise(FailureKind::BadReturn, message));
+    }
+    Ok(services::Claim { bucket, key, units, limit: quota.limit, window_ms: quota.window_ms })
 }

@@ -3,7 +3,8 @@ use std::thread;
 use super::*;
 
 fn take(counters: &Counters, key: &str, units: u64, limit: u64, now_ms: u64) -> Taken {
-    counters.take("limit", "requests", key, units, limit, 1000, now_ms)
+    let claim = Claim { namespace: "limit", bucket: "requests", key, units, limit, window_ms: 1000 };
+    counters.take(&[claim], now_ms)[0]
 }
 
 fn taken(allowed: bool, remaining: u64, reset_ms: u64) -> Taken {
@@ -137,4 +138,18 @@ fn a_long_key_takes_no_more_memory_than_a_hash_and_is_still_one_of_its_own() {
         .flat_map(|shard| lock(shard).windows.keys().map(|name| name.len()).collect::<Vec<_>>())
         .max();
     assert_eq!(longest, Some(32));
+}
+
+#[test]
+fn several_claims_are_met_together_or_not_at_all() {
+    let counters = Counters::new();
+    let claim = |key, limit| Claim { namespace: "n", bucket: "b", key, units: 1, limit, window_ms: 1000 };
+    let both = [claim("wide", 10), claim("narrow", 1)];
+    assert!(counters.take(&both, 0).iter().all(|taken| taken.allowed));
+    for _ in 0..3 {
+        assert_eq!(counters.take(&both, 1), [taken(true, 9, 999), taken(false, 0, 999)]);
+    }
+    let unopened = [claim("fresh", 5), claim("narrow", 1)];
+    assert_eq!(counters.take(&unopened, 1), [taken(true, 5, 0), taken(false, 0, 999)]);
+    assert_eq!(counters.entries(), 2);
 }
