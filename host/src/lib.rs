@@ -2,3 +2,7 @@
 
 pub mod config;
 pub mod error;
+pub mod http;
+pub mod listen;
+pub mod secrets;
+pub mod upstream;

@@ -1,1 +1,5 @@
 //! placeholder
+
+pub mod presented;
+
+pub use presented::Presented;

@@ -1,0 +1,307 @@
+//! Header hygiene in both directions: what ends at this hop, what clients may not claim, and what carries credentials.
+
+use std::net::IpAddr;
+
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE, VIA,
+};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use sluicegate_runtime::presented::{Presented, QueryMember};
+use thiserror::Error;
+
+use crate::config::CredentialPlace;
+use crate::error::Code;
+
+/// The gateway's own fields begin so; a client cannot send them.
+pub const OWN_PREFIX: &str = "x-sluicegate-";
+
+/// How `Via` names the gateway.
+const VIA_NAME: &str = "sluicegate";
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Ends at every hop (RFC 9110, 7.6.1, and `proxy-authenticate`, which speaks of this hop only).
+/// `trailer` goes on: the trailers themselves do.
+const HOP_BY_HOP: [HeaderName; 7] =
+    [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE];
+
+/// Routing and framing rest on these: naming them in `Connection` does not take them out.
+const NOT_AN_OPTION: [HeaderName; 2] = [HOST, CONTENT_LENGTH];
+
+/// Fields that carry credentials on every route.
+const CREDENTIAL_FIELDS: [HeaderName; 6] = [
+    AUTHORIZATION,
+    PROXY_AUTHORIZATION,
+    COOKIE,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
+
+/// The query member that carries a credential on every route.
+const CREDENTIAL_MEMBER: &str = "key";
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FieldError {
+    #[error("the request has no `host` field; send exactly one")]
+    HostMissing,
+    #[error("the request has {count} `host` fields; send exactly one")]
+    HostDoubled { count: usize },
+    #[error("the `host` field is not a host name or address with an optional port")]
+    HostInvalid,
+    #[error("the `host` field differs from the host of the request's target; make them the same")]
+    HostDiffers,
+    #[error("the request's target is not a path; tunnels through CONNECT are not offered")]
+    NotAPath,
+    #[error("the head has {count} fields; at most {max} are allowed")]
+    TooMany { count: usize, max: usize },
+    #[error("the head is {bytes} bytes long; at most {max} are allowed")]
+    TooLong { bytes: usize, max: usize },
+}
+
+impl FieldError {
+    pub fn code(&self) -> Code {
+        match self {
+            FieldError::HostMissing | FieldError::HostDoubled { .. } | FieldError::HostInvalid | FieldError::HostDiffers => {
+                Code::BadHost
+            }
+            FieldError::NotAPath => Code::BadRequest,
+            FieldError::TooMany { .. } | FieldError::TooLong { .. } => Code::HeadTooLarge,
+        }
+    }
+}
+
+/// The host that a request is for, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestHost {
+    /// Lower case, without port; an IPv6 address without brackets.
+    pub name: String,
+    /// As the client sent it, with its port.
+    pub field: HeaderValue,
+}
+
+/// How the client reached the gateway.
+#[derive(Debug, Clone)]
+pub struct ClientSide<'a> {
+    pub address: IpAddr,
+    pub tls: bool,
+    pub host: &'a HeaderValue,
+    /// Of the request as it came in.
+    pub version: Version,
+}
+
+/// What the hop-by-hop fields of a request said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hop {
+    /// The client understands trailers behind a chunked answer.
+    pub trailers: bool,
+}
+
+/// Exactly one valid `host`, equal to the authority of an absolute-form target (RFC 9112, 3.2).
+pub fn check_host(method: &Method, target: &Uri, headers: &HeaderMap) -> Result<RequestHost, FieldError> {
+    if method == Method::CONNECT || (target.authority().is_some() && target.scheme().is_none()) {
+        return Err(FieldError::NotAPath);
+    }
+    let mut fields = headers.get_all(HOST).iter();
+    let field = match (fields.next(), fields.count()) {
+        (None, _) => return Err(FieldError::HostMissing),
+        (Some(field), 0) => field,
+        (Some(_), further) => return Err(FieldError::HostDoubled { count: further + 1 }),
+    };
+    let (name, port) = host_and_port(field.as_bytes()).ok_or(FieldError::HostInvalid)?;
+    if let Some(authority) = target.authority() {
+        let of_target = host_and_port(authority.as_str().as_bytes()).ok_or(FieldError::HostInvalid)?;
+        let usual = if target.scheme_str() == Some("https") { 443 } else { 80 };
+        if of_target.0 != name || of_target.1.unwrap_or(usual) != port.unwrap_or(usual) {
+            return Err(FieldError::HostDiffers);
+        }
+    }
+    Ok(RequestHost { name, field: field.clone() })
+}
+
+/// The head's size as written: each field with its colon, space and line end.
+///
+/// The listener bounds what clients send; this bounds what plugins make of it.
+pub fn check_size(headers: &HeaderMap, headers_max: usize, bytes_max: usize) -> Result<(), FieldError> {
+    let count = headers.len();
+    if count > headers_max {
+        return Err(FieldError::TooMany { count, max: headers_max });
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if bytes > bytes_max {
+        return Err(FieldError::TooLong { bytes, max: bytes_max });
+    }
+    Ok(())
+}
+
+/// Takes out of a client's request what ends at this hop and what only the gateway may say.
+///
+/// `expect` goes too: the listener answers 100 as soon as the body is read, so this hop has met the expectation.
+pub fn clean_request(headers: &mut HeaderMap) -> Hop {
+    let hop = Hop { trailers: accepts_trailers(headers) };
+    remove_hop_by_hop(headers);
+    headers.remove(EXPECT);
+    let claimed: Vec<HeaderName> = headers.keys().filter(|name| only_the_gateway_says(name)).cloned().collect();
+    for name in claimed {
+        headers.remove(name);
+    }
+    hop
+}
+
+/// Says to the upstream who the client is and how it came; `clean_request` has run before.
+pub fn announce_client(headers: &mut HeaderMap, client: &ClientSide<'_>, hop: Hop) {
+    if let Ok(address) = HeaderValue::try_from(client.address.to_canonical().to_string()) {
+        headers.insert(X_FORWARDED_FOR, address);
+    }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if client.tls { "https" } else { "http" }));
+    headers.insert(X_FORWARDED_HOST, client.host.clone());
+    if hop.trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    add_via(headers, client.version);
+}
+
+/// Takes out of an upstream's answer what ends at this hop, and adds `via`.
+pub fn clean_reply(headers: &mut HeaderMap, version: Version) {
+    remove_hop_by_hop(headers);
+    add_via(headers, version);
+}
+
+/// Moves what carries credentials out of the request: the usual places and those that the route names.
+///
+/// Returns them, and what is left of the query. Names of query members are compared after percent-decoding.
+pub fn take_presented(
+    headers: &mut HeaderMap,
+    query: Option<&str>,
+    places: &[CredentialPlace],
+) -> (Presented, Option<String>) {
+    let mut presented = Presented::new();
+    let of_route = places.iter().filter_map(|place| match place {
+        CredentialPlace::Header(name) => Some(name),
+        CredentialPlace::Query(_) => None,
+    });
+    for name in CREDENTIAL_FIELDS.iter().chain(of_route) {
+        if let http::header::Entry::Occupied(entry) = headers.entry(name) {
+            let (name, values) = entry.remove_entry_mult();
+            values.for_each(|value| presented.add_header(name.clone(), value));
+        }
+    }
+    let Some(query) = query else { return (presented, None) };
+    let mut kept: Vec<&str> = Vec::new();
+    for raw in query.split('&') {
+        let member = QueryMember::parse(raw);
+        if member.name() == CREDENTIAL_MEMBER || names_member(places, member.name()) {
+            presented.add_query(raw);
+        } else {
+            kept.push(raw);
+        }
+    }
+    let left = if presented.query_members().is_empty() { Some(query.to_owned()) } else { join_query(&kept) };
+    (presented, left)
+}
+
+/// Puts back, for the upstream, what the route forwards and what a plugin has set for it; returns the query.
+pub fn restore(
+    presented: &Presented,
+    forward: &[CredentialPlace],
+    headers: &mut HeaderMap,
+    query: Option<String>,
+) -> Option<String> {
+    for name in presented.headers().keys() {
+        let forwarded = forward.iter().any(|place| matches!(place, CredentialPlace::Header(header) if header == name));
+        if forwarded || presented.is_set_for_upstream(name) {
+            headers.remove(name);
+            presented.headers().get_all(name).iter().for_each(|value| {
+                headers.append(name, value.clone());
+            });
+        }
+    }
+    let members = presented.query_members().iter().filter(|member| names_member(forward, member.name()));
+    let parts: Vec<&str> = query.as_deref().into_iter().chain(members.map(QueryMember::raw)).collect();
+    if parts.len() == usize::from(query.is_some()) { query } else { join_query(&parts) }
+}
+
+fn names_member(places: &[CredentialPlace], name: &str) -> bool {
+    places.iter().any(|place| matches!(place, CredentialPlace::Query(member) if member == name))
+}
+
+fn join_query(parts: &[&str]) -> Option<String> {
+    (!parts.is_empty()).then(|| parts.join("&"))
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let options: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
+        .filter(|name| !NOT_AN_OPTION.contains(name))
+        .collect();
+    for name in options.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+fn accepts_trailers(headers: &HeaderMap) -> bool {
+    headers.get_all(TE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).any(|coding| {
+        let name = coding.split(|byte| *byte == b';').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"trailers")
+    })
+}
+
+/// Servers behind CGI and its heirs read `_` and `-` alike, so both spellings are taken out.
+fn only_the_gateway_says(name: &HeaderName) -> bool {
+    let name = name.as_str().replace('_', "-");
+    name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-") || name.starts_with(OWN_PREFIX)
+}
+
+fn add_via(headers: &mut HeaderMap, version: Version) {
+    let protocol = match version {
+        Version::HTTP_09 => "0.9",
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2.0",
+        Version::HTTP_3 => "3.0",
+        _ => "1.1",
+    };
+    if let Ok(value) = HeaderValue::try_from(format!("{protocol} {VIA_NAME}")) {
+        headers.append(VIA, value);
+    }
+}
+
+/// `host[:port]` of RFC 3986 without user information; the name in lower case and without brackets.
+fn host_and_port(text: &[u8]) -> Option<(String, Option<u16>)> {
+    let authority = Authority::try_from(text).ok()?;
+    let text = authority.as_str();
+    let host = authority.host();
+    if host.is_empty() || text.contains('@') {
+        return None;
+    }
+    let port = match text.get(host.len()..)? {
+        "" | ":" => None,
+        behind => {
+            let digits = behind.strip_prefix(':')?;
+            let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+            Some(digits.parse().ok().filter(|port: &u16| plain && *port != 0)?)
+        }
+    };
+    let name = match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
+        Some(inner) => inner.parse::<std::net::Ipv6Addr>().ok()?.to_string(),
+        None if host.bytes().all(is_host_byte) => host.to_ascii_lowercase(),
+        None => return None,
+    };
+    Some((name, port))
+}
+
+/// What host names in use are made of; a percent-escape or a sub-delimiter has no business there.
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
+}
+
+#[cfg(test)]
+mod tests;
