@@ -1,1 +1,190 @@
-//! stub
+//! Named upstreams: their connections, their timeouts, and when a request may be sent a second time.
+
+mod body;
+mod connect;
+mod error;
+mod pool;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
+use http_body::Body;
+use rustls_pki_types::ServerName;
+use thiserror::Error;
+use tokio::time::sleep;
+
+use body::{Progress, SendBody};
+use connect::Connector;
+use pool::{Lease, Pool};
+
+pub use body::UpstreamBody;
+pub use error::{BoxError, UpstreamError};
+pub use tls::{Tls, TlsSetupError};
+
+use crate::config;
+
+/// One named upstream and its pool of connections.
+///
+/// Dropping it closes idle connections; requests under way go on to their end.
+pub struct Upstream {
+    config: Arc<config::Upstream>,
+    /// What `host` says.
+    authority: HeaderValue,
+    pool: Arc<Pool>,
+}
+
+/// Why an upstream cannot be set up from its configuration.
+#[derive(Debug, Error)]
+pub enum SetupError {
+    #[error("upstream `{upstream}`: {error}")]
+    Tls { upstream: String, error: TlsSetupError },
+    #[error("upstream `{upstream}`: `{host}` is neither a host name nor an address")]
+    Host { upstream: String, host: String },
+}
+
+impl Upstream {
+    /// Reads the certificate authorities when the origin is `https`; connects to nothing yet.
+    pub fn new(config: Arc<config::Upstream>, tls: &Tls) -> Result<Upstream, SetupError> {
+        let origin = &config.origin;
+        let host = || SetupError::Host { upstream: config.name.clone(), host: origin.host.clone() };
+        let prefix = origin.to_uri_prefix();
+        let authority = prefix.split_once("://").map_or(prefix.as_str(), |(_, authority)| authority);
+        let authority = HeaderValue::from_str(authority).map_err(|_| host())?;
+        let tls = if origin.tls {
+            let client = tls
+                .client_config(config.ca_file.as_deref())
+                .map_err(|error| SetupError::Tls { upstream: config.name.clone(), error })?;
+            Some((client, ServerName::try_from(origin.host.clone()).map_err(|_| host())?))
+        } else {
+            None
+        };
+        let pool = Pool::new(Arc::clone(&config), Connector::new(Arc::clone(&config), tls));
+        Ok(Upstream { config, authority, pool })
+    }
+
+    pub fn config(&self) -> &config::Upstream {
+        &self.config
+    }
+
+    /// Connections that carry a request now.
+    pub fn connections_in_use(&self) -> usize {
+        self.pool.in_use()
+    }
+
+    /// Connections that wait for a request.
+    pub fn connections_idle(&self) -> usize {
+        self.pool.idle()
+    }
+
+    /// Sends a request and returns the answer when its head has arrived.
+    ///
+    /// The target's path goes behind the base path; scheme, host and the fields that frame the body are set here.
+    /// A request goes out a second time only if it failed on a reused connection before a byte of the answer,
+    /// and was never written or is idempotent without a body.
+    /// Dropping the future or the answer's body closes the connection.
+    pub async fn send<B>(&self, request: Request<B>) -> Result<Response<UpstreamBody>, UpstreamError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (mut head, body) = request.into_parts();
+        let (body, progress) = SendBody::new(body);
+        self.prepare(&mut head, &body)?;
+        let lease = self.pool.lease().await?;
+        let replay = (lease.is_reused() && body.is_none() && head.method.is_idempotent()).then(|| head.clone());
+        let failed = match self.exchange(lease, Request::from_parts(head, body), &progress).await {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
+        };
+        let again = match (failed.unsent, replay) {
+            (Some(unsent), _) => unsent,
+            (None, Some(head)) if !failed.heard => Request::from_parts(head, SendBody::none()),
+            _ => return Err(failed.error),
+        };
+        let Some(permit) = failed.permit else { return Err(failed.error) };
+        let lease = self.pool.connect(permit).await?;
+        self.exchange(lease, again, &progress).await.map_err(|failed| failed.error)
+    }
+
+    fn prepare(&self, head: &mut request::Parts, body: &SendBody) -> Result<(), UpstreamError> {
+        let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let target = PathAndQuery::try_from(format!("{}{path}", self.config.base_path))
+            .map_err(|_| UpstreamError::Target { upstream: self.config.name.clone() })?;
+        head.uri = Uri::from(target);
+        head.version = Version::HTTP_11;
+        head.headers.insert(HOST, self.authority.clone());
+        // Only the body knows its length; a field that says otherwise would break the framing.
+        head.headers.remove(CONTENT_LENGTH);
+        head.headers.remove(TRANSFER_ENCODING);
+        let usually_with_body = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
+        match body.size_hint().exact() {
+            Some(0) if !usually_with_body => {}
+            Some(length) => {
+                head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            // Without this, hyper would send a GET without its body.
+            None => {
+                head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+        }
+        Ok(())
+    }
+
+    /// One try on one connection.
+    async fn exchange(
+        &self,
+        mut lease: Lease,
+        request: Request<SendBody>,
+        progress: &Arc<Progress>,
+    ) -> Result<Response<UpstreamBody>, Failed> {
+        let answer = lease.send(request);
+        let patience = async {
+            progress.sent().await;
+            sleep(self.config.reply_timeout).await;
+        };
+        let result = tokio::select! {
+            biased;
+            result = answer => result,
+            () = patience => {
+                let error =
+                    UpstreamError::Timeout { upstream: self.config.name.clone(), reply_timeout: self.config.reply_timeout };
+                return Err(Failed { error, unsent: None, heard: true, permit: None });
+            }
+        };
+        match result {
+            Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let error = UpstreamError::Switched { upstream: self.config.name.clone() };
+                Err(Failed { error, unsent: None, heard: true, permit: None })
+            }
+            Ok(answer) => {
+                let (head, incoming) = answer.into_parts();
+                let body = UpstreamBody::new(incoming, lease, Arc::clone(progress), self.config.name.clone());
+                Ok(Response::from_parts(head, body))
+            }
+            Err(mut failure) => {
+                let unsent = failure.take_message();
+                let error = error::classify(&self.config.name, failure.into_error(), progress);
+                let heard = lease.has_heard() || matches!(error, UpstreamError::RequestBody { .. });
+                let permit = lease.is_reused().then(|| lease.into_permit());
+                Err(Failed { error, unsent: unsent.filter(|_| permit.is_some()), heard, permit })
+            }
+        }
+    }
+}
+
+/// A try that brought no answer.
+struct Failed {
+    error: UpstreamError,
+    /// The request, when not a byte of it was written.
+    unsent: Option<Request<SendBody>>,
+    /// Whether sending it again is out of the question, most often because a byte of an answer has come.
+    heard: bool,
+    /// The right to a connection, when it was a reused one that failed.
+    permit: Option<pool::Permit>,
+}

@@ -1,0 +1,96 @@
+//! What can go wrong with an upstream: what, whose fault, and whether another try could help.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::body::Progress;
+use crate::error::{Code, Refusal};
+
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The full sentences are for the log: they name hosts and addresses. A client gets [`UpstreamError::refusal`].
+#[derive(Debug, Error)]
+pub enum UpstreamError {
+    #[error("all {connections_max} connections of upstream `{upstream}` are in use, and none became free within {waited:?}; \
+             raise `connections_max` if the upstream can bear it")]
+    Busy { upstream: String, connections_max: usize, waited: Duration },
+    #[error("cannot connect to upstream `{upstream}` at {origin}: {why}")]
+    Unreachable { upstream: String, origin: String, why: String },
+    #[error("no secure connection to upstream `{upstream}` at {origin}: {why}")]
+    Tls { upstream: String, origin: String, why: String },
+    #[error("upstream `{upstream}` broke the exchange: {}", chain(source))]
+    Broken { upstream: String, source: hyper::Error },
+    #[error("upstream `{upstream}` switched to another protocol, which was not asked for")]
+    Switched { upstream: String },
+    #[error("upstream `{upstream}` did not begin its answer within {reply_timeout:?} after the request was sent")]
+    Timeout { upstream: String, reply_timeout: Duration },
+    /// The source of the request's body failed: the client is gone, or a limit was reached.
+    #[error("the request to upstream `{upstream}` was cut short: {source}")]
+    RequestBody { upstream: String, source: BoxError },
+    #[error("the path is not valid, or too long, once the base path of upstream `{upstream}` stands before it")]
+    Target { upstream: String },
+}
+
+impl UpstreamError {
+    /// For [`UpstreamError::RequestBody`] the source knows better, if it is one of the gateway's own errors.
+    pub fn code(&self) -> Code {
+        match self {
+            UpstreamError::Busy { .. } => Code::UpstreamBusy,
+            UpstreamError::Unreachable { .. } => Code::UpstreamUnreachable,
+            UpstreamError::Tls { .. } => Code::UpstreamTls,
+            UpstreamError::Broken { .. } | UpstreamError::Switched { .. } => Code::UpstreamBroken,
+            UpstreamError::Timeout { .. } => Code::UpstreamTimeout,
+            UpstreamError::RequestBody { .. } | UpstreamError::Target { .. } => Code::BadRequest,
+        }
+    }
+
+    /// Whether the upstream has certainly not seen the request, so that it may be sent to another target.
+    pub fn is_unsent(&self) -> bool {
+        matches!(self, UpstreamError::Busy { .. } | UpstreamError::Unreachable { .. } | UpstreamError::Tls { .. })
+    }
+
+    /// For the client: which upstream and what, but neither hosts nor addresses.
+    pub fn refusal(&self) -> Refusal {
+        let message = match self {
+            UpstreamError::Busy { upstream, .. } => format!("All connections of upstream `{upstream}` are in use."),
+            UpstreamError::Unreachable { upstream, .. } => format!("Upstream `{upstream}` cannot be reached."),
+            UpstreamError::Tls { upstream, .. } => {
+                format!("No secure connection to upstream `{upstream}` could be made.")
+            }
+            UpstreamError::Broken { upstream, .. } | UpstreamError::Switched { upstream } => {
+                format!("Upstream `{upstream}` sent an answer that cannot be used.")
+            }
+            UpstreamError::Timeout { upstream, .. } => format!("Upstream `{upstream}` did not answer in time."),
+            UpstreamError::RequestBody { .. } => "The request's body was cut short.".to_owned(),
+            UpstreamError::Target { .. } => "The request's path is not valid, or too long.".to_owned(),
+        };
+        Refusal::new(self.code(), message)
+    }
+}
+
+/// A failed request body fails the connection too; its own error says more.
+pub(super) fn classify(upstream: &str, error: hyper::Error, progress: &Arc<Progress>) -> UpstreamError {
+    let upstream = upstream.to_owned();
+    match progress.take_error() {
+        Some(source) => UpstreamError::RequestBody { upstream, source },
+        None => UpstreamError::Broken { upstream, source: error },
+    }
+}
+
+/// An error and its causes in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Many errors repeat their cause in their own words.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

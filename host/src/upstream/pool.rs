@@ -1,0 +1,223 @@
+//! The connections of one upstream: how many may be open, which are idle, and who has one.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1};
+use hyper_util::rt::TokioIo;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::body::SendBody;
+use super::connect::Connector;
+use super::error::UpstreamError;
+use crate::config;
+
+/// What is read ahead of an answer, and the longest head of one, in bytes.
+const READ_BUFFER_BYTES_MAX: usize = 128 * 1024;
+
+/// A connection whose answer has ended is ready within microseconds; one that is not by then has something stuck in it.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The right to one connection. A connection in use has one; an idle one has none,
+/// so that open connections are never more than there are permits: a new one is opened only when none is idle.
+pub(super) type Permit = OwnedSemaphorePermit;
+
+pub(super) struct Pool {
+    config: Arc<config::Upstream>,
+    connector: Connector,
+    permits: Arc<Semaphore>,
+    idle: Mutex<IdleList>,
+}
+
+#[derive(Default)]
+struct IdleList {
+    /// Given back last stands last. At most `connections_max`.
+    connections: Vec<Idle>,
+    /// Whether a task is waiting to close the oldest one.
+    reaper_runs: bool,
+}
+
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+struct Connection {
+    sender: http1::SendRequest<SendBody>,
+    heard: Arc<AtomicBool>,
+    task: AbortHandle,
+}
+
+/// A connection for one exchange. Dropped, it closes the connection.
+pub(super) struct Lease {
+    connection: Connection,
+    reused: bool,
+    permit: Permit,
+    /// Weak, so that a long answer does not keep alive a pool that nobody uses any more.
+    pool: Weak<Pool>,
+}
+
+impl Pool {
+    pub(super) fn new(config: Arc<config::Upstream>, connector: Connector) -> Arc<Pool> {
+        let permits = config.connections_max.clamp(1, Semaphore::MAX_PERMITS);
+        Arc::new(Pool { config, connector, permits: Arc::new(Semaphore::new(permits)), idle: Mutex::default() })
+    }
+
+    pub(super) fn in_use(&self) -> usize {
+        self.config.connections_max.saturating_sub(self.permits.available_permits())
+    }
+
+    pub(super) fn idle(&self) -> usize {
+        self.lock().connections.iter().filter(|idle| !idle.connection.sender.is_closed()).count()
+    }
+
+    /// The connection that was given back last, or a new one.
+    pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, UpstreamError> {
+        let waited = self.config.connect_timeout;
+        let permit = match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            _ => {
+                return Err(UpstreamError::Busy {
+                    upstream: self.config.name.clone(),
+                    connections_max: self.config.connections_max,
+                    waited,
+                });
+            }
+        };
+        match self.take_idle() {
+            Some(connection) => Ok(Lease { connection, reused: true, permit, pool: Arc::downgrade(self) }),
+            None => self.open(permit).await,
+        }
+    }
+
+    /// A new connection in place of a reused one that failed.
+    pub(super) async fn connect(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
+        {
+            let mut idle = self.lock();
+            idle.connections.retain(|idle| !idle.connection.sender.is_closed());
+            // This one is not taken from the idle ones, so that they give way to it.
+            if !idle.connections.is_empty() {
+                idle.connections.remove(0);
+            }
+        }
+        self.open(permit).await
+    }
+
+    async fn open(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
+        let wire = self.connector.connect().await?;
+        let heard = Arc::clone(&wire.heard);
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(READ_BUFFER_BYTES_MAX)
+            .handshake(TokioIo::new(wire))
+            .await
+            .map_err(|error| self.connector.unreachable(error.to_string()))?;
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                // Whoever waits for an answer has been told; this is the end of an idle connection.
+                tracing::debug!(%error, "an upstream connection ended");
+            }
+        });
+        let connection = Connection { sender, heard, task: task.abort_handle() };
+        Ok(Lease { connection, reused: false, permit, pool: Arc::downgrade(self) })
+    }
+
+    fn take_idle(&self) -> Option<Connection> {
+        let mut idle = self.lock();
+        while let Some(candidate) = idle.connections.pop() {
+            if candidate.connection.sender.is_ready() && candidate.since.elapsed() < self.config.idle_timeout {
+                return Some(candidate.connection);
+            }
+        }
+        None
+    }
+
+    fn put_idle(self: &Arc<Self>, connection: Connection) {
+        let mut idle = self.lock();
+        idle.connections.push(Idle { connection, since: Instant::now() });
+        if !idle.reaper_runs {
+            idle.reaper_runs = true;
+            tokio::spawn(reap(Arc::downgrade(self), self.config.idle_timeout));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, IdleList> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes connections that were idle too long; ends when none is left.
+async fn reap(pool: Weak<Pool>, idle_timeout: Duration) {
+    loop {
+        let oldest = {
+            let Some(pool) = pool.upgrade() else { return };
+            let mut idle = pool.lock();
+            idle.connections.retain(|idle| !idle.connection.sender.is_closed() && idle.since.elapsed() < idle_timeout);
+            match idle.connections.first() {
+                Some(oldest) => oldest.since,
+                None => {
+                    idle.reaper_runs = false;
+                    return;
+                }
+            }
+        };
+        sleep_until(oldest + idle_timeout).await;
+    }
+}
+
+impl Lease {
+    pub(super) fn is_reused(&self) -> bool {
+        self.reused
+    }
+
+    /// Whether a byte came since the request was handed over.
+    pub(super) fn has_heard(&self) -> bool {
+        self.connection.heard.load(Ordering::Acquire)
+    }
+
+    pub(super) fn send(
+        &mut self,
+        request: http::Request<SendBody>,
+    ) -> impl Future<Output = Result<http::Response<Incoming>, TrySendError<http::Request<SendBody>>>> + use<> {
+        self.connection.heard.store(false, Ordering::Release);
+        self.connection.sender.try_send_request(request)
+    }
+
+    /// Closes the connection and keeps the right to another one.
+    pub(super) fn into_permit(self) -> Permit {
+        self.permit
+    }
+
+    /// After a clean end: the connection becomes idle, unless the upstream wants it closed.
+    pub(super) fn give_back(self) {
+        let Lease { mut connection, permit, pool, .. } = self;
+        if connection.sender.is_closed() {
+            return;
+        }
+        if connection.sender.is_ready() {
+            if let Some(pool) = pool.upgrade() {
+                pool.put_idle(connection);
+            }
+            return;
+        }
+        // The connection's task has not yet seen the end that the body has seen.
+        tokio::spawn(async move {
+            if let Ok(Ok(())) = timeout(SETTLE_TIMEOUT, connection.sender.ready()).await
+                && let Some(pool) = pool.upgrade()
+            {
+                pool.put_idle(connection);
+            }
+            drop(permit);
+        });
+    }
+}
+
+/// Ends the connection's task at once, with whatever it is still sending.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,104 @@
+//! TLS towards upstreams: always verified, against the system's authorities or those of one file.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use thiserror::Error;
+
+/// Makes the settings for upstreams; the system's authorities are read once, when the first upstream needs them.
+#[derive(Default)]
+pub struct Tls {
+    system: OnceLock<Result<Arc<ClientConfig>, TlsSetupError>>,
+}
+
+#[derive(Debug, Clone, Error)]
+pub enum TlsSetupError {
+    #[error("this system has no certificate authorities that can be read{detail}; \
+             install its `ca-certificates`, or name a PEM file as `ca_file`")]
+    NoSystemAuthorities { detail: String },
+    #[error("cannot read the certificate authorities in {}: {why}", path.display())]
+    CaFile { path: PathBuf, why: String },
+    #[error("the TLS library refused its settings: {0}")]
+    Library(String),
+}
+
+impl Tls {
+    pub fn new() -> Tls {
+        Tls::default()
+    }
+
+    pub(super) fn client_config(&self, ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsSetupError> {
+        match ca_file {
+            Some(path) => client_config(read_ca_file(path)?),
+            None => self.system.get_or_init(|| client_config(read_system_authorities()?)).clone(),
+        }
+    }
+}
+
+fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, TlsSetupError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsSetupError::Library(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn read_system_authorities() -> Result<RootCertStore, TlsSetupError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // A system's store may hold old certificates that cannot be used; the others still count.
+    let (usable, _) = roots.add_parsable_certificates(found.certs);
+    if usable == 0 {
+        let detail = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
+        return Err(TlsSetupError::NoSystemAuthorities { detail });
+    }
+    Ok(roots)
+}
+
+/// Every certificate in a file that was named on purpose must be usable.
+fn read_ca_file(path: &Path) -> Result<RootCertStore, TlsSetupError> {
+    let problem = |why: String| TlsSetupError::CaFile { path: path.to_owned(), why };
+    let text = std::fs::read(path).map_err(|error| problem(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        let certificate = certificate.map_err(|error| problem(format!("it is not valid PEM ({error})")))?;
+        roots.add(certificate).map_err(|error| problem(format!("a certificate in it cannot be used ({error})")))?;
+    }
+    if roots.is_empty() {
+        return Err(problem("it holds no certificate; it must have a `-----BEGIN CERTIFICATE-----` block".to_owned()));
+    }
+    Ok(roots)
+}
+
+/// Why a handshake failed, in a sentence that names what was expected; none if the network failed.
+pub(super) fn explain(error: &std::io::Error, host: &str) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let rustls::Error::InvalidCertificate(certificate) = error else {
+        return Some(format!("the TLS handshake failed: {error}; check that the port speaks TLS 1.2 or 1.3"));
+    };
+    Some(match certificate {
+        CertificateError::UnknownIssuer => format!(
+            "the certificate of `{host}` is signed by an authority that is not trusted; \
+             if it is your own, name it as `ca_file`"
+        ),
+        CertificateError::NotValidForName => format!("the certificate is not for `{host}`"),
+        CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
+            format!("the certificate is for {}, not for `{host}`", presented.join(", "))
+        }
+        CertificateError::NotValidForNameContext { .. } => format!("the certificate names no host, so it is not for `{host}`"),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            format!("the certificate of `{host}` has expired ({certificate})")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            format!("the certificate of `{host}` is not valid yet; check this machine's clock ({certificate})")
+        }
+        CertificateError::Revoked => format!("the certificate of `{host}` is revoked"),
+        other => format!("the certificate of `{host}` was not accepted ({other})"),
+    })
+}
