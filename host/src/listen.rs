@@ -1,1 +1,254 @@
-//! stub
+//! Accepts clients' connections, serves HTTP/1.1 on them, and lets them end in good order.
+
+mod drain;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+pub use drain::{Drain, DrainWatch};
+
+use crate::config::Limits;
+
+/// Connections that the system has accepted and we have not, per listener.
+const BACKLOG: u32 = 1024;
+
+/// After a failure to accept, such as too many open files: trying again at once would burn a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What is read ahead of a body, in bytes, unless the head may be longer.
+const READ_BUFFER_BYTES: usize = 128 * 1024;
+
+/// hyper keeps so many fields on the stack, and allocates for any other number.
+const HEADERS_ON_STACK: usize = 100;
+
+/// A socket that is bound and listens.
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+/// Why an address cannot be listened on, and what to do.
+#[derive(Debug, Error)]
+#[error("cannot listen on {address}: {}", advice(source))]
+pub struct BindError {
+    pub address: SocketAddr,
+    #[source]
+    pub source: io::Error,
+}
+
+/// Who is at the other end of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientInfo {
+    pub address: SocketAddr,
+    /// Which of our addresses the client has reached.
+    pub local: SocketAddr,
+}
+
+/// What a listener allows; shared by all listeners of a process.
+#[derive(Clone)]
+pub struct Allowance {
+    head_bytes_max: usize,
+    headers_max: usize,
+    head_timeout: Duration,
+    connections: Arc<Semaphore>,
+}
+
+impl Allowance {
+    pub fn new(limits: &Limits) -> Allowance {
+        Allowance {
+            head_bytes_max: limits.head_bytes_max,
+            headers_max: limits.headers_max,
+            head_timeout: limits.head_timeout,
+            connections: Arc::new(Semaphore::new(limits.connections_max.clamp(1, Semaphore::MAX_PERMITS))),
+        }
+    }
+}
+
+impl Listener {
+    /// Must be called within a Tokio runtime.
+    pub fn bind(address: SocketAddr) -> Result<Listener, BindError> {
+        Listener::try_bind(address).map_err(|source| BindError { address, source })
+    }
+
+    fn try_bind(address: SocketAddr) -> io::Result<Listener> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A restart must not wait for the connections of the process before to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let socket = socket.listen(BACKLOG)?;
+        let address = socket.local_addr()?;
+        Ok(Listener { socket, address })
+    }
+
+    /// With the port that the system chose for port 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `drain` begins, and then until every connection has ended, at most to the drain's deadline.
+    ///
+    /// The service is called for each request. Its error, a panic and a broken body end the connection, not the process.
+    /// Above the limit of connections, further ones wait in the system's queue.
+    /// A connection that waits longer than the head's time for its next request is closed.
+    pub async fn serve<S, F, B, E>(self, allowance: Allowance, drain: DrainWatch, service: S)
+    where
+        S: Fn(Request<Incoming>, ClientInfo) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
+    {
+        let service = Arc::new(service);
+        let builder = Arc::new(builder(&allowance));
+        let mut connections = JoinSet::new();
+        let mut draining = drain.clone();
+        loop {
+            let (stream, address, permit) = tokio::select! {
+                biased;
+                () = draining.begun() => break,
+                Some(_) = connections.join_next() => continue,
+                accepted = self.accept(&allowance.connections) => accepted,
+            };
+            // Only a socket that is already broken has no address of its own.
+            let local = stream.local_addr().unwrap_or(self.address);
+            let client = ClientInfo { address, local };
+            let (builder, service, drain) = (Arc::clone(&builder), Arc::clone(&service), drain.clone());
+            connections.spawn(async move {
+                let serving = serve_connection(&builder, stream, client, drain, service);
+                // hyper itself may panic, too; the permit is given back in any case.
+                if AssertUnwindSafe(serving).catch_unwind().await.is_err() {
+                    report::connection_panicked(client);
+                }
+                drop(permit);
+            });
+        }
+        // Closed before the wait: clients must find another process, or be told at once that there is none.
+        drop(self.socket);
+        tokio::select! {
+            () = async { while connections.join_next().await.is_some() {} } => {}
+            () = draining.ended() => {
+                let cut = connections.len();
+                connections.shutdown().await;
+                report::cut_by_deadline(cut);
+            }
+        }
+    }
+
+    /// The permit comes first, so that a connection is not accepted before it can be served.
+    async fn accept(&self, permits: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+        loop {
+            let Ok(permit) = Arc::clone(permits).acquire_owned().await else {
+                // The semaphore is never closed; to wait is right in any case.
+                std::future::pending::<()>().await;
+                continue;
+            };
+            match self.socket.accept().await {
+                Ok((stream, address)) => return (stream, address, permit),
+                Err(error) if is_of_one_client(&error) => {}
+                Err(error) => {
+                    report::cannot_accept(self.address, &error);
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+fn builder(allowance: &Allowance) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(allowance.head_timeout)
+        .max_header_size(allowance.head_bytes_max)
+        .max_buf_size(READ_BUFFER_BYTES.max(allowance.head_bytes_max))
+        .half_close(false)
+        .keep_alive(true);
+    if allowance.headers_max != HEADERS_ON_STACK {
+        builder.max_headers(allowance.headers_max);
+    }
+    builder
+}
+
+async fn serve_connection<S, F, B, E>(
+    builder: &http1::Builder,
+    stream: TcpStream,
+    client: ClientInfo,
+    mut drain: DrainWatch,
+    service: Arc<S>,
+) where
+    S: Fn(Request<Incoming>, ClientInfo) -> F,
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes> + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    // Without it, small answers wait for the client's acknowledgements. A failure costs time, not correctness.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| service(request, client));
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
+    let ended = tokio::select! {
+        biased;
+        result = &mut connection => Some(result),
+        () = drain.begun() => None,
+    };
+    let result = match ended {
+        Some(result) => result,
+        None => {
+            // Ends an idle connection now, and one in use after its answer, which says `connection: close`.
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    if let Err(error) = result {
+        // The head's time also runs while a connection waits for its next request, and then its end is in order.
+        let idle = error.is_timeout() && connection.into_parts().read_buf.is_empty();
+        if !idle {
+            report::connection_failed(client, &error);
+        }
+    }
+}
+
+/// The client gave up between the system's accepting and ours.
+fn is_of_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process has this port; stop it, or choose another port for the listener".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "this user may not use this port; choose one above 1023, or grant the capability to bind lower ones".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; use one of its own, or 0.0.0.0 or [::] for all".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+

@@ -16,8 +16,11 @@ use super::connect::Connector;
 use super::error::UpstreamError;
 use crate::config;
 
-/// What is read ahead of an answer, and the longest head of one, in bytes.
+/// What is read ahead of an answer, in bytes.
 const READ_BUFFER_BYTES_MAX: usize = 128 * 1024;
+
+/// The longest head of an answer, and the longest trailers, in bytes. hyper allows 100 fields.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection whose answer has ended is ready within microseconds; one that is not by then has something stuck in it.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -112,6 +115,7 @@ impl Pool {
         let heard = Arc::clone(&wire.heard);
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(READ_BUFFER_BYTES_MAX)
+            .max_header_size(HEAD_BYTES_MAX)
             .handshake(TokioIo::new(wire))
             .await
             .map_err(|error| self.connector.unreachable(error.to_string()))?;

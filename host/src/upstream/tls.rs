@@ -87,6 +87,10 @@ pub(super) fn explain(error: &std::io::Error, host: &str) -> Option<String> {
             "the certificate of `{host}` is signed by an authority that is not trusted; \
              if it is your own, name it as `ca_file`"
         ),
+        CertificateError::BadSignature => format!(
+            "the certificate of `{host}` does not carry the signature of the trusted authority that it names; \
+             if the authority was made anew, renew `ca_file`"
+        ),
         CertificateError::NotValidForName => format!("the certificate is not for `{host}`"),
         CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
             format!("the certificate is for {}, not for `{host}`", presented.join(", "))

@@ -1,0 +1,61 @@
+//! What is logged about connections, with whose fault it was.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+
+use super::ClientInfo;
+use crate::error::Fault;
+
+/// The end of a connection that was not in order. Most are clients that leave, so that nothing here is a warning
+/// unless it is our own fault.
+pub(super) fn connection_failed(client: ClientInfo, error: &hyper::Error) {
+    let (fault, what) = classify(error);
+    let (address, fault_name, detail) = (client.address, fault.as_str(), detail(error));
+    match fault {
+        Fault::Client => tracing::info!(client = %address, fault = fault_name, detail, "{what}"),
+        _ => tracing::warn!(client = %address, fault = fault_name, detail, "{what}"),
+    }
+}
+
+pub(super) fn connection_panicked(client: ClientInfo) {
+    tracing::error!(client = %client.address, fault = Fault::Gateway.as_str(), "a request panicked; its connection was closed");
+}
+
+pub(super) fn cannot_accept(listener: SocketAddr, error: &io::Error) {
+    tracing::error!(
+        %listener, fault = Fault::Gateway.as_str(), %error,
+        "cannot accept a connection; if files are short, raise `ulimit -n` or lower `connections_max`"
+    );
+}
+
+pub(super) fn cut_by_deadline(connections: usize) {
+    if connections > 0 {
+        tracing::warn!(connections, fault = Fault::Gateway.as_str(), "the time to drain is over; open connections were cut");
+    }
+}
+
+/// Whose fault it was, and what happened. hyper has already answered what it could: 400, 414 or 431 without a body.
+pub(super) fn classify(error: &hyper::Error) -> (Fault, &'static str) {
+    if error.is_parse_version_h2() {
+        (Fault::Client, "the client speaks HTTP/2, which this listener does not; its connection was closed")
+    } else if error.is_parse_too_large() {
+        (Fault::Client, "the request's head is longer than a limit; refused")
+    } else if error.is_parse() {
+        (Fault::Client, "the request's head cannot be understood; refused")
+    } else if error.is_timeout() {
+        (Fault::Client, "no whole request head came in time; the connection was closed")
+    } else if error.is_user() {
+        (Fault::Gateway, "the answer could not be completed; the connection was closed")
+    } else {
+        // An incomplete message, a reset, a broken pipe.
+        (Fault::Client, "the client has left")
+    }
+}
+
+fn detail(error: &hyper::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
