@@ -205,8 +205,8 @@ async fn an_answer_before_the_end_of_the_request_does_not_reuse_the_connection()
     let answer = upstream.send(Request::post("/").body(body).unwrap()).await.unwrap();
     assert_eq!(answer.status(), 413);
     assert_eq!(text(answer).await.unwrap(), "no");
-    tokio::time::timeout(LONG, closed.recv()).await.unwrap().unwrap();
     assert_eq!((upstream.connections_in_use(), upstream.connections_idle()), (0, 0));
+    tokio::time::timeout(LONG, closed.recv()).await.unwrap().unwrap();
     assert!(feed.is_closed(), "nobody reads the body any more");
 }
 
