@@ -22,7 +22,7 @@ pub const SECRET_BYTES_MIN: usize = 6;
 pub const SECRET_BYTES_MAX: usize = 16 * 1024;
 
 /// Visible ASCII characters, at least [`SECRET_BYTES_MIN`] and at most [`SECRET_BYTES_MAX`]; wiped when dropped.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 /// Why a secret cannot be used. Names the source, never the value.
@@ -79,7 +79,12 @@ impl Secret {
         }
     }
 
-    /// Only where the secret is sent, compared, or looked for.
+    /// Whether `presented` is this secret; takes equally long wherever they differ.
+    pub fn matches(&self, presented: &[u8]) -> bool {
+        aws_lc_rs::constant_time::verify_slices_are_equal(&self.0, presented).is_ok()
+    }
+
+    /// Only where the secret is sent or looked for; to compare it there is [`Secret::matches`].
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -159,6 +164,15 @@ mod tests {
         );
         let error = Secret::read(&SecretSource::File("/no/such/secret".into())).unwrap_err();
         assert!(error.to_string().starts_with("cannot read file /no/such/secret: "), "{error}");
+    }
+
+    #[test]
+    fn a_secret_matches_itself_alone() {
+        let secret = Secret::new(b"admin-token".to_vec(), "test").unwrap();
+        assert!(secret.matches(b"admin-token"));
+        for other in [&b"admin-tokem"[..], b"admin-toke", b"admin-token2", b""] {
+            assert!(!secret.matches(other));
+        }
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Upstream {
             _ => return Err(failed.error),
         };
         let Some(permit) = failed.permit else { return Err(failed.error) };
-        let lease = self.pool.connect(permit).await?;
+        let lease = self.pool.open(permit).await?;
         self.exchange(lease, again, &progress).await.map_err(|failed| failed.error)
     }
 

@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes};
 use http::HeaderValue;
 use thiserror::Error;
 
+use crate::config::Limits;
 use crate::error::Code;
 use stage::Stage;
 
@@ -40,6 +41,12 @@ pub struct DecodeLimits {
     pub ratio_max: u64,
     /// Decoded bytes in all.
     pub decoded_bytes_max: u64,
+}
+
+impl From<&Limits> for DecodeLimits {
+    fn from(limits: &Limits) -> DecodeLimits {
+        DecodeLimits { ratio_max: limits.decode_ratio_max, decoded_bytes_max: limits.decoded_bytes_max }
+    }
 }
 
 /// A content coding that cannot be undone, or more of them than [`CODINGS_MAX`].

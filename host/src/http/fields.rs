@@ -162,7 +162,9 @@ pub fn announce_client(headers: &mut HeaderMap, client: &ClientSide<'_>, hop: Ho
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if client.tls { "https" } else { "http" }));
     headers.insert(X_FORWARDED_HOST, client.host.clone());
     if hop.trailers {
+        // RFC 9110, 10.1.4: whoever sends `te` says that it ends at the next hop.
         headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
     add_via(headers, client.version);
 }

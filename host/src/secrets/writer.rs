@@ -160,6 +160,7 @@ mod tests {
                 writer.write_all(&[*byte]).unwrap();
             }
             assert!(writer.line.len() <= LINE_BYTES_MAX);
+            writer.write_all(b"\n").unwrap();
         }
         drop(writer);
         assert_eq!(log.text().matches("[redacted]").count(), 40);

@@ -10,7 +10,8 @@ use crate::error::{Code, Refusal};
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The full sentences are for the log: they name hosts and addresses. A client gets [`UpstreamError::refusal`].
+/// The full sentences, causes included, are for the log: they name hosts and addresses.
+/// A client gets [`UpstreamError::refusal`].
 #[derive(Debug, Error)]
 pub enum UpstreamError {
     #[error("all {connections_max} connections of upstream `{upstream}` are in use, and none became free within {waited:?}; \
@@ -20,21 +21,21 @@ pub enum UpstreamError {
     Unreachable { upstream: String, origin: String, why: String },
     #[error("no secure connection to upstream `{upstream}` at {origin}: {why}")]
     Tls { upstream: String, origin: String, why: String },
-    #[error("upstream `{upstream}` broke the exchange: {}", chain(source))]
-    Broken { upstream: String, source: hyper::Error },
+    #[error("upstream `{upstream}` broke the exchange: {}", chain(error))]
+    Broken { upstream: String, error: hyper::Error },
     #[error("upstream `{upstream}` switched to another protocol, which was not asked for")]
     Switched { upstream: String },
     #[error("upstream `{upstream}` did not begin its answer within {reply_timeout:?} after the request was sent")]
     Timeout { upstream: String, reply_timeout: Duration },
-    /// The source of the request's body failed: the client is gone, or a limit was reached.
-    #[error("the request to upstream `{upstream}` was cut short: {source}")]
-    RequestBody { upstream: String, source: BoxError },
+    /// What the request's body came from failed: the client is gone, or a limit was reached.
+    #[error("the request to upstream `{upstream}` was cut short: {error}")]
+    RequestBody { upstream: String, error: BoxError },
     #[error("the path is not valid, or too long, once the base path of upstream `{upstream}` stands before it")]
     Target { upstream: String },
 }
 
 impl UpstreamError {
-    /// For [`UpstreamError::RequestBody`] the source knows better, if it is one of the gateway's own errors.
+    /// For [`UpstreamError::RequestBody`] the error within knows better, if it is one of the gateway's own.
     pub fn code(&self) -> Code {
         match self {
             UpstreamError::Busy { .. } => Code::UpstreamBusy,
@@ -74,8 +75,8 @@ impl UpstreamError {
 pub(super) fn classify(upstream: &str, error: hyper::Error, progress: &Arc<Progress>) -> UpstreamError {
     let upstream = upstream.to_owned();
     match progress.take_error() {
-        Some(source) => UpstreamError::RequestBody { upstream, source },
-        None => UpstreamError::Broken { upstream, source: error },
+        Some(error) => UpstreamError::RequestBody { upstream, error },
+        None => UpstreamError::Broken { upstream, error },
     }
 }
 

@@ -97,20 +97,8 @@ impl Pool {
         }
     }
 
-    /// A new connection in place of a reused one that failed.
-    pub(super) async fn connect(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
-        {
-            let mut idle = self.lock();
-            idle.connections.retain(|idle| !idle.connection.sender.is_closed());
-            // This one is not taken from the idle ones, so that they give way to it.
-            if !idle.connections.is_empty() {
-                idle.connections.remove(0);
-            }
-        }
-        self.open(permit).await
-    }
-
-    async fn open(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
+    /// A new connection; also in place of a reused one that failed, whose permit it takes over.
+    pub(super) async fn open(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
         let wire = self.connector.connect().await?;
         let heard = Arc::clone(&wire.heard);
         let (sender, connection) = http1::Builder::new()

@@ -113,7 +113,7 @@ fn the_upstream_learns_who_the_client_is() {
     assert_eq!(headers["x-forwarded-for"], "192.0.2.7");
     assert_eq!(headers["x-forwarded-proto"], "http");
     assert_eq!(headers["x-forwarded-host"], "api.example:8443");
-    assert_eq!(headers["te"], "trailers");
+    assert_eq!((&headers["te"], &headers["connection"]), (&HeaderValue::from_static("trailers"), &HeaderValue::from_static("te")));
     let via: Vec<_> = headers.get_all("via").iter().collect();
     assert_eq!(via, ["1.1 front", "1.0 sluicegate"]);
 }

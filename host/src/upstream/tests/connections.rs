@@ -124,7 +124,7 @@ async fn at_the_limit_a_request_waits_no_longer_than_the_connect_timeout() {
     assert!(error.is_unsent());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_requests_at_once_never_open_more_connections_than_allowed() {
     let open = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
@@ -144,7 +144,7 @@ async fn many_requests_at_once_never_open_more_connections_than_allowed() {
     })
     .await;
     let upstream = Arc::new(upstream_with(server.port, |config| config.connections_max = 3));
-    let requests = (0..200).map(|_| {
+    let requests = (0..1000).map(|_| {
         let upstream = Arc::clone(&upstream);
         tokio::spawn(async move { text(upstream.send(get("/")).await.unwrap()).await.unwrap() })
     });
@@ -153,6 +153,7 @@ async fn many_requests_at_once_never_open_more_connections_than_allowed() {
     }
     assert!(most.load(Ordering::SeqCst) <= 3, "{most:?} connections were open at once");
     until("nothing is in use", || upstream.connections_in_use() == 0).await;
+    assert!(server.connections() <= 3, "{} connections were opened in all", server.connections());
 }
 
 #[tokio::test]

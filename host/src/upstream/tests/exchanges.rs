@@ -1,5 +1,7 @@
 //! What goes out, what comes back, and what is not taken for a clean end.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use http_body::Frame;
 use http_body_util::StreamBody;
 use tokio::sync::mpsc;
@@ -95,6 +97,37 @@ async fn an_answer_that_is_cut_never_looks_like_a_clean_end() {
         let error = body.frame().await.expect("a clean end").unwrap_err();
         assert_eq!(error.code(), Code::UpstreamBroken, "{words:?}");
         assert_eq!((upstream.connections_in_use(), upstream.connections_idle()), (0, 0), "{words:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_stops_flowing() {
+    let said = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&said);
+    let server = Server::start(move |mut conversation| {
+        let counter = Arc::clone(&counter);
+        async move {
+            conversation.request().await;
+            conversation.say("HTTP/1.1 200 OK\r\n\r\n").await;
+            let piece = "a".repeat(64 * 1024);
+            while conversation.say(&piece).await {
+                counter.fetch_add(piece.len(), Ordering::SeqCst);
+            }
+        }
+    })
+    .await;
+    let upstream = upstream(server.port);
+    let mut body = upstream.send(get("/")).await.unwrap().into_body();
+    body.frame().await.unwrap().unwrap();
+    let mut before = usize::MAX;
+    while before != said.load(Ordering::SeqCst) {
+        before = said.load(Ordering::SeqCst);
+        assert!(before < 64 << 20, "{before} bytes have come though nobody reads them");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Once it is read, it flows again.
+    while said.load(Ordering::SeqCst) == before {
+        body.frame().await.unwrap().unwrap();
     }
 }
 
@@ -205,8 +238,8 @@ async fn an_answer_before_the_end_of_the_request_does_not_reuse_the_connection()
     let answer = upstream.send(Request::post("/").body(body).unwrap()).await.unwrap();
     assert_eq!(answer.status(), 413);
     assert_eq!(text(answer).await.unwrap(), "no");
-    tokio::time::timeout(LONG, closed.recv()).await.unwrap().unwrap();
     assert_eq!((upstream.connections_in_use(), upstream.connections_idle()), (0, 0));
+    tokio::time::timeout(LONG, closed.recv()).await.unwrap().unwrap();
     assert!(feed.is_closed(), "nobody reads the body any more");
 }
 

@@ -122,6 +122,47 @@ async fn a_post_goes_to_a_new_connection_when_the_idle_one_was_closed() {
     assert_eq!((server.connections(), server.requests().len()), (2, 2));
 }
 
+/// The runtime's one thread is held up while the server closes an idle connection.
+/// Then the test hands over its request before the connection's task has seen the end.
+#[tokio::test]
+async fn a_post_that_was_never_written_is_sent_on_a_new_connection_with_its_body() {
+    use std::io::{Read, Write};
+    let waking = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut wake = tokio::net::TcpStream::connect(waking.local_addr().unwrap()).await.unwrap();
+    let mut waker = waking.accept().unwrap().0;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (close, may_close) = std::sync::mpsc::channel();
+    let (report, closed) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        let (mut first, _) = listener.accept().unwrap();
+        let _ = first.read(&mut buffer).unwrap();
+        first.write_all(OK.as_bytes()).unwrap();
+        may_close.recv().unwrap();
+        waker.write_all(b"!").unwrap();
+        drop(first);
+        report.send(()).unwrap();
+        let (mut second, _) = listener.accept().unwrap();
+        let mut request = String::new();
+        while !request.ends_with("pay") {
+            let length = second.read(&mut buffer).unwrap();
+            request.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        }
+        second.write_all(OK.as_bytes()).unwrap();
+        request
+    });
+    let upstream = upstream(port);
+    assert_eq!(text(upstream.send(get("/")).await.unwrap()).await.unwrap(), "ok");
+    until("the connection is idle", || upstream.connections_idle() == 1).await;
+    close.send(()).unwrap();
+    closed.recv().unwrap();
+    tokio::io::AsyncReadExt::read_u8(&mut wake).await.unwrap();
+    assert_eq!(upstream.connections_idle(), 1, "the connection's end must not have been seen yet");
+    assert_eq!(text(upstream.send(post("pay")).await.unwrap()).await.unwrap(), "ok");
+    assert!(server.join().unwrap().starts_with("POST / HTTP/1.1\r\n"));
+}
+
 #[tokio::test]
 async fn a_retry_keeps_to_the_limit_of_connections() {
     let server = breaking_the_second_request("").await;

@@ -98,9 +98,9 @@ impl Conversation {
         matches!(self.stream.read_buf(&mut self.read).await, Ok(1..))
     }
 
-    pub(super) async fn say(&mut self, text: &str) {
-        // The client may have gone on purpose.
-        let _ = self.stream.write_all(text.as_bytes()).await;
+    /// False when the client has gone, which it may have done on purpose.
+    pub(super) async fn say(&mut self, text: &str) -> bool {
+        self.stream.write_all(text.as_bytes()).await.is_ok()
     }
 
     /// Waits until the client closes the connection.

@@ -80,15 +80,18 @@ async fn serve(authority: &Authority, names: &[&str], change: impl FnOnce(&mut C
     port
 }
 
-fn secure(host: &str, port: u16, ca_file: Option<PathBuf>) -> Upstream {
-    upstream_with(port, |config| {
+/// The file of authorities is read at once, and removed again.
+fn secure(host: &str, port: u16, ca_file: PathBuf) -> Upstream {
+    let upstream = upstream_with(port, |config| {
         config.origin = Origin { tls: true, host: host.into(), port };
-        config.ca_file = ca_file;
-    })
+        config.ca_file = Some(ca_file.clone());
+    });
+    std::fs::remove_file(ca_file).unwrap();
+    upstream
 }
 
 async fn refused(host: &str, port: u16, ca_file: PathBuf) -> String {
-    let error = secure(host, port, Some(ca_file)).send(get("/")).await.unwrap_err();
+    let error = secure(host, port, ca_file).send(get("/")).await.unwrap_err();
     assert_eq!(error.code(), Code::UpstreamTls, "{error}");
     assert!(error.is_unsent());
     assert_eq!(error.refusal().message, "No secure connection to upstream `api` could be made.");
@@ -100,7 +103,7 @@ async fn a_certificate_of_the_named_authority_is_accepted_and_http_1_is_agreed()
     let authority = Authority::new();
     let port = serve(&authority, &["localhost", "127.0.0.1"], |_| (), false).await;
     for host in ["localhost", "127.0.0.1"] {
-        let upstream = secure(host, port, Some(authority.write(host)));
+        let upstream = secure(host, port, authority.write(host));
         assert_eq!(text(upstream.send(get("/")).await.unwrap()).await.unwrap(), "http/1.1");
     }
 }
@@ -174,11 +177,13 @@ async fn a_port_without_tls_is_a_failed_handshake() {
 #[tokio::test]
 async fn a_handshake_that_hangs_ends_with_the_connect_timeout() {
     let server = super::server::Server::start(|mut conversation| async move { conversation.closed().await }).await;
-    let mut config = config("127.0.0.1", server.port);
-    config.origin.tls = true;
-    config.connect_timeout = Duration::from_millis(50);
-    config.ca_file = Some(Authority::new().write("hang"));
-    let upstream = Upstream::new(Arc::new(config), &Tls::new()).unwrap();
+    let ca_file = Authority::new().write("hang");
+    let upstream = upstream_with(server.port, |config| {
+        config.origin.tls = true;
+        config.connect_timeout = Duration::from_millis(50);
+        config.ca_file = Some(ca_file.clone());
+    });
+    std::fs::remove_file(ca_file).unwrap();
     let error = upstream.send(get("/")).await.unwrap_err();
     assert_eq!(error.code(), Code::UpstreamUnreachable);
     assert!(error.to_string().ends_with("took longer than its share of 50ms"), "{error}");
@@ -189,7 +194,7 @@ async fn a_handshake_that_hangs_ends_with_the_connect_timeout() {
 async fn an_answer_cut_below_tls_never_looks_like_a_clean_end() {
     let authority = Authority::new();
     let port = serve(&authority, &["localhost"], |_| (), true).await;
-    let upstream = secure("localhost", port, Some(authority.write("cut")));
+    let upstream = secure("localhost", port, authority.write("cut"));
     let error = text(upstream.send(get("/")).await.unwrap()).await.unwrap_err();
     assert_eq!(error.code(), Code::UpstreamBroken);
 }
@@ -211,4 +216,5 @@ fn a_file_of_authorities_that_cannot_be_used_is_named() {
         let expected = format!("upstream `api`: cannot read the certificate authorities in {}: {why}", path.display());
         assert!(error.starts_with(&expected), "{error}");
     }
+    std::fs::remove_file(path).unwrap();
 }
