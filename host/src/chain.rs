@@ -14,6 +14,6 @@ mod run;
 mod serve;
 mod stop;
 
-pub use plan::{Chain, Ground, Link, OpenExchanges, Plan, Target};
+pub use plan::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target};
 pub use reply_body::ReplyBody;
 pub use serve::{Inbound, credential_fields, refuse, serve};

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod chain;
+pub mod cli;
 pub mod clock;
 pub mod bundled;
 pub mod config;
@@ -12,6 +13,7 @@ pub mod listen;
 pub mod plugin_file;
 pub mod router;
 pub mod secrets;
+pub mod server;
 pub mod state;
 pub mod telemetry;
 pub mod upstream;

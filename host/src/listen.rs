@@ -72,16 +72,24 @@ pub struct Allowance {
     headers_max: usize,
     head_timeout: Duration,
     connections: Arc<Semaphore>,
+    connections_max: usize,
 }
 
 impl Allowance {
     pub fn new(limits: &Limits) -> Allowance {
+        let connections_max = limits.connections_max.clamp(1, Semaphore::MAX_PERMITS);
         Allowance {
             head_bytes_max: limits.head_bytes_max,
             headers_max: limits.headers_max,
             head_timeout: limits.head_timeout,
-            connections: Arc::new(Semaphore::new(limits.connections_max.clamp(1, Semaphore::MAX_PERMITS))),
+            connections: Arc::new(Semaphore::new(connections_max)),
+            connections_max,
         }
+    }
+
+    /// Connections open now. Each of the `listeners` holds a place for the next one, which is not counted.
+    pub fn connections_open(&self, listeners: usize) -> usize {
+        self.connections_max.saturating_sub(self.connections.available_permits()).saturating_sub(listeners)
     }
 }
 

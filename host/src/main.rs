@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `sluicegate`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sluicegate::cli::main()
+}

@@ -83,8 +83,8 @@ impl Run {
     }
 
     fn upstream_failed(&self, error: &UpstreamError) -> Stop {
-        if let UpstreamError::RequestBody { source, .. } = error
-            && let Some(BodyFault(stop)) = source.downcast_ref::<BodyFault>()
+        if let UpstreamError::RequestBody { error, .. } = error
+            && let Some(BodyFault(stop)) = error.downcast_ref::<BodyFault>()
         {
             return stop.clone();
         }

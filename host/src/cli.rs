@@ -1,0 +1,89 @@
+//! The command line: what the words mean, and how errors are shown.
+
+mod check;
+mod demo;
+mod explain;
+mod key;
+mod logging;
+mod run;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, Diagnostics};
+
+/// An API and AI gateway whose policies are sandboxed WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(name = "sluicegate", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway until SIGTERM or Ctrl-C, then drain.
+    Run(ConfigFile),
+    /// Say what is wrong with a configuration and how to mend it; load its plugins, but open nothing.
+    Check(ConfigFile),
+    /// Show which route a request takes and why, and which plugins run in which phase.
+    Explain(explain::Options),
+    /// Gateway keys.
+    Key {
+        #[command(subcommand)]
+        command: key::Command,
+    },
+    /// Print the JSON schema of the configuration file.
+    Schema,
+    /// Run a gateway on a built-in configuration, with a model provider to talk to beside it.
+    Demo(demo::Options),
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE", default_value = "sluicegate.toml")]
+    config: PathBuf,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Run(options) => run::run(&options),
+        Command::Check(options) => check::check(&options),
+        Command::Explain(options) => explain::explain(&options),
+        Command::Key { command } => key::key(&command),
+        Command::Schema => print_schema(),
+        Command::Demo(options) => demo::demo(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            match error.downcast_ref::<Diagnostics>() {
+                Some(diagnostics) => eprint!("{}", diagnostics.render(std::io::stderr().is_terminal())),
+                None => eprintln!("error: {error:#}"),
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl ConfigFile {
+    fn load(&self) -> anyhow::Result<Config> {
+        Ok(config::load(&self.config)?)
+    }
+}
+
+fn print_schema() -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(&config::schema())?);
+    Ok(())
+}
+
+/// The runtime of commands that serve or load plugins.
+fn tokio_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

@@ -1,0 +1,40 @@
+//! `sluicegate check`: everything that `run` would find wrong, without opening an address or sending a byte.
+
+use super::{ConfigFile, logging, tokio_runtime};
+use crate::config::{self, Config};
+use crate::generation::Generation;
+use crate::secrets::{Redaction, Secret};
+use crate::server;
+use crate::telemetry::access_log::AccessLog;
+
+pub(super) fn check(options: &ConfigFile) -> anyhow::Result<()> {
+    let config = options.load()?;
+    let redaction = Redaction::new();
+    logging::start(&redaction, "warn")?;
+    tokio_runtime()?.block_on(trial(&config, redaction))?;
+    for credential in config.credentials.values() {
+        // Where it will run, the secret may well be there.
+        if let Err(error) = Secret::read(&credential.source) {
+            eprintln!("note: credential `{}` cannot be read here: {error}", credential.name);
+        }
+    }
+    println!(
+        "{}: ok; {} routes, {} upstreams, {} keys",
+        options.config.display(),
+        config.routes.len(),
+        config.upstreams.len(),
+        config.keys.len()
+    );
+    Ok(())
+}
+
+/// A generation that will never serve: its plugins are loaded and configured, its credentials are not read.
+pub(super) async fn trial(config: &Config, redaction: Redaction) -> anyhow::Result<Generation> {
+    let silent = AccessLog::open(&config::AccessLog::Off, std::sync::Arc::new(|text: &str| text.into()))?;
+    let foundation = server::foundation(config, redaction, silent)?;
+    let without_secrets = Config { credentials: Default::default(), ..config.clone() };
+    foundation.build(&without_secrets, 0).await.map_err(|error| match config::Diagnostics::of(error.diagnostics) {
+        Some(diagnostics) => diagnostics.into(),
+        None => anyhow::anyhow!("the configuration cannot be used"),
+    })
+}

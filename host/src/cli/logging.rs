@@ -1,0 +1,28 @@
+//! The operator's log: lines on standard error, each through the redactor that knows the live secrets.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::secrets::{RedactingMakeWriter, Redaction};
+
+/// Which lines: `SLUICEGATE_LOG`, in the syntax of tracing's filters, such as `debug` or `info,plugin=trace`.
+const VARIABLE: &str = "SLUICEGATE_LOG";
+
+/// Starts the log. Panics go there, too: what they say may hold a secret.
+pub(super) fn start(redaction: &Redaction, usual: &str) -> anyhow::Result<()> {
+    let filter = match std::env::var(VARIABLE) {
+        Ok(text) => EnvFilter::try_new(&text)
+            .map_err(|error| anyhow::anyhow!("{VARIABLE} is not a filter: {error}; write a level such as `info`"))?,
+        Err(_) => EnvFilter::new(usual),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(RedactingMakeWriter::new(std::io::stderr, redaction.clone()))
+        .init();
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("panic: {panic}");
+    }));
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! `sluicegate run`: the life of the gateway.
+
+use anyhow::Context;
+
+use super::{ConfigFile, logging, tokio_runtime};
+use crate::config::AdminAddress;
+use crate::secrets::Redaction;
+use crate::server::Server;
+
+pub(super) fn run(options: &ConfigFile) -> anyhow::Result<()> {
+    let config = options.load()?;
+    let redaction = Redaction::new();
+    logging::start(&redaction, "info")?;
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("cannot make the data directory {}", config.data_dir.display()))?;
+    tokio_runtime()?.block_on(async {
+        let server = Server::start(config, redaction).await?;
+        announce(&server);
+        server.run().await;
+        Ok(())
+    })
+}
+
+/// Where it can be reached, once it can.
+pub(super) fn announce(server: &Server) {
+    for address in server.addresses() {
+        tracing::info!("listening on http://{address}");
+    }
+    match server.admin_address() {
+        Some(AdminAddress::Tcp(address)) => tracing::info!("admin on http://{address}"),
+        Some(AdminAddress::Unix(path)) => tracing::info!("admin on unix:{}", path.display()),
+        None => {}
+    }
+}
