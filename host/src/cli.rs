@@ -14,6 +14,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config, Diagnostics};
+use crate::generation::BuildError;
+use crate::server::StartError;
 
 /// An API and AI gateway whose policies are sandboxed WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -63,7 +65,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            match error.downcast_ref::<Diagnostics>() {
+            match diagnostics(&error) {
                 Some(diagnostics) => eprint!("{}", diagnostics.render(std::io::stderr().is_terminal())),
                 None => eprintln!("error: {error:#}"),
             }
@@ -76,6 +78,15 @@ impl ConfigFile {
     fn load(&self) -> anyhow::Result<Config> {
         Ok(config::load(&self.config)?)
     }
+}
+
+/// What can be shown with its place in the file.
+fn diagnostics(error: &anyhow::Error) -> Option<&Diagnostics> {
+    let build = || match error.downcast_ref::<StartError>() {
+        Some(StartError::Build(error)) => Some(error),
+        _ => error.downcast_ref::<BuildError>(),
+    };
+    error.downcast_ref::<Diagnostics>().or_else(|| Some(&build()?.diagnostics))
 }
 
 fn print_schema() -> anyhow::Result<()> {

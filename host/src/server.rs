@@ -3,6 +3,7 @@
 mod admin_state;
 mod signals;
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::generation::{BuildError, Foundation, Generation};
 use crate::listen::{Allowance, BindError, ClientInfo, Drain, DrainWatch, Listener};
 use crate::secrets::Redaction;
 use crate::state::counters::Counters;
-use crate::telemetry::access_log::{AccessLog, AccessLogError};
+use crate::telemetry::access_log::{AccessLog, AccessLogError, Redact};
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::Tls;
 
@@ -93,9 +94,7 @@ pub fn foundation(config: &Config, redaction: Redaction, access_log: AccessLog) 
 impl Server {
     /// Loads everything and binds every address, so that a start either works or says why not.
     pub async fn start(config: Config, redaction: Redaction) -> Result<Server, StartError> {
-        let for_log = redaction.clone();
-        let redact = Arc::new(move |text: &str| for_log.redact(text).into_owned().into());
-        let access_log = AccessLog::open(&config.access_log, redact)?;
+        let access_log = AccessLog::open(&config.access_log, redact(&redaction))?;
         let foundation = foundation(&config, redaction, access_log)?;
         let generation = foundation.build(&config, 1).await?;
         let listeners =
@@ -155,6 +154,11 @@ impl Server {
         drop(tokio::task::spawn_blocking(move || access_log.close()).await);
         tracing::info!("ended");
     }
+}
+
+fn redact(redaction: &Redaction) -> Redact {
+    let redaction = redaction.clone();
+    Arc::new(move |text: &str| -> Cow<'_, str> { Cow::Owned(redaction.redact(text).into_owned()) })
 }
 
 /// One request: by the generation that is current now, to its last byte.

@@ -30,11 +30,8 @@ pub(super) fn check(options: &ConfigFile) -> anyhow::Result<()> {
 
 /// A generation that will never serve: its plugins are loaded and configured, its credentials are not read.
 pub(super) async fn trial(config: &Config, redaction: Redaction) -> anyhow::Result<Generation> {
-    let silent = AccessLog::open(&config::AccessLog::Off, std::sync::Arc::new(|text: &str| text.into()))?;
+    let silent = AccessLog::open(&config::AccessLog::Off, std::sync::Arc::new(|text| text.into()))?;
     let foundation = server::foundation(config, redaction, silent)?;
     let without_secrets = Config { credentials: Default::default(), ..config.clone() };
-    foundation.build(&without_secrets, 0).await.map_err(|error| match config::Diagnostics::of(error.diagnostics) {
-        Some(diagnostics) => diagnostics.into(),
-        None => anyhow::anyhow!("the configuration cannot be used"),
-    })
+    Ok(foundation.build(&without_secrets, 0).await?)
 }

@@ -217,6 +217,14 @@ impl Diagnostic {
 }
 
 impl Diagnostics {
+    /// What plugins found, in file order; none if they found nothing.
+    pub fn of(mut items: Vec<Diagnostic>) -> Option<Diagnostics> {
+        items.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start));
+        let dropped = items.len().saturating_sub(KEPT_MAX);
+        items.truncate(KEPT_MAX);
+        (!items.is_empty()).then_some(Diagnostics { items, dropped })
+    }
+
     /// For a person: every mistake with its lines, and how many there are.
     pub fn render(&self, colour: bool) -> String {
         let mut text = String::new();

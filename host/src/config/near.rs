@@ -8,14 +8,19 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let word = word.to_lowercase();
     // A third of the letters may differ: `upstrem` is near `upstream`, `plugin` is not near `origin`.
     let allowed = (word.chars().count() / 3).max(1);
-    known
-        .into_iter()
-        .take(CANDIDATES_MAX)
-        .filter(|candidate| candidate.len().abs_diff(word.len()) <= allowed)
-        .map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate))
+    let distance = |candidate: &str| {
+        // The unit at the end of a key is often forgotten: `timeout` is near `timeout_ms`.
+        match candidate.strip_prefix(&word).is_some_and(|rest| word.len() > 2 && rest.starts_with('_')) {
+            true => 1,
+            false if candidate.len().abs_diff(word.len()) > allowed => usize::MAX,
+            false => distance(&word, &candidate.to_lowercase()),
+        }
+    };
+    let candidates = known.into_iter().take(CANDIDATES_MAX).map(|candidate| (distance(candidate), candidate));
+    candidates
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .map(|(_, nearest)| nearest)
 }
 
 /// Optimal string alignment: insertions, deletions, replacements and swaps of neighbours.
@@ -54,6 +59,7 @@ mod tests {
         assert_eq!(nearest("UPSTREAMS", known), Some("upstreams"));
         assert_eq!(nearest("timeuot_ms", known), Some("timeout_ms"));
         assert_eq!(nearest("naem", known), Some("name"));
+        assert_eq!(nearest("timeout", known), Some("timeout_ms"));
     }
 
     #[test]

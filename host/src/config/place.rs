@@ -39,7 +39,7 @@ impl Place {
             let source = Source::new("", "");
             let mut diagnostic = Diagnostic::at(&source, Mistake::Plugin, None, message);
             if !pointer.is_empty() {
-                diagnostic.label(format!("at `{pointer}`")).help(format!("the place in the config is `{pointer}`"));
+                diagnostic.help(format!("it is at `{pointer}` in the config"));
             }
             return diagnostic;
         };

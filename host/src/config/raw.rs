@@ -15,8 +15,8 @@ use limits::RawLimits;
 use route::RawRoute;
 use spot::{Named, Spot};
 use text::{
-    AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, HeaderNameText, HeaderPrefix, KeyHash,
-    KeyId, ListenAddress, Name, OriginText, ScopeText, SecretReference, Sha256Text, UrlText,
+    AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, FolderPath, HeaderNameText, HeaderPrefix,
+    KeyHash, KeyId, ListenAddress, Name, OriginText, ScopeText, SecretReference, Sha256Text, UrlText,
 };
 
 /// Sluicegate's configuration: one TOML file. Relative paths in it are relative to its folder.
@@ -26,16 +26,16 @@ use text::{
 pub struct RawConfig {
     /// Where the gateway keeps what outlives a start, such as compiled plugins.
     #[serde(default = "data_dir")]
-    pub data_dir: FilePath,
+    pub data_dir: FolderPath,
     /// One line of JSON for each request: to `stdout`, `stderr`, or `file:` and a path; or `off`.
     #[serde(default = "access_log")]
     pub access_log: AccessLogText,
     /// The chain that every request passes first, also a request that no route matches: a name under `chains`.
     #[schemars(example = &"default")]
     pub global_chain: Option<Spot<Name>>,
-    /// Where clients connect.
+    /// Where clients connect; at most 64 addresses.
     #[serde(default)]
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 64))]
     pub listen: Vec<RawListen>,
     /// Metrics, status and control; absent unless this table is there.
     pub admin: Option<RawAdmin>,
@@ -72,8 +72,8 @@ fn plugin_names() -> schemars::Schema {
     names
 }
 
-fn data_dir() -> FilePath {
-    FilePath(".sluicegate".to_owned())
+fn data_dir() -> FolderPath {
+    FolderPath(".sluicegate".to_owned())
 }
 
 fn access_log() -> AccessLogText {

@@ -54,7 +54,7 @@ pub fn resolve(raw: RawConfig, declared: &Declared, base_dir: &Path, report: &mu
     let context = &mut context;
     let data_dir = context.path(&raw.data_dir);
     let listeners = edge::listeners(&raw.listen, context);
-    let admin = raw.admin.and_then(|admin| edge::admin(&admin, &data_dir, context));
+    let admin = raw.admin.and_then(|admin| edge::admin(&admin, &data_dir, &listeners, context));
     let access_log = edge::access_log(&raw.access_log, context);
     let credentials = upstreams::credentials(raw.credentials, context);
     let upstreams = upstreams::upstreams(raw.upstreams, &credentials, context);

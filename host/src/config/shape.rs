@@ -15,42 +15,27 @@ use super::diagnostic::{Mistake, Report};
 use super::near::nearest;
 use super::raw::spot::Span;
 
-/// The keywords that are enforced here, and those that say nothing about validity.
+/// The keywords that are enforced here, and after them those that say nothing about validity.
 #[cfg(test)]
+#[rustfmt::skip]
 pub const KEYWORDS: [&str; 22] = [
-    "type",
-    "enum",
-    "pattern",
-    "maxLength",
-    "format",
-    "minimum",
-    "maximum",
-    "minItems",
-    "items",
-    "properties",
-    "required",
-    "additionalProperties",
-    "propertyNames",
-    "anyOf",
-    "not", // enforced
-    "$schema",
-    "title",
-    "description",
-    "default",
-    "examples",
-    "patternErrorMessage",
-    "deprecated",
+    "type", "enum", "pattern", "maxLength", "format", "minimum", "maximum", "minItems", "maxItems", "items", "properties",
+    "required", "additionalProperties", "propertyNames", "anyOf", "not",
+    "$schema", "title", "description", "default", "examples", "patternErrorMessage",
 ];
 
 /// Reports what does not fit and takes it out of `document`.
 pub fn check(schema: &Value, document: &mut Spanned<DeTable<'_>>, report: &mut Report) {
-    let mut shape = Shape { report, patterns: BTreeMap::new(), path: Vec::new() };
+    let nothing = Map::new();
+    let root = schema.as_object().unwrap_or(&nothing);
+    let mut shape = Shape { report, root, patterns: BTreeMap::new(), path: Vec::new() };
     let span = document.span();
-    shape.table(schema.as_object().unwrap_or(&Map::new()), document.get_mut(), &span);
+    shape.table(root, document.get_mut(), &span);
 }
 
 struct Shape<'a> {
     report: &'a mut Report,
+    root: &'a Map<String, Value>,
     patterns: BTreeMap<String, Option<Regex>>,
     /// The keys that lead to the current value.
     path: Vec<Step>,
@@ -197,6 +182,13 @@ impl Shape<'_> {
             self.report.add(Mistake::Shape, span, format!("{subject} must have at least {minimum} {items}"));
             return false;
         }
+        if let Some(maximum) = schema.get("maxItems").and_then(Value::as_u64)
+            && items.len() as u64 > maximum
+        {
+            let subject = self.subject();
+            self.report.add(Mistake::Shape, span, format!("{subject} must have at most {maximum} items"));
+            return false;
+        }
         let item_schema = schema.get("items").unwrap_or(&Value::Bool(true));
         let given = std::mem::replace(items, DeArray::new());
         self.path.push(Step::Item);
@@ -273,7 +265,13 @@ impl Shape<'_> {
     fn unknown(&mut self, name: &str, known: &Map<String, Value>, span: &Span) {
         let message = format!("{} is not a key of {}", phrase::quoted(name), phrase::table(&self.path));
         let names: Vec<&str> = known_names(Some(known)).collect();
+        let at_the_top = self.root.get("properties").and_then(|properties| properties.get(name)?.get("type"));
         let found = self.report.add(Mistake::Shape, span, message).label("unknown key");
+        // In TOML a key belongs to the table above it, so this one only came too late.
+        if at_the_top.is_some_and(|kind| kind == "string") {
+            found.help(format!("`{name}` belongs to the top of the file, above its first table"));
+            return;
+        }
         match (nearest(name, names.iter().copied()), names.as_slice()) {
             (Some(near), _) => found.help(format!("did you mean `{near}`?")),
             (None, [only]) => found.help(format!("its only key is `{only}`")),

@@ -1,7 +1,6 @@
 //! Builds a generation off the request path. Any failure names its stage and leaves what runs alone.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,11 +8,12 @@ use sluicegate_runtime::services::Services;
 use sluicegate_runtime::{BreakerPolicy, Entry, EntryOptions, Isolation, MetricKind, OnError, Plugin, PluginLimits, PluginSpec, Runtime};
 
 use super::Generation;
-use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
+use super::services::{Book, LocalCounters, LocalKeys, SharedClock};use thiserror::Error;
+
 use crate::bundled;
 use crate::chain::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target, credential_fields};
 use crate::clock::Clock;
-use crate::config::{self, ChainEntry, Config, Diagnostic, Place, PluginSource, Route};
+use crate::config::{self, ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route};
 use crate::router::Router;
 use crate::secrets::{Credentials, Redaction};
 use crate::state::counters::Counters;
@@ -56,24 +56,13 @@ impl Stage {
     }
 }
 
-/// Everything that is wrong at one stage; each sentence stands by itself.
-#[derive(Debug)]
+/// Everything that is wrong at one stage.
+#[derive(Debug, Error)]
+#[error("the configuration cannot be used, stage {}: {diagnostics}", stage.as_str())]
 pub struct BuildError {
     pub stage: Stage,
-    pub diagnostics: Vec<Diagnostic>,
+    pub diagnostics: Diagnostics,
 }
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "\n\n" };
-            write!(formatter, "{separator}{diagnostic}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for BuildError {}
 
 impl Foundation {
     /// `id`: the generation's number. Nothing of it is visible before this returns.
@@ -283,8 +272,10 @@ fn declared(metric: &sluicegate_runtime::MetricSpec) -> PluginMetric {
     PluginMetric { name: metric.name.clone(), kind, help: metric.help.clone() }
 }
 
+/// There is always at least one.
 fn failed(stage: Stage, diagnostics: Vec<Diagnostic>) -> BuildError {
-    BuildError { stage, diagnostics }
+    let nothing_said = || Diagnostics { items: vec![general("it cannot be used".to_owned())], dropped: 0 };
+    BuildError { stage, diagnostics: Diagnostics::of(diagnostics).unwrap_or_else(nothing_said) }
 }
 
 fn general(message: String) -> Diagnostic {

@@ -109,6 +109,8 @@ texts! {
         "must be lower-case letters, digits and hyphens, and begin with a letter or digit";
     FilePath, 4096, r"^[^\x00]+$",
         "must be the path of a file, relative to the folder of this configuration file or absolute";
+    FolderPath, 4096, r"^[^\x00]+$",
+        "must be the path of a folder, relative to the folder of this configuration file or absolute";
     ListenAddress, 64, concat!("^(", ipv4!(), r"|\[", ipv6!(), r"\]):(0|", port!(), ")$"),
         "must be an IP address and a port, such as `127.0.0.1:8080`, `0.0.0.0:8080` for every interface, or `[::1]:8080`";
     AdminAddressText, 4096,

@@ -1,6 +1,5 @@
 //! Where clients and operators connect, where the access log goes, and the gateway's own bounds.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -17,39 +16,49 @@ use crate::config::raw::{RawAdmin, RawListen};
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 pub fn listeners(raw: &[RawListen], context: &mut Context<'_>) -> Vec<Listener> {
-    let mut seen: BTreeMap<SocketAddr, Span> = BTreeMap::new();
-    let mut listeners = Vec::new();
+    let mut seen: Vec<(SocketAddr, Span)> = Vec::new();
     for listen in raw {
-        let Some(address) = address(&listen.address, &listen.address.span, context) else { continue };
-        if let Some(first) = seen.get(&address) {
+        let span = &listen.address.span;
+        let Some(address) = address(&listen.address, span, context) else { continue };
+        let taken = seen.iter().find(|(other, _)| collide(*other, address));
+        if let Some((_, first)) = taken {
             context
                 .report
-                .add(Mistake::Relation, &listen.address.span, "this address is listened on twice")
+                .add(Mistake::Relation, span, "this address is listened on twice")
                 .also(first, "first here")
                 .help("remove one of them, or change its port");
-        } else if address.port() != 0 {
-            seen.insert(address, listen.address.span.clone());
         }
-        listeners.push(Listener { address });
+        seen.push((address, span.clone()));
     }
-    listeners
+    seen.into_iter().map(|(address, _)| Listener { address }).collect()
 }
 
-pub fn admin(raw: &RawAdmin, data_dir: &Path, context: &mut Context<'_>) -> Option<Admin> {
+/// Whether the system refuses to listen on both: an unspecified address takes the port on every other of its family.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && one.port() != 0 && one.is_ipv4() == other.is_ipv4() && covers
+}
+
+pub fn admin(raw: &RawAdmin, data_dir: &Path, listeners: &[Listener], context: &mut Context<'_>) -> Option<Admin> {
+    let span = &raw.address.span;
     let address = match raw.address.strip_prefix("unix:") {
         Some(path) => {
             let path = context.path(path);
             if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
                 let message = format!("the path of a socket must not be longer than {SOCKET_PATH_BYTES_MAX} bytes");
-                context
-                    .report
-                    .add(Mistake::Relation, &raw.address.span, message)
-                    .help("choose a shorter one, such as `unix:/run/sluicegate.sock`");
+                let found = context.report.add(Mistake::Relation, span, message);
+                found.help("choose a shorter one, such as `unix:/run/sluicegate.sock`");
             }
             AdminAddress::Unix(path)
         }
-        None => AdminAddress::Tcp(address(&raw.address, &raw.address.span, context)?),
+        None => AdminAddress::Tcp(address(&raw.address, span, context)?),
     };
+    if let AdminAddress::Tcp(address) = address
+        && listeners.iter().any(|listener| collide(listener.address, address))
+    {
+        let found = context.report.add(Mistake::Relation, span, "clients connect to this address under `listen`");
+        found.help("give the admin interface a port of its own, such as `127.0.0.1:9901`");
+    }
     let token_file = raw.token_file.as_ref().map_or_else(|| data_dir.join("admin.token"), |path| context.path(path));
     Some(Admin { address, token_file })
 }
