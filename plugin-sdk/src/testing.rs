@@ -26,6 +26,8 @@ mod exchange;
 mod message;
 pub(crate) mod script;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use crate::bindings::base::sluicegate::plugin::types;
 use crate::export::glue;
@@ -138,7 +140,10 @@ fn check_rejection(rejection: &Rejection) {
     check_status(rejection.status, 400);
     let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let code = &rejection.code;
-    assert!(!code.is_empty() && code.len() <= 64 && code.bytes().all(word), "the code {code:?} is not lower-case words joined by underscores");
+    assert!(
+        !code.is_empty() && code.len() <= 64 && code.bytes().all(word),
+        "the code {code:?} is not lower-case words joined by underscores"
+    );
     for field in &rejection.fields {
         assert!(fields::is_name(&field.name), "{:?} is no field name", field.name);
         assert!(fields::is_value(&field.value), "the value of {:?} holds a control character", field.name);

@@ -101,5 +101,9 @@ pub(super) fn visible_query(query: &str) -> Option<String> {
 }
 
 pub(super) fn query_member(query: &str, name: &str) -> Option<String> {
-    query.split('&').filter_map(|member| member.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+    query
+        .split('&')
+        .filter_map(|member| member.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_owned())
 }

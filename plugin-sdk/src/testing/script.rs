@@ -376,11 +376,15 @@ pub mod credentials_in_clear {
     use crate::edits::EditError;
 
     pub fn header(name: &str) -> Option<Vec<u8>> {
-        with("credentials_in_clear::header", |exchange| exchange.request.fields.in_clear(name).next().map(<[u8]>::to_vec))
+        with("credentials_in_clear::header", |exchange| {
+            exchange.request.fields.in_clear(name).next().map(<[u8]>::to_vec)
+        })
     }
 
     pub fn query(name: &str) -> Option<String> {
-        with("credentials_in_clear::query", |exchange| exchange.request.query.as_deref().and_then(|query| query_member(query, name)))
+        with("credentials_in_clear::query", |exchange| {
+            exchange.request.query.as_deref().and_then(|query| query_member(query, name))
+        })
     }
 
     pub fn cookie(name: &str) -> Option<Vec<u8>> {

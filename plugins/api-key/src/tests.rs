@@ -88,7 +88,8 @@ fn a_caller_without_a_key_is_told_how_to_send_one() {
 
 #[test]
 fn an_unknown_and_a_malformed_key_get_the_same_answer() {
-    let answer = |failure| refusal(policy(json!({})).head(&mut Exchange::new("GET", "/").present(bearer(), Err(failure))));
+    let answer =
+        |failure| refusal(policy(json!({})).head(&mut Exchange::new("GET", "/").present(bearer(), Err(failure))));
     assert_eq!(answer(Failure::Unknown), answer(Failure::Malformed));
     assert_eq!(answer(Failure::Unknown).code, "invalid_api_key");
     assert_eq!(challenge(&answer(Failure::Unknown)), "Bearer realm=\"gateway\", error=\"invalid_token\"");
@@ -96,7 +97,8 @@ fn an_unknown_and_a_malformed_key_get_the_same_answer() {
 
 #[test]
 fn the_holder_of_an_expired_or_revoked_key_learns_so() {
-    let answer = |failure| refusal(policy(json!({})).head(&mut Exchange::new("GET", "/").present(bearer(), Err(failure))));
+    let answer =
+        |failure| refusal(policy(json!({})).head(&mut Exchange::new("GET", "/").present(bearer(), Err(failure))));
     assert!(answer(Failure::Expired).message.contains("expired"));
     assert!(answer(Failure::Revoked).message.contains("revoked"));
     assert_eq!(answer(Failure::Revoked).status, 401);
@@ -108,7 +110,10 @@ fn a_key_without_every_scope_is_refused_by_name() {
     let rejection = refusal(policy.head(&mut Exchange::new("GET", "/").present(bearer(), owner(&["read"]))));
     assert_eq!((rejection.status, rejection.code.as_str()), (403, "insufficient_scope"));
     assert_eq!(rejection.message, "This API key lacks the scopes write, admin.");
-    assert_eq!(challenge(&rejection), "Bearer realm=\"shop\", error=\"insufficient_scope\", scope=\"read write admin\"");
+    assert_eq!(
+        challenge(&rejection),
+        "Bearer realm=\"shop\", error=\"insufficient_scope\", scope=\"read write admin\""
+    );
     let mut enough = Exchange::new("GET", "/").present(bearer(), owner(&["admin", "write", "read"]));
     assert_eq!(policy.head(&mut enough), Decision::Proceed);
 }
