@@ -1,9 +1,10 @@
 //! The contract's rules about header fields, to check a config by.
 
 /// Fields that the host owns: framing, connection, and where the request goes.
-const OWNED: [&str; 9] = [
+const OWNED: [&str; 11] = [
     "connection",
     "content-length",
+    "expect",
     "host",
     "keep-alive",
     "proxy-connection",
@@ -11,6 +12,7 @@ const OWNED: [&str; 9] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "via",
 ];
 
 /// Fields that carry what one side presents to the other. A route may name more.

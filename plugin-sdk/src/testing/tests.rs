@@ -206,7 +206,9 @@ fn edits_that_break_a_rule_change_nothing() {
         assert_eq!(request::set_query(Some("a b")), Err(EditError::InvalidValue));
         while request::append_header("x", b"2").is_ok() {}
         assert_eq!(request::append_header("x", b"2"), Err(EditError::TooMany));
-        assert_eq!(request::header_values("X").len(), 100);
+        assert_eq!(request::header_values("X").len(), 256);
+        assert_eq!(request::set_header("x", &vec![b'a'; 128 << 10]), Err(EditError::TooMany));
+        assert_eq!(request::header_values("x").len(), 256);
         assert_eq!(request::set_path("/b"), Ok(()));
         assert_eq!(request::set_query(None), Ok(()));
     });
@@ -227,6 +229,8 @@ fn notes_labels_log_and_identity_have_their_limits() {
         assert_eq!(identity_writer::set("consumer", "other"), Err(WriteError::AlreadySet));
         assert_eq!(identity_writer::set("shoe-size", "44"), Err(WriteError::Invalid));
         assert_eq!(identity_writer::set("team", &"x".repeat(1025)), Err(WriteError::Invalid));
+        assert_eq!(identity_writer::set("team", "a\nb"), Err(WriteError::Invalid));
+        assert_eq!(identity_writer::set(&format!("claim.{}", "x".repeat(65)), "x"), Err(WriteError::Invalid));
         assert!((0..30).all(|number| identity_writer::set(&format!("claim.{number}"), "x").is_ok()));
         assert_eq!(identity_writer::set("claim.more", "x"), Err(WriteError::Invalid));
         metrics::add("seen", 2);

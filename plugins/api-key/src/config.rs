@@ -7,6 +7,9 @@ use sluicegate_plugin::{Pointer, Problems};
 
 const PLACES_MAX: usize = 16;
 const MESSAGE_BYTES_MAX: usize = 512;
+/// So many names of such length still fit into a refusal.
+const SCOPES_MAX: usize = 32;
+const SCOPE_BYTES_MAX: usize = 64;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -118,8 +121,8 @@ fn check_scopes(scopes: &Scopes, allow_anonymous: bool, report: &mut impl FnMut(
         let message = "`scopes` asks something of every caller, and `allow_anonymous` lets callers pass without a key: remove one.";
         report(pointer.clone(), message.to_owned());
     }
-    if scopes.names().is_empty() {
-        report(pointer, "`scopes` must name at least one scope.".to_owned());
+    if !(1..=SCOPES_MAX).contains(&scopes.names().len()) {
+        report(pointer, format!("`scopes` must name 1 to {SCOPES_MAX} scopes."));
         return;
     }
     let list = pointer.key(match scopes {
@@ -128,8 +131,14 @@ fn check_scopes(scopes: &Scopes, allow_anonymous: bool, report: &mut impl FnMut(
     });
     for (index, name) in scopes.names().iter().enumerate() {
         // RFC 6749, 3.3: scope-token.
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\') {
-            report(list.index(index), format!("{name:?} is no scope: it may hold no spaces, quotes or backslashes."));
+        let fits = (1..=SCOPE_BYTES_MAX).contains(&name.len());
+        if !fits || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\') {
+            report(
+                list.index(index),
+                format!(
+                    "{name:?} is no scope: it has 1 to {SCOPE_BYTES_MAX} bytes without spaces, quotes or backslashes."
+                ),
+            );
         }
     }
 }

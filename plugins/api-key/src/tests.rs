@@ -119,6 +119,16 @@ fn a_key_without_every_scope_is_refused_by_name() {
 }
 
 #[test]
+fn the_longest_list_of_scopes_fits_into_a_refusal() {
+    let scopes: Vec<String> = (0..32).map(|number| format!("{number:0>64}")).collect();
+    let policy = policy(json!({ "scopes": { "all": scopes } }));
+    let rejection = refusal(policy.head(&mut Exchange::new("GET", "/").present(bearer(), owner(&[]))));
+    assert_eq!(rejection.code, "insufficient_scope");
+    assert_eq!(problems(json!({ "scopes": { "any": vec!["a"; 33] } }))[0].0, "/scopes");
+    assert_eq!(problems(json!({ "scopes": { "any": ["a".repeat(65)] } }))[0].0, "/scopes/any/0");
+}
+
+#[test]
 fn any_one_of_the_scopes_is_enough_where_any_is_asked() {
     let policy = policy(json!({ "scopes": { "any": ["read", "write"] } }));
     let mut enough = Exchange::new("GET", "/").present(bearer(), owner(&["write"]));
@@ -172,6 +182,6 @@ fn every_mistake_in_the_config_is_found_where_it_stands() {
     assert_eq!(pointers, ["/places/1", "/places/2", "/scopes", "/scopes/all/0", "/realm", "/message"]);
     assert_eq!(problems(json!({ "places": [] }))[0].0, "/places");
     assert_eq!(problems(json!({ "place": "bearer" }))[0].0, "/place");
-    assert_eq!(problems(json!({ "scopes": { "all": [] } }))[0].1, "`scopes` must name at least one scope.");
+    assert_eq!(problems(json!({ "scopes": { "all": [] } }))[0].1, "`scopes` must name 1 to 32 scopes.");
     assert_eq!(problems(json!({ "places": vec!["bearer"; 17] }))[0].0, "/places");
 }
