@@ -33,8 +33,18 @@ macro_rules! phase_world {
     };
 }
 
-phase_world!(head, "sluicegate:sdk/h", "package sluicegate:sdk; world h { export sluicegate:plugin/head@0.1.0; }", "__export_head");
-phase_world!(body, "sluicegate:sdk/b", "package sluicegate:sdk; world b { export sluicegate:plugin/body@0.1.0; }", "__export_body");
+phase_world!(
+    head,
+    "sluicegate:sdk/h",
+    "package sluicegate:sdk; world h { export sluicegate:plugin/head@0.1.0; }",
+    "__export_head"
+);
+phase_world!(
+    body,
+    "sluicegate:sdk/b",
+    "package sluicegate:sdk; world b { export sluicegate:plugin/body@0.1.0; }",
+    "__export_body"
+);
 phase_world!(
     reply_head,
     "sluicegate:sdk/rh",

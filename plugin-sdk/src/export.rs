@@ -2,7 +2,13 @@
 
 /// Exports a [`Plugin`](crate::Plugin) with the phases that it has:
 ///
-/// ```ignore
+/// ```
+/// # use sluicegate_plugin::{Plugin, Problems, Setup};
+/// # struct Policy;
+/// # impl Plugin for Policy {
+/// #     type Config = ();
+/// #     fn configure(_: (), _: &mut Setup) -> Result<Policy, Problems> { Ok(Policy) }
+/// # }
 /// sluicegate_plugin::export!(Policy: head, reply_head);
 /// ```
 ///
@@ -38,14 +44,26 @@ macro_rules! export {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __phase {
-    (head) => { $crate::Phase::Head };
-    (body) => { $crate::Phase::Body };
-    (reply_head) => { $crate::Phase::ReplyHead };
-    (reply_body) => { $crate::Phase::ReplyBody };
-    (finish) => { $crate::Phase::Finish };
+    (head) => {
+        $crate::Phase::Head
+    };
+    (body) => {
+        $crate::Phase::Body
+    };
+    (reply_head) => {
+        $crate::Phase::ReplyHead
+    };
+    (reply_body) => {
+        $crate::Phase::ReplyBody
+    };
+    (finish) => {
+        $crate::Phase::Finish
+    };
     ($other:ident) => {
         ::std::compile_error!(::std::concat!(
-            "`", ::std::stringify!($other), "` is no phase; the phases are head, body, reply_head, reply_body and finish"
+            "`",
+            ::std::stringify!($other),
+            "` is no phase; the phases are head, body, reply_head, reply_body and finish"
         ))
     };
 }

@@ -1,8 +1,19 @@
 //! The contract's rules about header fields, to check a config by.
 
 /// Fields that the host owns: framing, connection, and where the request goes.
-const OWNED: [&str; 9] =
-    ["connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+const OWNED: [&str; 11] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
 
 /// Fields that carry what one side presents to the other. A route may name more.
 const CREDENTIALS: [&str; 7] =

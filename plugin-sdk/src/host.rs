@@ -10,8 +10,8 @@ pub use crate::bindings::base::sluicegate::plugin::edits;
 /// The request as it will go upstream. What carries the client's credentials does not exist here.
 pub mod request {
     pub use super::backend::request::{
-        append_header, authority, header, header_values, headers, method, path, query, remove_header, scheme, set_header, set_method,
-        set_path, set_query,
+        append_header, authority, header, header_values, headers, method, path, query, remove_header, scheme,
+        set_header, set_method, set_path, set_query,
     };
 
     /// The first value of a field, if it is UTF-8.
@@ -22,7 +22,9 @@ pub mod request {
 
 /// The answer as it will go to the client. Before there is one, `status` is 0 and there are no fields.
 pub mod reply {
-    pub use super::backend::reply::{append_header, header, header_values, headers, remove_header, set_header, set_status, status};
+    pub use super::backend::reply::{
+        append_header, header, header_values, headers, remove_header, set_header, set_status, status,
+    };
 
     /// The first value of a field, if it is UTF-8.
     pub fn header_text(name: &str) -> Option<String> {
@@ -32,7 +34,9 @@ pub mod reply {
 
 /// Facts about the exchange that no plugin can change.
 pub mod exchange {
-    pub use super::backend::exchange::{client_address, elapsed_us, entry, generation, id, outcome, reply_bytes, route};
+    pub use super::backend::exchange::{
+        client_address, elapsed_us, entry, generation, id, outcome, reply_bytes, route,
+    };
 }
 
 /// This plugin's own bytes for this exchange, at most 64 KiB; they reach it whichever instance serves it.
@@ -130,5 +134,7 @@ pub mod metrics {
 
 /// What the client presents, in clear. Needs the grant `credentials-in-clear`.
 pub mod credentials_in_clear {
-    pub use super::backend::credentials_in_clear::{append_reply_cookie, cookie, header, query, reply_cookies, set_header};
+    pub use super::backend::credentials_in_clear::{
+        append_reply_cookie, cookie, header, query, reply_cookies, set_header,
+    };
 }

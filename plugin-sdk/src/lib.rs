@@ -16,8 +16,8 @@ pub use bindings::base::sluicegate::plugin::types::{Answer, Decision, Detail, Fi
 #[doc(hidden)]
 pub use export::glue;
 pub use host::{
-    clock, counters, credentials_in_clear, edits, exchange, identity, identity_writer, keys, labels, log, metrics, notes, random, reply,
-    request,
+    clock, counters, credentials_in_clear, edits, exchange, identity, identity_writer, keys, labels, log, metrics,
+    notes, random, reply, request,
 };
 pub use plugin::{Exported, Phase, Plugin};
 pub use problem::{Pointer, Problems};

@@ -8,8 +8,8 @@ use crate::{Decision, Piece, Problems, Setup};
 ///
 /// A phase that is not exported costs nothing and does not run, even if it is written here.
 pub trait Plugin: Sized + 'static {
-    /// The chain entry's `config`. Derive `Deserialize` with `deny_unknown_fields`, so that a misspelt name is found when the
-    /// gateway starts.
+    /// The chain entry's `config`. Derive `Deserialize` with `#[serde(deny_unknown_fields, expecting = "a table")]`, so that a
+    /// misspelt name is found when the gateway starts, and said in the words of a config.
     type Config: DeserializeOwned;
 
     /// Checks the config and builds whatever the phases need: tables, automata, parsed templates.

@@ -96,8 +96,9 @@ fn sentence(pointer: &Pointer, error: &serde_json::Error) -> String {
     let known = WORDS.iter().find_map(|(serde, ours)| Some((text.strip_suffix(serde)?, ours)));
     let text = known.map_or_else(|| text.to_owned(), |(front, ours)| format!("{front}{ours}"));
     match &pointer.name {
-        Some(name) => format!("`{name}`: {text}."),
-        None => format!("{text}."),
+        // serde names an unknown field itself.
+        Some(name) if !text.starts_with("unknown field") => format!("`{name}`: {text}."),
+        _ => format!("{text}."),
     }
 }
 
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
+    #[serde(deny_unknown_fields, expecting = "a table")]
     struct Limit {
         #[serde(rename = "a/b")]
         #[expect(dead_code, reason = "only the errors of reading it matter")]
@@ -144,7 +145,7 @@ mod tests {
     fn an_unknown_name_is_pointed_at_and_the_known_ones_are_told() {
         let (pointer, message) = problem(r#"{"limits":[{"a/b":1,"x":2}]}"#);
         assert_eq!(pointer, "/limits/0/x");
-        assert_eq!(message, "`x`: unknown field `x`, expected `a/b`.");
+        assert_eq!(message, "unknown field `x`, expected `a/b`.");
     }
 
     #[test]
@@ -164,7 +165,10 @@ mod tests {
     #[test]
     fn an_item_of_a_list_is_named_by_its_list() {
         let problem = problem(r#"{"limits":[{"a/b":1},5]}"#);
-        assert_eq!(problem, ("/limits/1".to_owned(), "`limits[1]`: invalid type: integer `5`, expected struct Limit.".to_owned()));
+        assert_eq!(
+            problem,
+            ("/limits/1".to_owned(), "`limits[1]`: invalid type: integer `5`, expected a table.".to_owned())
+        );
     }
 
     #[test]

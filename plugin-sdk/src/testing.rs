@@ -26,6 +26,8 @@ mod exchange;
 mod message;
 pub(crate) mod script;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 use crate::bindings::base::sluicegate::plugin::types;
 use crate::export::glue;
@@ -36,6 +38,10 @@ pub use exchange::Exchange;
 use exchange::Stage;
 pub use shared::Host;
 pub use types::{BodyMode, Setup};
+
+const MESSAGE_BYTES_MAX: usize = 4096;
+const DETAILS_MAX: usize = 32;
+const DETAIL_BYTES_MAX: usize = 8192;
 
 /// A policy that has read its config.
 pub struct Configured<P> {
@@ -138,7 +144,15 @@ fn check_rejection(rejection: &Rejection) {
     check_status(rejection.status, 400);
     let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let code = &rejection.code;
-    assert!(!code.is_empty() && code.len() <= 64 && code.bytes().all(word), "the code {code:?} is not lower-case words joined by underscores");
+    assert!(
+        !code.is_empty() && code.len() <= 64 && code.bytes().all(word),
+        "the code {code:?} is not lower-case words joined by underscores"
+    );
+    assert!(rejection.message.len() <= MESSAGE_BYTES_MAX, "the message has over {MESSAGE_BYTES_MAX} bytes");
+    assert!(rejection.details.len() <= DETAILS_MAX, "there are over {DETAILS_MAX} details");
+    for detail in &rejection.details {
+        assert!(detail.json.len() <= DETAIL_BYTES_MAX, "the detail {} has over {DETAIL_BYTES_MAX} bytes", detail.name);
+    }
     for field in &rejection.fields {
         assert!(fields::is_name(&field.name), "{:?} is no field name", field.name);
         assert!(fields::is_value(&field.value), "the value of {:?} holds a control character", field.name);

@@ -50,7 +50,11 @@ impl Build {
             let value = std::env::var_os(name).map(PathBuf::from);
             value.ok_or_else(|| Error::new(format!("{name} is not set: this runs in a build script.")))
         };
-        let workspace = variable("CARGO_MANIFEST_DIR")?.ancestors().skip(1).find(|folder| folder.join("Cargo.lock").is_file()).map(Path::to_owned);
+        let workspace = variable("CARGO_MANIFEST_DIR")?
+            .ancestors()
+            .skip(1)
+            .find(|folder| folder.join("Cargo.lock").is_file())
+            .map(Path::to_owned);
         // OUT_DIR is TARGET/PROFILE/build/PACKAGE-HASH/out.
         let target = variable("OUT_DIR")?.ancestors().nth(4).map(Path::to_owned);
         match (workspace, target) {
@@ -60,7 +64,9 @@ impl Build {
                 packages: packages.iter().map(|package| (*package).to_owned()).collect(),
                 show_progress: false,
             }),
-            _ => Err(Error::new("The workspace or its target folder was not found above CARGO_MANIFEST_DIR and OUT_DIR.")),
+            _ => Err(Error::new(
+                "The workspace or its target folder was not found above CARGO_MANIFEST_DIR and OUT_DIR.",
+            )),
         }
     }
 
@@ -81,7 +87,8 @@ impl Build {
         } else {
             command.output()
         };
-        let output = output.map_err(|error| Error::new(format!("cargo could not be started for the plugins: {error}")))?;
+        let output =
+            output.map_err(|error| Error::new(format!("cargo could not be started for the plugins: {error}")))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(Error::new(format!("The plugins do not build ({}). cargo said:\n{said}", output.status)));
@@ -92,7 +99,15 @@ impl Build {
     fn command(&self) -> Command {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut command = Command::new(cargo);
-        command.current_dir(&self.workspace).args(["build", "--locked", "--target", TARGET, "--profile", "plugin", "--target-dir"]);
+        command.current_dir(&self.workspace).args([
+            "build",
+            "--locked",
+            "--target",
+            TARGET,
+            "--profile",
+            "plugin",
+            "--target-dir",
+        ]);
         command.arg(&self.target_dir);
         for package in &self.packages {
             command.args(["--package", package]);
@@ -142,7 +157,8 @@ fn belongs_to_the_outer_build(name: &str) -> bool {
         "RUSTFLAGS",
         "TARGET",
     ];
-    const PREFIXES: [&str; 6] = ["CARGO_CFG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_TARGET_WASM32_", "DEP_"];
+    const PREFIXES: [&str; 6] =
+        ["CARGO_CFG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_TARGET_WASM32_", "DEP_"];
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -152,10 +168,26 @@ mod tests {
 
     #[test]
     fn what_the_outer_build_says_does_not_reach_the_inner_one_and_the_users_choices_do() {
-        for name in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "CARGO_CFG_UNIX", "CARGO_PKG_NAME", "OUT_DIR"] {
+        for name in [
+            "CARGO_ENCODED_RUSTFLAGS",
+            "RUSTFLAGS",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "CARGO_CFG_UNIX",
+            "CARGO_PKG_NAME",
+            "OUT_DIR",
+        ] {
             assert!(belongs_to_the_outer_build(name), "{name}");
         }
-        for name in ["PATH", "HOME", "CARGO", "CARGO_HOME", "CARGO_NET_OFFLINE", "RUSTC_WRAPPER", "RUSTUP_TOOLCHAIN", "CARGO_MAKEFLAGS"] {
+        for name in [
+            "PATH",
+            "HOME",
+            "CARGO",
+            "CARGO_HOME",
+            "CARGO_NET_OFFLINE",
+            "RUSTC_WRAPPER",
+            "RUSTUP_TOOLCHAIN",
+            "CARGO_MAKEFLAGS",
+        ] {
             assert!(!belongs_to_the_outer_build(name), "{name}");
         }
     }

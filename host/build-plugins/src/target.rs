@@ -1,6 +1,6 @@
 //! Sees to it that the compiler can make components, and adds what is missing where it can.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,13 +11,17 @@ const LINKER: &str = "wasm-component-ld";
 /// Adds the target through rustup if it is missing.
 pub(crate) fn ensure() -> Result<(), Error> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-    if !is_installed(&rustc)? {
-        add()?;
-        if !is_installed(&rustc)? {
+    ensure_with(&rustc, OsStr::new("rustup"))
+}
+
+fn ensure_with(rustc: &OsStr, rustup: &OsStr) -> Result<(), Error> {
+    if !is_installed(rustc)? {
+        add(rustup)?;
+        if !is_installed(rustc)? {
             return Err(remedy("rustup says that it added the target, and the compiler in use still lacks it"));
         }
     }
-    let sysroot = PathBuf::from(ask(&rustc, &["--print", "sysroot"])?);
+    let sysroot = PathBuf::from(ask(rustc, &["--print", "sysroot"])?);
     let linker = format!("{LINKER}{}", std::env::consts::EXE_SUFFIX);
     if in_sysroot(&sysroot, &linker) || in_path(&linker) {
         return Ok(());
@@ -29,17 +33,19 @@ pub(crate) fn ensure() -> Result<(), Error> {
     )))
 }
 
-fn is_installed(rustc: &OsString) -> Result<bool, Error> {
+fn is_installed(rustc: &OsStr) -> Result<bool, Error> {
     let folder = PathBuf::from(ask(rustc, &["--print", "target-libdir", "--target", TARGET])?);
     let mut files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     Ok(files.any(|file| file.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
-fn add() -> Result<(), Error> {
-    let output = Command::new("rustup").args(["target", "add", TARGET]).output();
+fn add(rustup: &OsStr) -> Result<(), Error> {
+    let output = Command::new(rustup).args(["target", "add", TARGET]).output();
     match output {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(remedy(&format!("rustup could not add it: {}", String::from_utf8_lossy(&output.stderr).trim()))),
+        Ok(output) => {
+            Err(remedy(&format!("rustup could not add it: {}", String::from_utf8_lossy(&output.stderr).trim())))
+        }
         Err(error) => Err(remedy(&format!("rustup could not be started: {error}"))),
     }
 }
@@ -51,7 +57,7 @@ fn remedy(reason: &str) -> Error {
     ))
 }
 
-fn ask(rustc: &OsString, arguments: &[&str]) -> Result<String, Error> {
+fn ask(rustc: &OsStr, arguments: &[&str]) -> Result<String, Error> {
     let failed = |reason: String| Error::new(format!("{} {} failed: {reason}", rustc.display(), arguments.join(" ")));
     let output = Command::new(rustc).args(arguments).output().map_err(|error| failed(error.to_string()))?;
     match output.status.success() {
@@ -67,5 +73,55 @@ fn in_sysroot(sysroot: &Path, linker: &str) -> bool {
 }
 
 fn in_path(linker: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(linker).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(linker).is_file()))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A folder with a compiler that says it keeps its targets there, and a rustup that does as told.
+    fn toolchain(name: &str, rustup: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("sluicegate-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("lib/rustlib/host/bin")).unwrap();
+        std::fs::write(folder.join("lib/rustlib/host/bin").join(LINKER), "").unwrap();
+        let home = folder.display();
+        let rustc = format!("#!/bin/sh\ncase $2 in sysroot) echo {home};; *) echo {home}/wasm;; esac\n");
+        for (program, text) in [("rustc", rustc), ("rustup", format!("#!/bin/sh\ncd {home}\n{rustup}\n"))] {
+            let path = folder.join(program);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_missing_target_is_added_through_rustup_or_the_error_says_how() {
+        let adds = toolchain("adds", "echo \"$@\" > asked; mkdir wasm; touch wasm/libstd-1.rlib");
+        let fails = toolchain("fails", "echo no network >&2; exit 1");
+        let lies = toolchain("lies", "exit 0");
+        let ensure = |folder: &Path, rustup: &str| {
+            ensure_with(folder.join("rustc").as_os_str(), folder.join(rustup).as_os_str())
+        };
+
+        ensure(&adds, "rustup").unwrap();
+        assert_eq!(std::fs::read_to_string(adds.join("asked")).unwrap(), format!("target add {TARGET}\n"));
+        for (folder, rustup, reason) in [
+            (&fails, "rustup", "rustup could not add it: no network. "),
+            (&lies, "rustup", "the compiler in use still lacks it. "),
+            (&fails, "no-rustup", "rustup could not be started"),
+        ] {
+            let error = ensure(folder, rustup).unwrap_err().to_string();
+            assert!(
+                error.contains(reason) && error.contains("Run `rustup target add wasm32-unknown-unknown`"),
+                "{error}"
+            );
+        }
+        for folder in [adds, fails, lies] {
+            std::fs::remove_dir_all(folder).unwrap();
+        }
+    }
 }

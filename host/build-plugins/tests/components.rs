@@ -5,7 +5,7 @@ use std::path::Path;
 use sluicegate_build_plugins::Build;
 use wasmparser::{ComponentTypeRef, Parser, Payload, Validator};
 
-const BYTES_MAX: usize = 200_000;
+const BYTES_MAX: usize = 130_000;
 
 struct Component {
     bytes: usize,

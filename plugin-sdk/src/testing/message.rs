@@ -4,7 +4,10 @@ use crate::Field;
 use crate::edits::EditError;
 use crate::fields::{is_credential, is_name, is_owned, is_value};
 
-const FIELDS_MAX: usize = 100;
+/// Fields of one head.
+const FIELDS_MAX: usize = 256;
+/// Bytes of all names and values of one head.
+const FIELD_BYTES_MAX: usize = 128 << 10;
 
 /// Query members that carry what the client presents.
 const CREDENTIAL_MEMBERS: [&str; 1] = ["key"];
@@ -34,10 +37,7 @@ impl Fields {
 
     pub(super) fn set(&mut self, name: &str, value: &[u8]) -> Result<(), EditError> {
         check(name, Some(value))?;
-        let place = self.0.iter().position(|field| field.name.eq_ignore_ascii_case(name));
-        self.0.retain(|field| !field.name.eq_ignore_ascii_case(name));
-        let field = Field { name: name.to_ascii_lowercase(), value: value.to_vec() };
-        self.insert(place.unwrap_or(self.0.len()), field)
+        self.replace(name, value)
     }
 
     pub(super) fn append(&mut self, name: &str, value: &[u8]) -> Result<(), EditError> {
@@ -60,8 +60,7 @@ impl Fields {
         if !is_value(value) {
             return Err(EditError::InvalidValue);
         }
-        self.0.retain(|field| field.name != name);
-        self.insert(self.0.len(), Field { name, value: value.to_vec() })
+        self.replace(&name, value)
     }
 
     pub(super) fn append_cookie(&mut self, value: &[u8]) -> Result<(), EditError> {
@@ -71,8 +70,20 @@ impl Fields {
         self.insert(self.0.len(), Field { name: "set-cookie".to_owned(), value: value.to_vec() })
     }
 
+    /// The new value stands where the first of the old ones stood. A refusal changes nothing.
+    fn replace(&mut self, name: &str, value: &[u8]) -> Result<(), EditError> {
+        let is_old = |field: &Field| field.name.eq_ignore_ascii_case(name);
+        let place = self.0.iter().position(is_old);
+        let mut others = Fields(self.0.iter().filter(|field| !is_old(field)).cloned().collect());
+        let field = Field { name: name.to_ascii_lowercase(), value: value.to_vec() };
+        others.insert(place.unwrap_or(others.0.len()), field)?;
+        *self = others;
+        Ok(())
+    }
+
     fn insert(&mut self, place: usize, field: Field) -> Result<(), EditError> {
-        if self.0.len() >= FIELDS_MAX {
+        let bytes: usize = self.0.iter().chain([&field]).map(|field| field.name.len() + field.value.len()).sum();
+        if self.0.len() >= FIELDS_MAX || bytes > FIELD_BYTES_MAX {
             return Err(EditError::TooMany);
         }
         self.0.insert(place.min(self.0.len()), field);
@@ -101,5 +112,9 @@ pub(super) fn visible_query(query: &str) -> Option<String> {
 }
 
 pub(super) fn query_member(query: &str, name: &str) -> Option<String> {
-    query.split('&').filter_map(|member| member.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+    query
+        .split('&')
+        .filter_map(|member| member.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_owned())
 }

@@ -250,7 +250,7 @@ pub mod labels {
     pub fn set(name: &str, value: &str) -> bool {
         with("labels::set", |exchange| {
             let room = exchange.labels.contains_key(name) || exchange.labels.len() < LABELS_MAX;
-            let fits = room && name.len() <= NAME_BYTES_MAX && value.len() <= VALUE_BYTES_MAX;
+            let fits = room && !name.is_empty() && name.len() <= NAME_BYTES_MAX && value.len() <= VALUE_BYTES_MAX;
             if fits {
                 exchange.labels.insert(name.to_owned(), value.to_owned());
             }
@@ -320,15 +320,21 @@ pub mod identity_writer {
 
     const PARTS: [&str; 6] = ["key", "consumer", "team", "subject", "issuer", "scopes"];
     const PARTS_MAX: usize = 32;
+    const CLAIM_NAME_BYTES_MAX: usize = 64;
     const VALUE_BYTES_MAX: usize = 1024;
 
     pub fn set(part: &str, value: &str) -> Result<(), WriteError> {
         with("identity_writer::set", |exchange| {
-            let known = PARTS.contains(&part) || part.strip_prefix("claim.").is_some_and(|name| !name.is_empty());
+            let claim =
+                part.strip_prefix("claim.").is_some_and(|name| (1..=CLAIM_NAME_BYTES_MAX).contains(&name.len()));
+            let known = claim || PARTS.contains(&part);
+            if !known || value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
+                return Err(WriteError::Invalid);
+            }
             if exchange.identity.contains_key(part) {
                 return Err(WriteError::AlreadySet);
             }
-            if !known || value.len() > VALUE_BYTES_MAX || exchange.identity.len() >= PARTS_MAX {
+            if exchange.identity.len() >= PARTS_MAX {
                 return Err(WriteError::Invalid);
             }
             exchange.identity.insert(part.to_owned(), value.to_owned());
@@ -376,11 +382,15 @@ pub mod credentials_in_clear {
     use crate::edits::EditError;
 
     pub fn header(name: &str) -> Option<Vec<u8>> {
-        with("credentials_in_clear::header", |exchange| exchange.request.fields.in_clear(name).next().map(<[u8]>::to_vec))
+        with("credentials_in_clear::header", |exchange| {
+            exchange.request.fields.in_clear(name).next().map(<[u8]>::to_vec)
+        })
     }
 
     pub fn query(name: &str) -> Option<String> {
-        with("credentials_in_clear::query", |exchange| exchange.request.query.as_deref().and_then(|query| query_member(query, name)))
+        with("credentials_in_clear::query", |exchange| {
+            exchange.request.query.as_deref().and_then(|query| query_member(query, name))
+        })
     }
 
     pub fn cookie(name: &str) -> Option<Vec<u8>> {

@@ -34,7 +34,9 @@ impl Answers {
         let message = match failure {
             Failure::Expired => "This API key has expired. Ask for a new one.",
             Failure::Revoked => "This API key has been revoked. Ask for a new one.",
-            Failure::Absent | Failure::Malformed | Failure::Unknown => "This API key is not valid. Check that it was copied whole.",
+            Failure::Absent | Failure::Malformed | Failure::Unknown => {
+                "This API key is not valid. Check that it was copied whole."
+            }
         };
         self.unauthorized(message, ", error=\"invalid_token\"")
     }
@@ -49,7 +51,9 @@ impl Answers {
         };
         let wanted = scopes.names().join(" ");
         let challenge = format!("Bearer realm=\"{}\", error=\"insufficient_scope\", scope=\"{wanted}\"", self.realm);
-        Rejection::new(403, "insufficient_scope", message).header("www-authenticate", challenge).detail("missing_scopes", &missing)
+        Rejection::new(403, "insufficient_scope", message)
+            .header("www-authenticate", challenge)
+            .detail("missing_scopes", &missing)
     }
 
     fn unauthorized(&self, message: &str, error: &str) -> Rejection {
@@ -63,9 +67,13 @@ impl Answers {
 pub fn identity_refused(part: &str, error: WriteError) -> Rejection {
     let message = match error {
         WriteError::AlreadySet => {
-            format!("The gateway's chain establishes the caller's identity twice: another plugin in front of this one has set `{part}`.")
+            format!(
+                "The gateway's chain establishes the caller's identity twice: another plugin in front of this one has set `{part}`."
+            )
         }
-        WriteError::Invalid => format!("The gateway could not take the key's `{part}` as a part of the caller's identity: it may be too long."),
+        WriteError::Invalid => format!(
+            "The gateway could not take the key's `{part}` as a part of the caller's identity: it may be too long."
+        ),
     };
     Rejection::new(500, "identity_conflict", message)
 }

@@ -7,9 +7,12 @@ use sluicegate_plugin::{Pointer, Problems};
 
 const PLACES_MAX: usize = 16;
 const MESSAGE_BYTES_MAX: usize = 512;
+/// So many names of such length still fit into a refusal.
+const SCOPES_MAX: usize = 32;
+const SCOPE_BYTES_MAX: usize = 64;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawConfig {
     #[serde(default = "usual_places")]
     places: Vec<String>,
@@ -48,7 +51,8 @@ impl Scopes {
 
     /// The scopes for want of which a key with the scopes `held` is refused.
     pub fn missing<'a>(&'a self, held: &[String]) -> Vec<&'a str> {
-        let missing = || self.names().iter().filter(|name| !held.contains(name)).map(String::as_str).collect::<Vec<_>>();
+        let missing =
+            || self.names().iter().filter(|name| !held.contains(name)).map(String::as_str).collect::<Vec<_>>();
         match self {
             Scopes::All(_) => missing(),
             Scopes::Any(names) if names.iter().any(|name| held.contains(name)) => Vec::new(),
@@ -74,7 +78,8 @@ impl TryFrom<RawConfig> for Config {
         let mut report = |pointer: Pointer, message: String| problems.push(Problems::new(&pointer, message));
 
         if raw.places.is_empty() || raw.places.len() > PLACES_MAX {
-            let message = format!("`places` must name 1 to {PLACES_MAX} places, such as \"bearer\" or \"header:x-api-key\".");
+            let message =
+                format!("`places` must name 1 to {PLACES_MAX} places, such as \"bearer\" or \"header:x-api-key\".");
             report(root.key("places"), message);
         }
         let mut places = Vec::new();
@@ -88,7 +93,10 @@ impl TryFrom<RawConfig> for Config {
             check_scopes(scopes, raw.allow_anonymous, &mut report);
         }
         if !raw.realm.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\') {
-            report(root.key("realm"), "`realm` may hold printable ASCII characters other than quotes and backslashes.".to_owned());
+            report(
+                root.key("realm"),
+                "`realm` may hold printable ASCII characters other than quotes and backslashes.".to_owned(),
+            );
         }
         if let Some(message) = &raw.message
             && (message.is_empty() || message.len() > MESSAGE_BYTES_MAX || message.chars().any(char::is_control))
@@ -97,7 +105,13 @@ impl TryFrom<RawConfig> for Config {
             report(root.key("message"), text);
         }
         Problems::check(problems)?;
-        Ok(Config { places, scopes: raw.scopes, realm: raw.realm, message: raw.message, allow_anonymous: raw.allow_anonymous })
+        Ok(Config {
+            places,
+            scopes: raw.scopes,
+            realm: raw.realm,
+            message: raw.message,
+            allow_anonymous: raw.allow_anonymous,
+        })
     }
 }
 
@@ -107,8 +121,8 @@ fn check_scopes(scopes: &Scopes, allow_anonymous: bool, report: &mut impl FnMut(
         let message = "`scopes` asks something of every caller, and `allow_anonymous` lets callers pass without a key: remove one.";
         report(pointer.clone(), message.to_owned());
     }
-    if scopes.names().is_empty() {
-        report(pointer, "`scopes` must name at least one scope.".to_owned());
+    if !(1..=SCOPES_MAX).contains(&scopes.names().len()) {
+        report(pointer, format!("`scopes` must name 1 to {SCOPES_MAX} scopes."));
         return;
     }
     let list = pointer.key(match scopes {
@@ -117,8 +131,14 @@ fn check_scopes(scopes: &Scopes, allow_anonymous: bool, report: &mut impl FnMut(
     });
     for (index, name) in scopes.names().iter().enumerate() {
         // RFC 6749, 3.3: scope-token.
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\') {
-            report(list.index(index), format!("{name:?} is no scope: it may hold no spaces, quotes or backslashes."));
+        let fits = (1..=SCOPE_BYTES_MAX).contains(&name.len());
+        if !fits || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\') {
+            report(
+                list.index(index),
+                format!(
+                    "{name:?} is no scope: it has 1 to {SCOPE_BYTES_MAX} bytes without spaces, quotes or backslashes."
+                ),
+            );
         }
     }
 }
@@ -129,8 +149,12 @@ fn parse_place(name: &str) -> Result<Place, String> {
     }
     match name.split_once(':') {
         Some(("authorization", scheme)) if is_name(scheme) => Ok(Place::Authorization(scheme.to_owned())),
-        Some(("header", field)) if field.eq_ignore_ascii_case("authorization") || field.eq_ignore_ascii_case("cookie") => {
-            Err(format!("{name:?} must name a scheme or a cookie: write \"bearer\", \"authorization:SCHEME\" or \"cookie:NAME\"."))
+        Some(("header", field))
+            if field.eq_ignore_ascii_case("authorization") || field.eq_ignore_ascii_case("cookie") =>
+        {
+            Err(format!(
+                "{name:?} must name a scheme or a cookie: write \"bearer\", \"authorization:SCHEME\" or \"cookie:NAME\"."
+            ))
         }
         Some(("header", field)) if is_name(field) => Ok(Place::Header(field.to_ascii_lowercase())),
         Some(("query", member)) if !member.is_empty() => Ok(Place::Query(member.to_owned())),

@@ -88,7 +88,8 @@ fn a_caller_without_a_key_is_told_how_to_send_one() {
 
 #[test]
 fn an_unknown_and_a_malformed_key_get_the_same_answer() {
-    let answer = |failure| refusal(policy(json!({})).head(&mut Exchange::new("GET", "/").present(bearer(), Err(failure))));
+    let answer =
+        |failure| refusal(policy(json!({})).head(&mut Exchange::new("GET", "/").present(bearer(), Err(failure))));
     assert_eq!(answer(Failure::Unknown), answer(Failure::Malformed));
     assert_eq!(answer(Failure::Unknown).code, "invalid_api_key");
     assert_eq!(challenge(&answer(Failure::Unknown)), "Bearer realm=\"gateway\", error=\"invalid_token\"");
@@ -96,7 +97,8 @@ fn an_unknown_and_a_malformed_key_get_the_same_answer() {
 
 #[test]
 fn the_holder_of_an_expired_or_revoked_key_learns_so() {
-    let answer = |failure| refusal(policy(json!({})).head(&mut Exchange::new("GET", "/").present(bearer(), Err(failure))));
+    let answer =
+        |failure| refusal(policy(json!({})).head(&mut Exchange::new("GET", "/").present(bearer(), Err(failure))));
     assert!(answer(Failure::Expired).message.contains("expired"));
     assert!(answer(Failure::Revoked).message.contains("revoked"));
     assert_eq!(answer(Failure::Revoked).status, 401);
@@ -108,9 +110,22 @@ fn a_key_without_every_scope_is_refused_by_name() {
     let rejection = refusal(policy.head(&mut Exchange::new("GET", "/").present(bearer(), owner(&["read"]))));
     assert_eq!((rejection.status, rejection.code.as_str()), (403, "insufficient_scope"));
     assert_eq!(rejection.message, "This API key lacks the scopes write, admin.");
-    assert_eq!(challenge(&rejection), "Bearer realm=\"shop\", error=\"insufficient_scope\", scope=\"read write admin\"");
+    assert_eq!(
+        challenge(&rejection),
+        "Bearer realm=\"shop\", error=\"insufficient_scope\", scope=\"read write admin\""
+    );
     let mut enough = Exchange::new("GET", "/").present(bearer(), owner(&["admin", "write", "read"]));
     assert_eq!(policy.head(&mut enough), Decision::Proceed);
+}
+
+#[test]
+fn the_longest_list_of_scopes_fits_into_a_refusal() {
+    let scopes: Vec<String> = (0..32).map(|number| format!("{number:0>64}")).collect();
+    let policy = policy(json!({ "scopes": { "all": scopes } }));
+    let rejection = refusal(policy.head(&mut Exchange::new("GET", "/").present(bearer(), owner(&[]))));
+    assert_eq!(rejection.code, "insufficient_scope");
+    assert_eq!(problems(json!({ "scopes": { "any": vec!["a"; 33] } }))[0].0, "/scopes");
+    assert_eq!(problems(json!({ "scopes": { "any": ["a".repeat(65)] } }))[0].0, "/scopes/any/0");
 }
 
 #[test]
@@ -167,6 +182,6 @@ fn every_mistake_in_the_config_is_found_where_it_stands() {
     assert_eq!(pointers, ["/places/1", "/places/2", "/scopes", "/scopes/all/0", "/realm", "/message"]);
     assert_eq!(problems(json!({ "places": [] }))[0].0, "/places");
     assert_eq!(problems(json!({ "place": "bearer" }))[0].0, "/place");
-    assert_eq!(problems(json!({ "scopes": { "all": [] } }))[0].1, "`scopes` must name at least one scope.");
+    assert_eq!(problems(json!({ "scopes": { "all": [] } }))[0].1, "`scopes` must name 1 to 32 scopes.");
     assert_eq!(problems(json!({ "places": vec!["bearer"; 17] }))[0].0, "/places");
 }

@@ -11,7 +11,7 @@ use crate::template::{Template, WhenEmpty};
 const OPERATIONS_MAX: usize = 64;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawConfig {
     #[serde(default)]
     request: Vec<RawOperation>,
@@ -21,7 +21,7 @@ pub struct RawConfig {
 
 /// Exactly one of the first four is given, with what belongs to it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawOperation {
     set: Option<String>,
     append: Option<String>,
@@ -70,7 +70,8 @@ impl RawOperation {
         let named = [("set", self.set), ("append", self.append), ("rename", self.rename), ("remove", self.remove)];
         let mut given: Vec<(&str, String)> = named.into_iter().filter_map(|(kind, name)| Some((kind, name?))).collect();
         let (Some((kind, name)), true) = (given.pop(), given.is_empty()) else {
-            let message = "An operation has exactly one of `set`, `append`, `rename` and `remove`, with the name of a field.";
+            let message =
+                "An operation has exactly one of `set`, `append`, `rename` and `remove`, with the name of a field.";
             return Err(Problems::new(pointer, message));
         };
 
@@ -88,7 +89,9 @@ impl RawOperation {
                         None
                     }
                 };
-                template.map(|value| if kind == "set" { Operation::Set { name, value } } else { Operation::Append { name, value } })
+                template.map(|value| {
+                    if kind == "set" { Operation::Set { name, value } } else { Operation::Append { name, value } }
+                })
             }
             _ => {
                 refuse_given("value", self.value.is_some(), kind, pointer, &mut problems);
@@ -97,7 +100,10 @@ impl RawOperation {
                     ("rename", Some(to)) => {
                         let to = checked_name(&to, &pointer.key("to"), &mut problems);
                         if to == name {
-                            problems.push(Problems::new(&pointer.key("to"), "`to` is the name that the field has already."));
+                            problems.push(Problems::new(
+                                &pointer.key("to"),
+                                "`to` is the name that the field has already.",
+                            ));
                         }
                         Some(Operation::Rename { from: name, to })
                     }
@@ -121,7 +127,8 @@ impl RawOperation {
 
 fn refuse_given(member: &str, given: bool, kind: &str, pointer: &Pointer, problems: &mut Vec<Problems>) {
     if given {
-        problems.push(Problems::new(&pointer.key(member), format!("`{member}` means nothing beside `{kind}`: remove it.")));
+        problems
+            .push(Problems::new(&pointer.key(member), format!("`{member}` means nothing beside `{kind}`: remove it.")));
     }
 }
 
@@ -132,7 +139,9 @@ fn checked_name(name: &str, pointer: &Pointer, problems: &mut Vec<Problems>) -> 
     } else if is_owned(name) {
         problems.push(Problems::new(pointer, format!("The gateway itself sets `{name}`: no plugin can change it.")));
     } else if is_credential(name) {
-        let message = format!("`{name}` carries credentials, which this plugin does not see: use the route's or the upstream's settings.");
+        let message = format!(
+            "`{name}` carries credentials, which this plugin does not see: use the route's or the upstream's settings."
+        );
         problems.push(Problems::new(pointer, message));
     }
     name.to_ascii_lowercase()

@@ -16,11 +16,22 @@ pub enum Message {
 pub enum Operation {
     /// Replaces all values. With a value that is absent the field is removed: else what the client sent under this name would
     /// pass for what the operator set.
-    Set { name: String, value: Template },
-    Append { name: String, value: Template },
+    Set {
+        name: String,
+        value: Template,
+    },
+    Append {
+        name: String,
+        value: Template,
+    },
     /// Moves all values, and replaces those of `to`; nothing without a value to move.
-    Rename { from: String, to: String },
-    Remove { name: String },
+    Rename {
+        from: String,
+        to: String,
+    },
+    Remove {
+        name: String,
+    },
 }
 
 impl Operation {

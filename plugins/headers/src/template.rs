@@ -69,7 +69,9 @@ impl Template {
             }
             let placeholder = behind.strip_prefix('{').and_then(|behind| behind.split_once('}'));
             let Some((name, after)) = placeholder else {
-                return Err("A `$` in a value begins a placeholder `${...}`: write `$$` for the sign itself.".to_owned());
+                return Err(
+                    "A `$` in a value begins a placeholder `${...}`: write `$$` for the sign itself.".to_owned()
+                );
             };
             if !literal.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut literal)));
@@ -129,7 +131,9 @@ impl Source {
             ("exchange.route", _) => Ok(Source::Route),
             ("client.address", _) => Ok(Source::ClientAddress),
             ("reply.status", Message::Reply) => Ok(Source::ReplyStatus),
-            ("reply.status", Message::Request) => Err("`${reply.status}` stands in a request, which has no answer yet.".to_owned()),
+            ("reply.status", Message::Request) => {
+                Err("`${reply.status}` stands in a request, which has no answer yet.".to_owned())
+            }
             _ => Err(format!("There is no placeholder `${{{name}}}`: there are {KNOWN}.")),
         }
     }

@@ -1,8 +1,8 @@
 //! What becomes of header fields.
 
 use serde_json::{Value, json};
-use sluicegate_plugin::testing::{self, Configured, Exchange};
 use sluicegate_plugin::Rejection;
+use sluicegate_plugin::testing::{self, Configured, Exchange};
 
 use super::*;
 
@@ -96,7 +96,8 @@ fn a_value_that_is_absent_appends_nothing() {
 
 #[test]
 fn an_absent_part_may_stand_as_empty_text() {
-    let policy = policy(json!({ "request": [{ "set": "x", "value": "team=${identity.team};", "when_empty": "empty" }] }));
+    let policy =
+        policy(json!({ "request": [{ "set": "x", "value": "team=${identity.team};", "when_empty": "empty" }] }));
     let mut exchange = Exchange::new("GET", "/");
     assert_eq!(policy.head(&mut exchange), Decision::Proceed);
     assert_eq!(exchange.request_header("x").as_deref(), Some("team=;"));
@@ -125,7 +126,8 @@ fn a_phase_without_operations_does_not_run() {
 
 #[test]
 fn bytes_that_are_not_utf8_are_copied_as_they_are() {
-    let policy = policy(json!({ "request": [{ "set": "x", "value": "${request.header.y}" }, { "rename": "x", "to": "z" }] }));
+    let policy =
+        policy(json!({ "request": [{ "set": "x", "value": "${request.header.y}" }, { "rename": "x", "to": "z" }] }));
     let mut exchange = Exchange::new("GET", "/").header("y", b"\xff\xfe");
     assert_eq!(policy.head(&mut exchange), Decision::Proceed);
     assert_eq!(exchange.request_header("z"), exchange.request_header("y"));
@@ -137,14 +139,18 @@ fn a_line_break_in_a_claim_ends_the_request_and_adds_no_field() {
     let mut exchange = Exchange::new("GET", "/").identity("claim.name", "a\r\nx-admin: 1");
     let rejection = refusal(policy.head(&mut exchange));
     assert_eq!((rejection.status, rejection.code.as_str()), (500, "header_refused"));
-    assert_eq!(rejection.message, "The gateway could not change the field `x`: its value would hold a control character.");
+    assert_eq!(
+        rejection.message,
+        "The gateway could not change the field `x`: its value would hold a control character."
+    );
     assert_eq!(exchange.request_header("x"), None);
 }
 
 #[test]
 fn a_message_that_is_full_of_fields_ends_the_request() {
     let policy = policy(json!({ "request": [{ "append": "x", "value": "1" }] }));
-    let full = (0..100).fold(Exchange::new("GET", "/"), |exchange, number| exchange.header(&format!("x-{number}"), "1"));
+    let full =
+        (0..256).fold(Exchange::new("GET", "/"), |exchange, number| exchange.header(&format!("x-{number}"), "1"));
     let mut exchange = full;
     assert!(refusal(policy.head(&mut exchange)).message.contains("too many fields"));
 }
@@ -194,15 +200,25 @@ fn every_mistake_in_the_config_is_found_where_it_stands() {
         ]
     );
     assert!(found[1].1.starts_with("There is no placeholder `${nobody}`: there are identity.PART"), "{}", found[1].1);
-    assert_eq!(problems(json!({})), [(String::new(), "There is nothing to do: give `request` or `reply` a list of operations.".into())]);
+    assert_eq!(
+        problems(json!({})),
+        [(String::new(), "There is nothing to do: give `request` or `reply` a list of operations.".into())]
+    );
     assert_eq!(problems(json!({ "request": [{ "sett": "x" }] }))[0].0, "/request/0/sett");
-    assert_eq!(problems(json!({ "request": [{ "set": "x", "value": "1", "when_empty": "no" }] }))[0].0, "/request/0/when_empty");
+    assert_eq!(
+        problems(json!({ "request": [{ "set": "x", "value": "1", "when_empty": "no" }] }))[0].0,
+        "/request/0/when_empty"
+    );
     assert_eq!(problems(json!({ "request": vec![json!({ "remove": "x" }); 65] }))[0].0, "/request");
 }
 
 #[test]
 fn an_open_placeholder_is_refused() {
     for template in ["$", "a$b", "${identity.consumer", "${}", "$${}${"] {
-        assert_eq!(problems(json!({ "request": [{ "set": "x", "value": template }] }))[0].0, "/request/0/value", "{template}");
+        assert_eq!(
+            problems(json!({ "request": [{ "set": "x", "value": template }] }))[0].0,
+            "/request/0/value",
+            "{template}"
+        );
     }
 }

@@ -16,13 +16,13 @@ const WINDOW_MS_MAX: u64 = 366 * 24 * 3_600_000;
 const HEADER_BYTES_MAX: usize = 256;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawConfig {
     limits: Vec<RawLimit>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 struct RawLimit {
     name: String,
     requests: u64,
@@ -61,7 +61,10 @@ impl RawConfig {
         for (index, raw) in self.limits.into_iter().enumerate() {
             let pointer = list.index(index);
             if limits.iter().any(|limit| limit.name == raw.name) {
-                let message = format!("Another limit is named `{}` already, and would share its counters: choose another name.", raw.name);
+                let message = format!(
+                    "Another limit is named `{}` already, and would share its counters: choose another name.",
+                    raw.name
+                );
                 problems.push(Problems::new(&pointer.key("name"), message));
             }
             match raw.into_limit(&pointer) {
@@ -81,7 +84,10 @@ impl RawLimit {
         let name_is_valid = (1..=NAME_BYTES_MAX).contains(&self.name.len())
             && self.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         if !name_is_valid {
-            report("name", format!("`name` must be 1 to {NAME_BYTES_MAX} letters, digits, `-` or `_`: clients see it."));
+            report(
+                "name",
+                format!("`name` must be 1 to {NAME_BYTES_MAX} letters, digits, `-` or `_`: clients see it."),
+            );
         }
         if !(1..=REQUESTS_MAX).contains(&self.requests) {
             report("requests", format!("`requests` must be between 1 and {REQUESTS_MAX}."));
@@ -111,9 +117,9 @@ impl By {
             "address" => Ok(By::Address),
             "global" => Ok(By::Global),
             _ => match text.strip_prefix("header:").map(str::to_ascii_lowercase) {
-                Some(name) if is_credential(&name) => {
-                    Err(format!("`{name}` carries a credential, which plugins do not see: count by \"key\" or \"consumer\"."))
-                }
+                Some(name) if is_credential(&name) => Err(format!(
+                    "`{name}` carries a credential, which plugins do not see: count by \"key\" or \"consumer\"."
+                )),
                 Some(name) if is_name(&name) => Ok(By::Header(name)),
                 _ => Err(format!(
                     "{text:?} counts nobody: write \"key\", \"consumer\", \"route\", \"address\", \"header:NAME\" or \"global\"."
@@ -127,7 +133,9 @@ impl By {
     pub fn key(&self) -> Result<String, Rejection> {
         match self {
             By::Key => identity::key().map(|key| format!("key:{key}")).ok_or_else(identity_required),
-            By::Consumer => identity::consumer().map(|consumer| format!("consumer:{consumer}")).ok_or_else(identity_required),
+            By::Consumer => {
+                identity::consumer().map(|consumer| format!("consumer:{consumer}")).ok_or_else(identity_required)
+            }
             By::Route => Ok(format!("route:{}", exchange::route())),
             By::Address => Ok(format!("address:{}", network(&exchange::client_address()))),
             By::Header(name) => Ok(match request::header(name) {
@@ -142,8 +150,12 @@ impl By {
 
 /// Nobody is counted whom nobody knows, and to let such a caller pass would be the way around the limit.
 fn identity_required() -> Rejection {
-    Rejection::new(401, "identity_required", "This route limits each caller, and nobody knows who you are. Send a gateway key.")
-        .header("www-authenticate", "Bearer")
+    Rejection::new(
+        401,
+        "identity_required",
+        "This route limits each caller, and nobody knows who you are. Send a gateway key.",
+    )
+    .header("www-authenticate", "Bearer")
 }
 
 /// One host has at least a /64 of IPv6 addresses to itself (RFC 6177): counted one by one they would be no limit.

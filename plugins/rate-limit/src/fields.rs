@@ -43,7 +43,8 @@ impl<'a> Standing<'a> {
         let items = self.limits.iter().map(|(limit, left)| {
             format!("\"{}\";r={};t={}", limit.name, left.remaining, left.reset_ms.div_ceil(1_000))
         });
-        let mut fields = vec![("ratelimit-policy", policy.to_owned()), ("ratelimit", items.collect::<Vec<_>>().join(", "))];
+        let mut fields =
+            vec![("ratelimit-policy", policy.to_owned()), ("ratelimit", items.collect::<Vec<_>>().join(", "))];
         let tightest = self.limits.iter().min_by_key(|(_, left)| (left.remaining, u64::MAX - left.reset_ms));
         if let Some((limit, left)) = tightest {
             fields.push(("x-ratelimit-limit-requests", limit.requests.to_string()));
@@ -56,7 +57,9 @@ impl<'a> Standing<'a> {
 
 /// The value of `RateLimit-Policy`. Windows are whole seconds there, so that a part of one counts as one.
 pub fn policy(limits: &[Limit]) -> String {
-    let items = limits.iter().map(|limit| format!("\"{}\";q={};w={}", limit.name, limit.requests, limit.window_ms.div_ceil(1_000)));
+    let items = limits
+        .iter()
+        .map(|limit| format!("\"{}\";q={};w={}", limit.name, limit.requests, limit.window_ms.div_ceil(1_000)));
     items.collect::<Vec<_>>().join(", ")
 }
 

@@ -86,7 +86,10 @@ impl RateLimit {
             .retry_after(Duration::from_millis(retry_ms))
             .problem_type(PROBLEM_TYPE)
             .detail("violated-policies", &names);
-        standing.fields(&self.policy).into_iter().fold(rejection, |rejection, (name, value)| rejection.header(name, value))
+        standing
+            .fields(&self.policy)
+            .into_iter()
+            .fold(rejection, |rejection, (name, value)| rejection.header(name, value))
     }
 }
 

@@ -53,7 +53,10 @@ fn a_refusal_says_which_limit_and_when_to_come_again() {
     assert_eq!((rejection.status, rejection.code.as_str()), (429, "rate_limit_exceeded"));
     assert_eq!(rejection.message, "The limit \"burst\" of 1 requests in 1m0s is reached. Try again in 41.5s.");
     assert_eq!(rejection.retry_after_ms, Some(41_500));
-    assert_eq!(rejection.problem_type.as_deref(), Some("https://iana.org/assignments/http-problem-types#quota-exceeded"));
+    assert_eq!(
+        rejection.problem_type.as_deref(),
+        Some("https://iana.org/assignments/http-problem-types#quota-exceeded")
+    );
     assert_eq!(rejection.details[0].name, "violated-policies");
     assert_eq!(rejection.details[0].json, r#"["burst"]"#);
     assert_eq!(field(&rejection, "ratelimit-policy"), "\"burst\";q=1;w=60");
@@ -72,7 +75,10 @@ fn an_answer_tells_what_is_left_even_if_it_took_long() {
     host.advance(Duration::from_secs(10));
     exchange.reply(200, &[("x-ratelimit-limit-requests", "the upstream's own")]);
     assert_eq!(policy.reply_head(&mut exchange), Decision::Proceed);
-    assert_eq!(exchange.reply_header("ratelimit-policy").as_deref(), Some("\"burst\";q=100;w=60, \"daily\";q=5;w=86400"));
+    assert_eq!(
+        exchange.reply_header("ratelimit-policy").as_deref(),
+        Some("\"burst\";q=100;w=60, \"daily\";q=5;w=86400")
+    );
     assert_eq!(exchange.reply_header("ratelimit").as_deref(), Some("\"burst\";r=99;t=50, \"daily\";r=4;t=86390"));
     assert_eq!(exchange.reply_headers("x-ratelimit-limit-requests"), ["5"]);
     assert_eq!(exchange.reply_header("x-ratelimit-remaining-requests").as_deref(), Some("4"));
@@ -173,7 +179,9 @@ fn a_missing_and_an_overlong_header_have_one_counter_each() {
 
 #[test]
 fn durations_read_as_model_sdks_expect() {
-    for (ms, text) in [(0, "0ms"), (12, "12ms"), (1_000, "1s"), (1_050, "1.05s"), (360_000, "6m0s"), (3_600_000, "1h0m0s")] {
+    for (ms, text) in
+        [(0, "0ms"), (12, "12ms"), (1_000, "1s"), (1_050, "1.05s"), (360_000, "6m0s"), (3_600_000, "1h0m0s")]
+    {
         assert_eq!(fields::duration(ms), text);
     }
 }
@@ -209,5 +217,7 @@ fn every_mistake_in_the_config_is_found_where_it_stands() {
     assert_eq!(found(json!({ "limits": [] })), ["/limits"]);
     assert_eq!(found(json!({ "limits": vec![limit("a", 1, 1, "global"); 17] }))[0], "/limits");
     assert_eq!(found(json!({})), [""]);
+    let problems = testing::configure::<RateLimit>(json!({ "limits": ["burst"] })).err().unwrap_or_default();
+    assert_eq!(problems[0].message, "`limits[0]`: invalid type: string \"burst\", expected a table.");
     assert_eq!(found(json!({ "limits": [{ "name": "a", "requests": -1 }] })), ["/limits/0/requests"]);
 }
