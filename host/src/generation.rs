@@ -60,7 +60,10 @@ impl Generation {
         let plan = route.and_then(|name| self.plans.get(name)).unwrap_or(&self.unmatched);
         let names = |phase: Phase| {
             let positions = plan.chain.positions(phase).iter();
-            positions.filter_map(|position| plan.chain.links().get(*position)).map(|link| link.entry.name.as_ref()).collect()
+            positions
+                .filter_map(|position| plan.chain.links().get(*position))
+                .map(|link| link.entry.name.as_ref())
+                .collect()
         };
         Phase::ALL.into_iter().map(|phase| (phase, names(phase))).collect()
     }

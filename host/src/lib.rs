@@ -1,10 +1,10 @@
 //! Sluicegate: an API and AI gateway whose policies are sandboxed WebAssembly plugins.
 
 pub mod admin;
+pub mod bundled;
 pub mod chain;
 pub mod cli;
 pub mod clock;
-pub mod bundled;
 pub mod config;
 pub mod error;
 pub mod generation;

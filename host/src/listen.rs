@@ -251,7 +251,8 @@ fn advice(error: &io::Error) -> String {
             "another process has this port; stop it, or choose another port for the listener".to_owned()
         }
         io::ErrorKind::PermissionDenied => {
-            "this user may not use this port; choose one above 1023, or grant the capability to bind lower ones".to_owned()
+            "this user may not use this port; choose one above 1023, or grant the capability to bind lower ones"
+                .to_owned()
         }
         io::ErrorKind::AddrNotAvailable => {
             "this machine has no such address; use one of its own, or 0.0.0.0 or [::] for all".to_owned()
@@ -259,4 +260,3 @@ fn advice(error: &io::Error) -> String {
         _ => error.to_string(),
     }
 }
-

@@ -15,7 +15,9 @@ pub fn read(path: &Path, sha256: Option<&[u8; 32]>) -> Result<Bytes, String> {
     let shown = path.display();
     let file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => format!("the plugin's file {shown} is not there: build it, or mend `file`"),
-        io::ErrorKind::PermissionDenied => format!("the plugin's file {shown} may not be read by this user: run chmod on it"),
+        io::ErrorKind::PermissionDenied => {
+            format!("the plugin's file {shown} may not be read by this user: run chmod on it")
+        }
         _ => format!("the plugin's file {shown} cannot be opened: {error}"),
     })?;
     let mut bytes = Vec::new();
@@ -29,7 +31,9 @@ pub fn read(path: &Path, sha256: Option<&[u8; 32]>) -> Result<Bytes, String> {
         && digest(&SHA256, &bytes).as_ref() != pin
     {
         let found: String = digest(&SHA256, &bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        return Err(format!("the plugin's file {shown} is not the one that was pinned: its sha256 is {found}; if you trust it, pin that"));
+        return Err(format!(
+            "the plugin's file {shown} is not the one that was pinned: its sha256 is {found}; if you trust it, pin that"
+        ));
     }
     Ok(bytes.into())
 }

@@ -34,12 +34,18 @@ pub enum SecretError {
     Unreadable { source_name: String, error: std::io::Error },
     #[error("{source_name} is empty; put the secret there")]
     Empty { source_name: String },
-    #[error("{source_name} holds {bytes} bytes; a secret has at least {SECRET_BYTES_MIN}, else it cannot be kept out of logs")]
+    #[error(
+        "{source_name} holds {bytes} bytes; a secret has at least {SECRET_BYTES_MIN}, else it cannot be kept out of logs"
+    )]
     TooShort { source_name: String, bytes: usize },
-    #[error("{source_name} is longer than {SECRET_BYTES_MAX} bytes; a secret is not, so check that it is the right one")]
+    #[error(
+        "{source_name} is longer than {SECRET_BYTES_MAX} bytes; a secret is not, so check that it is the right one"
+    )]
     TooLong { source_name: String },
-    #[error("{source_name} holds a space, a control character, or a byte outside ASCII at byte {position}; \
-             a secret is one word of visible ASCII characters")]
+    #[error(
+        "{source_name} holds a space, a control character, or a byte outside ASCII at byte {position}; \
+             a secret is one word of visible ASCII characters"
+    )]
     NotVisible { source_name: String, position: usize },
 }
 
@@ -144,7 +150,10 @@ mod tests {
             (b"abc77", "holds 5 bytes; a secret has at least 6, else it cannot be kept out of logs"),
             (b"abc77 def", "at byte 5; a secret is one word of visible ASCII characters"),
             ("abc77\u{e4}".as_bytes(), "at byte 5; a secret is one word of visible ASCII characters"),
-            (&[b'7'; SECRET_BYTES_MAX + 1], "is longer than 16384 bytes; a secret is not, so check that it is the right one"),
+            (
+                &[b'7'; SECRET_BYTES_MAX + 1],
+                "is longer than 16384 bytes; a secret is not, so check that it is the right one",
+            ),
         ] {
             let error = read("refused", content).unwrap_err();
             let text = format!("{error} {error:?}");

@@ -119,11 +119,7 @@ mod tests {
     use super::*;
 
     fn breaker() -> Breaker {
-        Breaker::new(BreakerPolicy {
-            failures: 3,
-            window: Duration::from_secs(10),
-            backoff: Duration::from_secs(5),
-        })
+        Breaker::new(BreakerPolicy { failures: 3, window: Duration::from_secs(10), backoff: Duration::from_secs(5) })
     }
 
     #[test]

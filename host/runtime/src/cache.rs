@@ -136,7 +136,8 @@ fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result
         return Err(invalid("its checksum is wrong"));
     }
     let (length, rest) = rest.split_first_chunk::<4>().ok_or_else(|| invalid("it is cut"))?;
-    let (record, code) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(|| invalid("it is cut"))?;
+    let (record, code) =
+        rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(|| invalid("it is cut"))?;
     let limit = bincode::config::standard().with_limit::<RECORD_BYTES_MAX>();
     let (record, _) = bincode::serde::decode_from_slice::<Record, _>(record, limit).map_err(io::Error::other)?;
     if record.key != key.0 || record.engine_hash != engine_hash {

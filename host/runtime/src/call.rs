@@ -151,7 +151,8 @@ fn status(number: u16, least: u16) -> Result<StatusCode, Failure> {
 fn head_fields(list: Vec<wit::Field>) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::with_capacity(list.len().min(fields::FIELDS_MAX));
     for field in list {
-        let refused = |why: &str| Failure::bad_return(format!("the field `{}` of an answer {why}", field.name.escape_debug()));
+        let refused =
+            |why: &str| Failure::bad_return(format!("the field `{}` of an answer {why}", field.name.escape_debug()));
         let name = fields::parse_name(&field.name).map_err(|_| refused("has no valid name"))?;
         if fields::is_host_field(&name) {
             return Err(refused("belongs to the host"));

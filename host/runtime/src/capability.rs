@@ -65,7 +65,10 @@ impl PluginState {
     fn enter(&mut self) -> wasmtime::Result<Arc<Exchange>> {
         self.count_host_call()?;
         self.exchange.clone().ok_or_else(|| {
-            Violation::raise(FailureKind::Trap, "a host call other than `log` outside an exchange; `configure` must be pure")
+            Violation::raise(
+                FailureKind::Trap,
+                "a host call other than `log` outside an exchange; `configure` must be pure",
+            )
         })
     }
 

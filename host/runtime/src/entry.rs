@@ -97,7 +97,11 @@ impl Entry {
             }
             Err(failure) => {
                 if admitted.failed(&failure) {
-                    tracing::warn!(plugin = self.name.as_ref(), "breaker opened: {} failures", self.options.breaker.failures);
+                    tracing::warn!(
+                        plugin = self.name.as_ref(),
+                        "breaker opened: {} failures",
+                        self.options.breaker.failures
+                    );
                 }
                 Err(failure)
             }

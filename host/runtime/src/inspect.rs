@@ -13,7 +13,8 @@ const CONTRACT: (u64, u64) = (0, 1);
 /// Bytes of a component.
 const COMPONENT_BYTES_MAX: usize = 64 << 20;
 /// WASI packages that are there, each an empty world.
-const WASI_PACKAGES: [&str; 6] = ["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:random/", "wasi:sockets/"];
+const WASI_PACKAGES: [&str; 6] =
+    ["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:random/", "wasi:sockets/"];
 
 /// What a component exports and imports.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,16 +79,21 @@ impl Inspection {
 fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), String> {
     let invalid = |error: wasmparser::BinaryReaderError| format!("it is no valid WebAssembly: {error}; build it again");
     if !bytes.starts_with(b"\0asm") {
-        return Err("it is no WebAssembly file: it does not begin with `\\0asm`; give the .wasm file that the build wrote".into());
+        return Err(
+            "it is no WebAssembly file: it does not begin with `\\0asm`; give the .wasm file that the build wrote"
+                .into(),
+        );
     }
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
-                return Err("it is a core WebAssembly module, not a component: build for the target wasm32-wasip2, or run \
+                return Err(
+                    "it is a core WebAssembly module, not a component: build for the target wasm32-wasip2, or run \
                             `wasm-tools component new` on it"
-                    .into());
+                        .into(),
+                );
             }
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
@@ -127,7 +133,9 @@ fn contract_interface(name: &str) -> Result<&str, String> {
 }
 
 fn unknown_interface(does: &str, interface: &str) -> String {
-    format!("it {does} `sluicegate:plugin/{interface}`, which the contract 0.1 does not have: build it again with the SDK for 0.1")
+    format!(
+        "it {does} `sluicegate:plugin/{interface}`, which the contract 0.1 does not have: build it again with the SDK for 0.1"
+    )
 }
 
 #[cfg(test)]

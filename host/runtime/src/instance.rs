@@ -270,7 +270,10 @@ fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<Upda
     state.ticks_left = state.ticks_left.saturating_sub(1);
     if state.ticks_left == 0 {
         let max = state.limits.cpu_max.as_millis();
-        return Err(Violation::raise(FailureKind::Cpu, format!("one call used over {max} ms of CPU, the limit of this entry")));
+        return Err(Violation::raise(
+            FailureKind::Cpu,
+            format!("one call used over {max} ms of CPU, the limit of this entry"),
+        ));
     }
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
 }

@@ -105,7 +105,8 @@ impl Runtime {
         let shared = self.shared.clone();
         let handle = tokio::runtime::Handle::current();
         let entry = spec.entry.to_string();
-        let loading = tokio::task::spawn_blocking(move || handle.block_on(Loader { shared: &shared, spec: &spec }.load()));
+        let loading =
+            tokio::task::spawn_blocking(move || handle.block_on(Loader { shared: &shared, spec: &spec }.load()));
         loading.await.unwrap_or_else(|error| {
             let message = format!("the compiler failed on it ({error}); please report this with the file");
             Err(LoadError { entry, stage: LoadStage::Compile, message, problems: Vec::new() })
@@ -175,7 +176,8 @@ impl Loader<'_> {
         let wasm = &self.spec.wasm;
         // What cannot be instrumented is compiled as it is and runs pooled.
         let instrumented = Instrumented::new(wasm);
-        let component = self.compile(instrumented.as_ref().map_or(wasm.as_ref(), |instrumented| &instrumented.bytes))?;
+        let component =
+            self.compile(instrumented.as_ref().map_or(wasm.as_ref(), |instrumented| &instrumented.bytes))?;
         let (mut instance, setup) = self.configure(inspection, linker, &component, config).await?;
         let frozen = match instrumented {
             Ok(instrumented) => instrumented.freeze(&mut instance).await,
@@ -190,7 +192,8 @@ impl Loader<'_> {
     }
 
     fn check_grants(&self, inspection: &Inspection) -> Result<(), LoadError> {
-        let missing: Vec<_> = inspection.grants.difference(&self.spec.grants).map(|grant| format!("\"{grant}\"")).collect();
+        let missing: Vec<_> =
+            inspection.grants.difference(&self.spec.grants).map(|grant| format!("\"{grant}\"")).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -198,7 +201,13 @@ impl Loader<'_> {
             "it uses {list}, which its chain entry does not grant: if you trust it with that, write grants = [{all}] in the \
              entry",
             list = missing.join(", "),
-            all = self.spec.grants.union(&inspection.grants).map(|grant| format!("\"{grant}\"")).collect::<Vec<_>>().join(", ")
+            all = self
+                .spec
+                .grants
+                .union(&inspection.grants)
+                .map(|grant| format!("\"{grant}\""))
+                .collect::<Vec<_>>()
+                .join(", ")
         );
         Err(self.error(LoadStage::Grants, message))
     }
@@ -231,14 +240,12 @@ impl Loader<'_> {
         config: &str,
     ) -> Result<(Instance, Setup), LoadError> {
         let pre = self.pre(linker, component)?;
-        let limits = PluginLimits {
-            cpu_max: CONFIGURE_TIME_MAX,
-            wall_max: CONFIGURE_TIME_MAX * 4,
-            ..self.spec.limits.clone()
-        };
+        let limits =
+            PluginLimits { cpu_max: CONFIGURE_TIME_MAX, wall_max: CONFIGURE_TIME_MAX * 4, ..self.spec.limits.clone() };
         let context = InstanceContext { limits: Arc::new(limits), ..self.context() };
         let failed = |failure: Failure| {
-            let message = format!("`configure` failed: {failure}; a plugin must answer it within {CONFIGURE_TIME_MAX:?}");
+            let message =
+                format!("`configure` failed: {failure}; a plugin must answer it within {CONFIGURE_TIME_MAX:?}");
             self.error(LoadStage::Configure, message)
         };
         let mut instance = self.instantiate(&pre, &context).await?;
@@ -255,7 +262,8 @@ impl Loader<'_> {
                 return Err(error);
             }
         };
-        let setup = Setup::check(setup, inspection.phases).map_err(|message| self.error(LoadStage::Configure, message))?;
+        let setup =
+            Setup::check(setup, inspection.phases).map_err(|message| self.error(LoadStage::Configure, message))?;
         Ok((instance, setup))
     }
 
@@ -318,7 +326,8 @@ impl Loader<'_> {
 
     fn pre(&self, linker: &Linker<PluginState>, component: &Component) -> Result<InstancePre<PluginState>, LoadError> {
         linker.instantiate_pre(component).map_err(|error| {
-            let message = format!("its imports do not fit the contract: {error:#}; build it again with this gateway's SDK");
+            let message =
+                format!("its imports do not fit the contract: {error:#}; build it again with this gateway's SDK");
             self.error(LoadStage::Inspect, message)
         })
     }

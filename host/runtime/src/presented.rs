@@ -73,15 +73,13 @@ impl Presented {
 
     /// The first cookie of that name.
     pub fn cookie(&self, name: &str) -> Option<&[u8]> {
-        self.headers
-            .get_all(COOKIE)
-            .iter()
-            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
-            .find_map(|pair| {
+        self.headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).find_map(
+            |pair| {
                 let equals = pair.iter().position(|byte| *byte == b'=')?;
                 let (presented, value) = pair.split_at_checked(equals)?;
                 (presented.trim_ascii() == name.as_bytes()).then(|| value.get(1..).unwrap_or_default().trim_ascii())
-            })
+            },
+        )
     }
 
     pub fn headers(&self) -> &HeaderMap {

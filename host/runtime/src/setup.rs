@@ -84,12 +84,18 @@ impl Setup {
         let body = BodyNeed::check("body", setup.body, declares(Phase::Body))?;
         let reply_body = BodyNeed::check("reply-body", setup.reply_body, declares(Phase::ReplyBody))?;
         if setup.metrics.len() > METRICS_MAX {
-            return Err(format!("its setup declares {} metrics; at most {METRICS_MAX} are possible", setup.metrics.len()));
+            return Err(format!(
+                "its setup declares {} metrics; at most {METRICS_MAX} are possible",
+                setup.metrics.len()
+            ));
         }
         let metrics = setup.metrics.into_iter().map(MetricSpec::check).collect::<Result<Vec<_>, _>>()?;
         for word in setup.requires.iter().chain(&setup.provides) {
             if !STANDINGS.contains(&word.as_str()) {
-                return Err(format!("its setup requires or provides `{word}`; the contract knows {}", STANDINGS.join(", ")));
+                return Err(format!(
+                    "its setup requires or provides `{word}`; the contract knows {}",
+                    STANDINGS.join(", ")
+                ));
             }
         }
         Ok(Setup {
@@ -133,7 +139,10 @@ impl MetricSpec {
             && metric.name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
             && metric.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if !valid {
-            return Err(format!("its metric `{}` has no valid name: [a-z_][a-z0-9_]*, {NAME_BYTES_MAX} bytes", metric.name));
+            return Err(format!(
+                "its metric `{}` has no valid name: [a-z_][a-z0-9_]*, {NAME_BYTES_MAX} bytes",
+                metric.name
+            ));
         }
         let kind = match metric.kind {
             wit::MetricKind::Counter => MetricKind::Counter,

@@ -16,7 +16,12 @@ use crate::upstream::{UpstreamBody, UpstreamError};
 
 impl Run {
     /// Sends the request. The answer's head is cleaned of what ends at this hop.
-    pub(super) async fn attempt(&self, route: &Route, target: &Target, body: RequestBody) -> Result<Response<UpstreamBody>, Stop> {
+    pub(super) async fn attempt(
+        &self,
+        route: &Route,
+        target: &Target,
+        body: RequestBody,
+    ) -> Result<Response<UpstreamBody>, Stop> {
         let request = self.upstream_request(route, target, body)?;
         let method = request.method().clone();
         self.log().attempts += 1;
@@ -36,7 +41,12 @@ impl Run {
         }
     }
 
-    fn upstream_request(&self, route: &Route, target: &Target, body: RequestBody) -> Result<Request<RequestBody>, Stop> {
+    fn upstream_request(
+        &self,
+        route: &Route,
+        target: &Target,
+        body: RequestBody,
+    ) -> Result<Request<RequestBody>, Stop> {
         let mut state = self.exchange.lock();
         let state = &mut *state;
         state.request.sent = true;
@@ -60,7 +70,11 @@ impl Run {
         if let Some(credential) = &config.credential {
             let injected = self.ground.credentials.inject(credential, &config.origin, &mut headers);
             injected.map_err(|error| {
-                tracing::error!(request_id = self.exchange.facts.id, "no credential for upstream `{}`: {error}", config.name);
+                tracing::error!(
+                    request_id = self.exchange.facts.id,
+                    "no credential for upstream `{}`: {error}",
+                    config.name
+                );
                 Stop::refuse(Refusal::new(Code::Internal, "The gateway has no credential for this upstream."))
             })?;
         }

@@ -111,7 +111,8 @@ impl Run {
             return;
         }
         let state = self.exchange.lock();
-        let entry_name = |position: usize| self.plan.chain.links().get(position).map(|link| link.entry.name.to_string());
+        let entry_name =
+            |position: usize| self.plan.chain.links().get(position).map(|link| link.entry.name.to_string());
         self.ground.access_log.log(Record {
             time_unix_ms: log.time_unix_ms,
             request_id: facts.id.clone(),
@@ -130,7 +131,12 @@ impl Run {
             fault: log.fault,
             code: log.code.clone(),
             decided_by: log.decided_by.and_then(entry_name),
-            upstream: self.plan.target.as_ref().filter(|_| log.attempts > 0).map(|target| target.upstream.config().name.clone()),
+            upstream: self
+                .plan
+                .target
+                .as_ref()
+                .filter(|_| log.attempts > 0)
+                .map(|target| target.upstream.config().name.clone()),
             attempts: log.attempts,
             request_bytes: self.request_bytes.load(Ordering::Relaxed),
             reply_bytes: self.exchange.reply_bytes.load(Ordering::Relaxed),

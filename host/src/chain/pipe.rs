@@ -105,7 +105,8 @@ impl Pipe {
         }
         let mut decoder = None;
         if decode_at.is_some() {
-            let limits = DecodeLimits { ratio_max: limits.decode_ratio_max, decoded_bytes_max: limits.decoded_bytes_max };
+            let limits =
+                DecodeLimits { ratio_max: limits.decode_ratio_max, decoded_bytes_max: limits.decoded_bytes_max };
             decoder = Decoder::new(headers.get_all(header::CONTENT_ENCODING), limits)
                 .map_err(|unknown| way.bad_coding(format!("{unknown}")))?;
             headers.remove(header::CONTENT_ENCODING);

@@ -65,7 +65,9 @@ impl Body for RequestBody {
         match self.get_mut() {
             RequestBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             RequestBody::AsItComes(metered) => metered.poll_frame(context).map_err(BodyFault),
-            RequestBody::Piped(pieces) => Poll::Ready(ready!(pieces.as_mut().poll_next(context)).map(|piece| piece.map(Frame::data))),
+            RequestBody::Piped(pieces) => {
+                Poll::Ready(ready!(pieces.as_mut().poll_next(context)).map(|piece| piece.map(Frame::data)))
+            }
         }
     }
 
@@ -168,14 +170,18 @@ impl Metered {
 }
 
 fn too_large(bytes_max: u64) -> Stop {
-    Stop::refuse(Refusal::new(Code::BodyTooLarge, format!("The body is longer than {bytes_max} bytes, which is the limit.")))
+    Stop::refuse(Refusal::new(
+        Code::BodyTooLarge,
+        format!("The body is longer than {bytes_max} bytes, which is the limit."),
+    ))
 }
 
 pub(super) fn timed_out(elapsed: Elapsed, idle: std::time::Duration) -> Stop {
     Stop::refuse(match elapsed {
-        Elapsed::Silence => {
-            Refusal::new(Code::RequestTimeout, format!("No byte of the body arrived within {} seconds.", idle.as_secs()))
-        }
+        Elapsed::Silence => Refusal::new(
+            Code::RequestTimeout,
+            format!("No byte of the body arrived within {} seconds.", idle.as_secs()),
+        ),
         Elapsed::Deadline => Refusal::new(Code::ExchangeTimeout, "The exchange took longer than its route allows."),
     })
 }

@@ -70,7 +70,12 @@ impl Run {
 
     /// Positions that take part in a phase of the answer: those in front of the entry that decided it.
     pub(super) fn positions(&self, phase: Phase) -> impl Iterator<Item = usize> + '_ {
-        self.plan.chain.positions(phase).iter().copied().filter(|position| *position < self.depth.load(Ordering::Acquire))
+        self.plan
+            .chain
+            .positions(phase)
+            .iter()
+            .copied()
+            .filter(|position| *position < self.depth.load(Ordering::Acquire))
     }
 
     /// `finish` is for each entry that ran.
@@ -163,7 +168,8 @@ impl Run {
         let Some(link) = self.plan.chain.links().get(position) else { return Ok(()) };
         let name = &link.entry.name;
         if link.entry.options.on_error == OnError::Deny {
-            let message = format!("The policy `{name}` must read the whole answer, and the answer is a stream of events.");
+            let message =
+                format!("The policy `{name}` must read the whole answer, and the answer is a stream of events.");
             return Err(Stop { by: Some(position), ..Stop::refuse(Refusal::new(Code::CannotBuffer, message)) });
         }
         link.metrics.bypassed();

@@ -10,9 +10,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
 use http_body::Body;
 use hyper::body::Incoming;
-use sluicegate_runtime::{
-    CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead,
-};
+use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
 
 use super::finish::Finisher;
 use super::pipe::{Pipe, Way};
@@ -42,7 +40,12 @@ pub struct Inbound {
 /// Serves a request by the plan of its route. Always answers.
 ///
 /// `refusal`: there is no route; the global chain still runs, so that its answers look like all others.
-pub async fn serve(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound, refusal: Option<Refusal>) -> Response<ReplyBody> {
+pub async fn serve(
+    ground: Arc<Ground>,
+    plan: Arc<Plan>,
+    inbound: Inbound,
+    refusal: Option<Refusal>,
+) -> Response<ReplyBody> {
     let (run, body) = begin(ground, plan, inbound);
     let finisher = Finisher::new(run.clone());
     let forwarded = async {

@@ -60,7 +60,10 @@ impl Stop {
             FailureKind::NoInstance => {
                 Refusal::new(Code::NoInstance, format!("The policy `{entry}` has no room for this request now."))
             }
-            _ => Refusal::new(Code::PluginFailed, format!("The policy `{entry}` failed, so this request was not let through.")),
+            _ => Refusal::new(
+                Code::PluginFailed,
+                format!("The policy `{entry}` failed, so this request was not let through."),
+            ),
         };
         Stop { reply: StopReply::Refuse(refusal), by: Some(by), outcome: Outcome::Failed }
     }

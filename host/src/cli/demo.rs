@@ -34,7 +34,8 @@ pub(super) fn demo(options: &Options) -> anyhow::Result<()> {
     logging::start(&redaction, "info,sluicegate::listen=warn")?;
     tokio_runtime()?.block_on(async {
         let provider_key = ProviderKey::random().context("the system gives no random bytes")?;
-        let provider = Provider::bind((Ipv4Addr::LOCALHOST, 0).into(), ProviderOptions::new(provider_key.clone())).await?;
+        let provider =
+            Provider::bind((Ipv4Addr::LOCALHOST, 0).into(), ProviderOptions::new(provider_key.clone())).await?;
         let gateway_key = keys::generate().map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
         let text = TEMPLATE
             .replace("@LISTEN@", &listen_address(options.port).to_string())

@@ -61,6 +61,7 @@ fn parse_field(field: &str) -> anyhow::Result<(HeaderName, HeaderValue)> {
     let (name, value) =
         field.split_once(':').with_context(|| format!("`{field}` is no header field; write `name: value`"))?;
     let name: HeaderName = name.trim().parse().with_context(|| format!("`{name}` is no field name"))?;
-    let value = value.trim().parse().with_context(|| format!("the value of `{name}` has a character that is not allowed"))?;
+    let value =
+        value.trim().parse().with_context(|| format!("the value of `{name}` has a character that is not allowed"))?;
     Ok((name, value))
 }

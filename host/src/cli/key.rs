@@ -27,7 +27,8 @@ pub(super) fn key(command: &Command) -> anyhow::Result<()> {
     if let Some(scope) = scopes.iter().find(|scope| !valid(scope) || scope.contains(' ')) {
         bail!("--scope {scope:?} must be one word");
     }
-    let key = keys::generate().map_err(|_| anyhow::anyhow!("the system gives no random bytes")).context("no key was made")?;
+    let key =
+        keys::generate().map_err(|_| anyhow::anyhow!("the system gives no random bytes")).context("no key was made")?;
     // What goes into the file stands on standard output, so that it can be appended: `… >> sluicegate.toml`.
     eprintln!("The key, shown once:\n\n  {}\n\nFor the configuration:\n", key.key);
     println!("[[keys]]");

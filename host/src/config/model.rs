@@ -147,7 +147,10 @@ pub struct GatewayKey {
 pub enum PluginSource {
     /// Part of the binary: `api-key`, `rate-limit`, `headers`.
     Bundled(&'static str),
-    File { path: PathBuf, sha256: Option<[u8; 32]> },
+    File {
+        path: PathBuf,
+        sha256: Option<[u8; 32]>,
+    },
 }
 
 #[derive(Debug, Clone)]

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sluicegate_runtime::services::Services;
-use sluicegate_runtime::{BreakerPolicy, Entry, EntryOptions, Isolation, MetricKind, OnError, Plugin, PluginLimits, PluginSpec, Runtime};
+use sluicegate_runtime::{
+    BreakerPolicy, Entry, EntryOptions, Isolation, MetricKind, OnError, Plugin, PluginLimits, PluginSpec, Runtime,
+};
 
 use super::Generation;
-use super::services::{Book, LocalCounters, LocalKeys, SharedClock};use thiserror::Error;
+use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
+use thiserror::Error;
 
 use crate::bundled;
 use crate::chain::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target, credential_fields};
@@ -19,7 +22,7 @@ use crate::secrets::{Credentials, Redaction};
 use crate::state::counters::Counters;
 use crate::state::keys::KeyRing;
 use crate::telemetry::access_log::AccessLog;
-use crate::telemetry::metrics::{Metrics, MetricKind as DeclaredKind, PluginMetric};
+use crate::telemetry::metrics::{MetricKind as DeclaredKind, Metrics, PluginMetric};
 use crate::upstream::{Tls, Upstream};
 
 /// What outlives generations.
@@ -77,9 +80,10 @@ impl Foundation {
         let mut entries = HashMap::new();
         for (name, (entry, plugin)) in plugins {
             let declared: Vec<PluginMetric> = plugin.setup().metrics.iter().map(declared).collect();
-            let declared = self.metrics.declare(&name, &declared).map_err(|error| {
-                failed(Stage::Plugins, vec![entry.place.entry_problem(&error.to_string())])
-            })?;
+            let declared = self
+                .metrics
+                .declare(&name, &declared)
+                .map_err(|error| failed(Stage::Plugins, vec![entry.place.entry_problem(&error.to_string())]))?;
             book.entries.insert(name.clone(), declared);
             entries.insert(name, Arc::new(self.entry(&entry, plugin, config)));
         }
@@ -158,7 +162,8 @@ impl Foundation {
             match self.runtime.load(spec(entry, wasm)).await {
                 Ok(plugin) => drop(loaded.insert(entry.name.clone(), (entry.clone(), plugin))),
                 Err(error) if error.problems.is_empty() => {
-                    diagnostics.push(entry.place.entry_problem(&format!("plugin `{}`: {}", entry.plugin, error.message)));
+                    diagnostics
+                        .push(entry.place.entry_problem(&format!("plugin `{}`: {}", entry.plugin, error.message)));
                 }
                 Err(error) => diagnostics.extend(
                     error.problems.iter().map(|problem| entry.place.problem(&problem.pointer, &problem.message)),
@@ -226,9 +231,8 @@ impl Foundation {
 
 fn load_credentials(config: &Config) -> Result<Credentials, BuildError> {
     Credentials::load(&config.credentials).map_err(|errors| {
-        let sentence = |(name, error): &(String, crate::secrets::SecretError)| {
-            general(format!("credential `{name}`: {error}"))
-        };
+        let sentence =
+            |(name, error): &(String, crate::secrets::SecretError)| general(format!("credential `{name}`: {error}"));
         failed(Stage::Secrets, errors.iter().map(sentence).collect())
     })
 }

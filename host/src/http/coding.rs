@@ -23,8 +23,13 @@ pub const CODINGS_MAX: usize = 3;
 const RATIO_FREE_BYTES: u64 = 1024 * 1024;
 
 /// What can be undone, in the order in which it is offered for `*`.
-const KNOWN: [(&str, Coding); 5] =
-    [("gzip", Coding::Gzip), ("br", Coding::Brotli), ("zstd", Coding::Zstd), ("deflate", Coding::Deflate), ("x-gzip", Coding::Gzip)];
+const KNOWN: [(&str, Coding); 5] = [
+    ("gzip", Coding::Gzip),
+    ("br", Coding::Brotli),
+    ("zstd", Coding::Zstd),
+    ("deflate", Coding::Deflate),
+    ("x-gzip", Coding::Gzip),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
@@ -140,11 +145,8 @@ impl Decoder {
     /// Takes the next encoded bytes. What was fed before should have been taken out by [`piece`](Decoder::piece).
     pub fn feed(&mut self, encoded: Bytes) {
         self.fed_bytes += encoded.len() as u64;
-        self.input = if self.input.is_empty() {
-            encoded
-        } else {
-            Bytes::from([self.input.as_ref(), encoded.as_ref()].concat())
-        };
+        self.input =
+            if self.input.is_empty() { encoded } else { Bytes::from([self.input.as_ref(), encoded.as_ref()].concat()) };
     }
 
     /// The next decoded bytes, at most [`PIECE_BYTES_MAX`]; none when it must be fed.
@@ -153,7 +155,8 @@ impl Decoder {
         let mut output = std::mem::take(&mut self.output);
         output.resize(PIECE_BYTES_MAX, 0);
         let produced = self.run(last, &mut output);
-        let piece = produced.map(|length| output.get(..length).filter(|piece| !piece.is_empty()).map(Bytes::copy_from_slice));
+        let piece =
+            produced.map(|length| output.get(..length).filter(|piece| !piece.is_empty()).map(Bytes::copy_from_slice));
         self.output = output;
         piece
     }
@@ -181,7 +184,8 @@ impl Decoder {
                 None => self.input.as_ref(),
             };
             let exhausted = input.is_empty();
-            let step = link.stage.step(input, output).map_err(|_| DecodeError::Corrupt { coding: link.stage.coding() })?;
+            let step =
+                link.stage.step(input, output).map_err(|_| DecodeError::Corrupt { coding: link.stage.coding() })?;
             match before.last_mut() {
                 Some(previous) => previous.filled.start += step.consumed,
                 None => self.input.advance(step.consumed),
@@ -247,7 +251,8 @@ pub fn acceptable(accept_encoding: Option<&HeaderValue>) -> HeaderValue {
     let mut kept: Vec<String> = Vec::new();
     for (name, weight) in members.iter().filter(|(_, weight)| !is_refused(weight)) {
         if name == "*" {
-            let unnamed = KNOWN.iter().filter(|(known, _)| *known != "x-gzip" && members.iter().all(|(name, _)| name != known));
+            let unnamed =
+                KNOWN.iter().filter(|(known, _)| *known != "x-gzip" && members.iter().all(|(name, _)| name != known));
             kept.extend(unnamed.map(|(known, _)| with_weight(known, weight)));
         } else if known(name.as_bytes()).is_some() || name == "identity" {
             kept.push(with_weight(name, weight));

@@ -68,9 +68,10 @@ pub enum FieldError {
 impl FieldError {
     pub fn code(&self) -> Code {
         match self {
-            FieldError::HostMissing | FieldError::HostDoubled { .. } | FieldError::HostInvalid | FieldError::HostDiffers => {
-                Code::BadHost
-            }
+            FieldError::HostMissing
+            | FieldError::HostDoubled { .. }
+            | FieldError::HostInvalid
+            | FieldError::HostDiffers => Code::BadHost,
             FieldError::NotAPath => Code::BadRequest,
             FieldError::TooMany { .. } | FieldError::TooLong { .. } => Code::HeadTooLarge,
         }

@@ -31,7 +31,11 @@ pub(super) fn cannot_accept(listener: SocketAddr, error: &io::Error) {
 
 pub(super) fn cut_by_deadline(connections: usize) {
     if connections > 0 {
-        tracing::warn!(connections, fault = Fault::Gateway.as_str(), "the time to drain is over; open connections were cut");
+        tracing::warn!(
+            connections,
+            fault = Fault::Gateway.as_str(),
+            "the time to drain is over; open connections were cut"
+        );
     }
 }
 

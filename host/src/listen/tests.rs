@@ -163,10 +163,9 @@ async fn a_target_beyond_what_a_uri_can_hold_is_too_long() {
 #[tokio::test]
 async fn a_length_beside_chunks_does_not_count() {
     let gateway = describing(&limits());
-    for fields in [
-        "content-length: 50\r\ntransfer-encoding: chunked",
-        "transfer-encoding: chunked\r\ncontent-length: 50",
-    ] {
+    for fields in
+        ["content-length: 50\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 50"]
+    {
         let mut stream = connect(&gateway).await;
         say(&mut stream, &format!("POST / HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\n3\r\nabc\r\n0\r\n\r\n")).await;
         assert!(answer(&mut stream).await.ends_with("POST / 3"));
@@ -398,7 +397,10 @@ impl io::Write for Log {
 #[tokio::test]
 async fn the_log_says_whose_fault_it_was() {
     let log = Log::default();
-    let writer = { let log = log.clone(); move || log.clone() };
+    let writer = {
+        let log = log.clone();
+        move || log.clone()
+    };
     // The runtime of a test has one thread, so that its subscriber sees what the listener's tasks log.
     let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -407,9 +409,15 @@ async fn the_log_says_whose_fault_it_was() {
     });
     for (request, expected) in [
         ("nonsense\r\n\r\n", r#"the request's head cannot be understood; refused client=127.0.0.1:"#),
-        ("GET / HTTP/1.1\r\nhost", r#"no whole request head came in time; the connection was closed client=127.0.0.1:"#),
+        (
+            "GET / HTTP/1.1\r\nhost",
+            r#"no whole request head came in time; the connection was closed client=127.0.0.1:"#,
+        ),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", r#"the client speaks HTTP/2, which this listener does not"#),
-        ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", r#"the answer could not be completed; the connection was closed client=127.0.0.1:"#),
+        (
+            "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+            r#"the answer could not be completed; the connection was closed client=127.0.0.1:"#,
+        ),
     ] {
         log.0.lock().unwrap().clear();
         let mut stream = connect(&gateway).await;
@@ -432,10 +440,14 @@ async fn the_log_says_whose_fault_it_was() {
 #[tokio::test]
 async fn an_idle_connection_is_closed_without_blaming_the_client() {
     let log = Log::default();
-    let writer = { let log = log.clone(); move || log.clone() };
+    let writer = {
+        let log = log.clone();
+        move || log.clone()
+    };
     let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let gateway = start(&Limits { head_timeout: Duration::from_millis(50), ..limits() }, |request, _| describe(request));
+    let gateway =
+        start(&Limits { head_timeout: Duration::from_millis(50), ..limits() }, |request, _| describe(request));
     let never_used = connect(&gateway).await;
     let mut used = connect(&gateway).await;
     say(&mut used, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc").await;

@@ -110,7 +110,11 @@ mod tests {
     }
 
     fn load() -> Credentials {
-        let path = std::env::temp_dir().join(format!("sluicegate-credential-{}-{:?}", std::process::id(), std::thread::current().id()));
+        let path = std::env::temp_dir().join(format!(
+            "sluicegate-credential-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
         std::fs::write(&path, "sk-upstream-secret\n").unwrap();
         let loaded = Credentials::load(&BTreeMap::from([credential("openai", SecretSource::File(path.clone()))]));
         std::fs::remove_file(path).unwrap();
@@ -140,7 +144,10 @@ mod tests {
             let error = credentials.inject("openai", &other, &mut headers).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("credential `openai` is bound to https://api.example, and is not sent to {}", other.to_uri_prefix())
+                format!(
+                    "credential `openai` is bound to https://api.example, and is not sent to {}",
+                    other.to_uri_prefix()
+                )
             );
         }
         assert!(credentials.inject("none", &origin("api.example"), &mut headers).is_err());
@@ -153,7 +160,8 @@ mod tests {
             credential("one", SecretSource::Env("SLUICEGATE_MISSING_ONE".into())),
             credential("two", SecretSource::Env("SLUICEGATE_MISSING_TWO".into())),
         ]);
-        let names: Vec<String> = Credentials::load(&configured).unwrap_err().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> =
+            Credentials::load(&configured).unwrap_err().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["one", "two"]);
     }
 

@@ -67,7 +67,8 @@ fn is_kept_in_query(byte: u8) -> bool {
 
 /// RFC 3986, 3.2.1 and `encodeURI`: the sub-delimiters stay, too.
 fn is_kept_in_userinfo(byte: u8) -> bool {
-    is_unreserved(byte) || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':')
+    is_unreserved(byte)
+        || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':')
 }
 
 fn json_escape(secret: &[u8], slash: bool) -> Vec<u8> {

@@ -121,7 +121,10 @@ mod tests {
     fn a_secret_in_a_log_line_is_not_written() {
         let (redaction, _registered) = knowing("sk-\"live\"");
         let log = Log::default();
-        let make = { let log = log.clone(); move || log.clone() };
+        let make = {
+            let log = log.clone();
+            move || log.clone()
+        };
         let subscriber =
             tracing_subscriber::fmt().with_writer(RedactingMakeWriter::new(make, redaction)).with_ansi(false).finish();
         tracing::subscriber::with_default(subscriber, || {

@@ -58,13 +58,6 @@ pub struct Taken {
     pub reset_ms: u64,
 }
 
-/// How one claim went before it was known how the others went.
-struct Tried {
-    taken: Taken,
-    /// It opened its window.
-    opened: bool,
-}
-
 /// One lock's share of the counters.
 #[derive(Debug, Default)]
 struct Shard {
@@ -96,58 +89,44 @@ impl Counters {
     }
 
     /// Takes all claims or none, atomically; one result a claim. `now_ms` is monotonic. No units: a look without taking.
+    ///
+    /// Looks at all claims before it changes anything, so that a refusal leaves no trace.
     pub fn take(&self, claims: &[Claim<'_>], now_ms: u64) -> Vec<Taken> {
         let named: Vec<(usize, Vec<u8>)> = claims.iter().map(|claim| self.place(claim)).collect();
         let mut shards = self.lock(named.iter().map(|(place, _)| *place));
-        let tried: Vec<Tried> = claims
-            .iter()
-            .zip(&named)
-            .map(|(claim, (place, name))| match shards.get_mut(place) {
-                Some(shard) => self.take_one(shard, claim, name, now_ms),
-                None => Tried { taken: Taken { allowed: false, remaining: 0, reset_ms: 0 }, opened: false },
-            })
-            .collect();
-        if tried.iter().all(|tried| tried.taken.allowed) {
-            return tried.into_iter().map(|tried| tried.taken).collect();
+        shards.values_mut().for_each(|shard| shard.evict(now_ms));
+        let mut wanted: HashMap<&[u8], u64> = HashMap::new();
+        let mut looked = Vec::with_capacity(claims.len());
+        for (claim, (place, name)) in claims.iter().zip(&named) {
+            let Some(shard) = shards.get(place) else { continue };
+            let before = wanted.entry(name).or_default();
+            looked.push(self.look(shard, claim, name, *before, now_ms));
+            *before = before.saturating_add(claim.units);
         }
-        for ((claim, (place, name)), tried) in claims.iter().zip(&named).zip(&tried).rev() {
-            if let Some(shard) = shards.get_mut(place).filter(|_| tried.taken.allowed && claim.units > 0) {
-                shard.give_back(name, claim.units, tried.opened);
-            }
+        if !looked.iter().all(|taken| taken.allowed) {
+            return looked;
         }
-        let left = |((claim, (place, name)), tried): ((&Claim<'_>, &(usize, Vec<u8>)), &Tried)| {
-            let window = shards.get(place).and_then(|shard| shard.windows.get(name.as_slice()));
-            match window.filter(|window| tried.taken.allowed && window.ends_ms > now_ms) {
-                Some(window) => Taken {
-                    remaining: claim.limit.saturating_sub(window.used),
-                    reset_ms: window.ends_ms - now_ms,
-                    ..tried.taken
-                },
-                None if tried.taken.allowed => Taken { remaining: claim.limit, reset_ms: 0, ..tried.taken },
-                None => tried.taken,
-            }
+        let take = |(claim, (place, name)): (&Claim<'_>, &(usize, Vec<u8>))| match shards.get_mut(place) {
+            Some(shard) => shard.take(claim, name, now_ms),
+            None => Taken { allowed: false, remaining: 0, reset_ms: 0 },
         };
-        claims.iter().zip(&named).zip(&tried).map(left).collect()
+        claims.iter().zip(&named).map(take).collect()
     }
 
-    fn take_one(&self, shard: &mut Shard, claim: &Claim<'_>, name: &[u8], now_ms: u64) -> Tried {
-        shard.evict(now_ms);
-        let Claim { units, limit, window_ms, .. } = *claim;
-        if let Some(window) = shard.windows.get_mut(name).filter(|window| window.ends_ms > now_ms) {
-            return Tried { taken: window.take(units, limit, now_ms), opened: false };
-        }
-        if units == 0 || units > limit {
-            return Tried { taken: Taken { allowed: units == 0, remaining: limit, reset_ms: 0 }, opened: false };
-        }
-        if shard.windows.len() >= self.entries_per_shard_max && !shard.windows.contains_key(name) {
+    /// Whether a claim can be met once `before` units of the same counter are taken by others of its call.
+    fn look(&self, shard: &Shard, claim: &Claim<'_>, name: &[u8], before: u64, now_ms: u64) -> Taken {
+        let window = shard.windows.get(name);
+        let open = window.filter(|window| window.ends_ms > now_ms);
+        let remaining = claim.limit.saturating_sub(open.map_or(0, |window| window.used));
+        let reset_ms = open.map_or(0, |window| window.ends_ms - now_ms);
+        let allowed = claim.units <= remaining.saturating_sub(before);
+        let is_new = window.is_none() && claim.units > 0;
+        if allowed && is_new && shard.windows.len() >= self.entries_per_shard_max {
             self.denied_when_full.fetch_add(1, Ordering::Relaxed);
             let first_end = shard.ends.peek().map_or(now_ms, |Reverse((ends_ms, _))| *ends_ms);
-            let reset_ms = first_end.saturating_sub(now_ms);
-            return Tried { taken: Taken { allowed: false, remaining: 0, reset_ms }, opened: false };
+            return Taken { allowed: false, remaining: 0, reset_ms: first_end.saturating_sub(now_ms) };
         }
-        let ends_ms = now_ms.saturating_add(window_ms.max(1));
-        shard.open(Arc::from(name), Window { used: units, ends_ms });
-        Tried { taken: Taken { allowed: true, remaining: limit - units, reset_ms: ends_ms - now_ms }, opened: true }
+        Taken { allowed, remaining, reset_ms }
     }
 
     /// Counters kept now, also those whose window has ended and that nobody has asked for since.
@@ -195,29 +174,25 @@ impl Shard {
         }
     }
 
-    fn give_back(&mut self, name: &[u8], units: u64, opened: bool) {
-        if opened {
-            self.windows.remove(name);
-        } else if let Some(window) = self.windows.get_mut(name) {
-            window.used = window.used.saturating_sub(units);
+    /// Of a claim that can be met.
+    fn take(&mut self, claim: &Claim<'_>, name: &[u8], now_ms: u64) -> Taken {
+        let Claim { units, limit, window_ms, .. } = *claim;
+        if let Some(window) = self.windows.get_mut(name).filter(|window| window.ends_ms > now_ms) {
+            window.used = window.used.saturating_add(units);
+            let remaining = limit.saturating_sub(window.used);
+            return Taken { allowed: true, remaining, reset_ms: window.ends_ms - now_ms };
         }
+        if units == 0 {
+            return Taken { allowed: true, remaining: limit, reset_ms: 0 };
+        }
+        let ends_ms = now_ms.saturating_add(window_ms.max(1));
+        self.open(Arc::from(name), Window { used: units, ends_ms });
+        Taken { allowed: true, remaining: limit.saturating_sub(units), reset_ms: ends_ms - now_ms }
     }
 
     fn open(&mut self, name: Arc<[u8]>, window: Window) {
         self.ends.push(Reverse((window.ends_ms, name.clone())));
         self.windows.insert(name, window);
-    }
-}
-
-impl Window {
-    fn take(&mut self, units: u64, limit: u64, now_ms: u64) -> Taken {
-        // A reload may have set the limit below what is used already.
-        let left = limit.saturating_sub(self.used);
-        let allowed = units <= left;
-        if allowed {
-            self.used += units;
-        }
-        Taken { allowed, remaining: limit.saturating_sub(self.used), reset_ms: self.ends_ms - now_ms }
     }
 }
 

@@ -85,8 +85,9 @@ impl Connector {
             Some((connector, name)) => match connector.connect(name.clone(), stream).await {
                 Ok(stream) => Stream::Tls(Box::new(stream)),
                 Err(error) => {
-                    return Err(tls::explain(&error, &self.config.origin.host)
-                        .map_or(Refused::Network(error), Refused::Tls));
+                    return Err(
+                        tls::explain(&error, &self.config.origin.host).map_or(Refused::Network(error), Refused::Tls)
+                    );
                 }
             },
         };

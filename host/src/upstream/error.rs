@@ -14,8 +14,10 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A client gets [`UpstreamError::refusal`].
 #[derive(Debug, Error)]
 pub enum UpstreamError {
-    #[error("all {connections_max} connections of upstream `{upstream}` are in use, and none became free within {waited:?}; \
-             raise `connections_max` if the upstream can bear it")]
+    #[error(
+        "all {connections_max} connections of upstream `{upstream}` are in use, and none became free within {waited:?}; \
+             raise `connections_max` if the upstream can bear it"
+    )]
     Busy { upstream: String, connections_max: usize, waited: Duration },
     #[error("cannot connect to upstream `{upstream}` at {origin}: {why}")]
     Unreachable { upstream: String, origin: String, why: String },

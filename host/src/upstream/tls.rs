@@ -16,8 +16,10 @@ pub struct Tls {
 
 #[derive(Debug, Clone, Error)]
 pub enum TlsSetupError {
-    #[error("this system has no certificate authorities that can be read{detail}; \
-             install its `ca-certificates`, or name a PEM file as `ca_file`")]
+    #[error(
+        "this system has no certificate authorities that can be read{detail}; \
+             install its `ca-certificates`, or name a PEM file as `ca_file`"
+    )]
     NoSystemAuthorities { detail: String },
     #[error("cannot read the certificate authorities in {}: {why}", path.display())]
     CaFile { path: PathBuf, why: String },
@@ -95,7 +97,9 @@ pub(super) fn explain(error: &std::io::Error, host: &str) -> Option<String> {
         CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
             format!("the certificate is for {}, not for `{host}`", presented.join(", "))
         }
-        CertificateError::NotValidForNameContext { .. } => format!("the certificate names no host, so it is not for `{host}`"),
+        CertificateError::NotValidForNameContext { .. } => {
+            format!("the certificate names no host, so it is not for `{host}`")
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             format!("the certificate of `{host}` has expired ({certificate})")
         }

@@ -13,7 +13,10 @@ impl Host for PluginState {
     fn bytes(&mut self, count: u32) -> Result<Vec<u8>> {
         self.enter()?;
         if count > BYTES_MAX {
-            return Err(Violation::raise(FailureKind::HostCalls, format!("{count} random bytes at once; at most {BYTES_MAX}")));
+            return Err(Violation::raise(
+                FailureKind::HostCalls,
+                format!("{count} random bytes at once; at most {BYTES_MAX}"),
+            ));
         }
         let mut bytes = vec![0; count as usize];
         aws_lc_rs::rand::fill(&mut bytes)

@@ -21,11 +21,21 @@ pub(super) struct Gzip {
 }
 
 enum Part {
-    Header { bytes: [u8; HEADER_BYTES], length: usize, first_member: bool },
+    Header {
+        bytes: [u8; HEADER_BYTES],
+        length: usize,
+        first_member: bool,
+    },
     /// The optional parts named by the remaining flags, in the order of the format.
-    Optional { flags: u8, field: Field },
+    Optional {
+        flags: u8,
+        field: Field,
+    },
     Data,
-    Trailer { bytes: [u8; TRAILER_BYTES], length: usize },
+    Trailer {
+        bytes: [u8; TRAILER_BYTES],
+        length: usize,
+    },
 }
 
 /// An optional part of the header that is being skipped.

@@ -50,7 +50,7 @@ fn namespaces_buckets_keys_and_windows_are_kept_apart() {
         ("a", "b", "c", 2000),
     ] {
         assert!(
-            counters.take(namespace, bucket, key, 1, 1, window_ms, 0).allowed,
+            counters.take(&[Claim { namespace, bucket, key, units: 1, limit: 1, window_ms }], 0)[0].allowed,
             "{namespace} {bucket} {key} {window_ms}"
         );
     }
@@ -152,4 +152,6 @@ fn several_claims_are_met_together_or_not_at_all() {
     let unopened = [claim("fresh", 5), claim("narrow", 1)];
     assert_eq!(counters.take(&unopened, 1), [taken(true, 5, 0), taken(false, 0, 999)]);
     assert_eq!(counters.entries(), 2);
+    let twice_the_same = [claim("pair", 1), claim("pair", 1)];
+    assert_eq!(counters.take(&twice_the_same, 2), [taken(true, 1, 0), taken(false, 1, 0)]);
 }

@@ -248,7 +248,8 @@ async fn an_upstream_that_is_not_there_is_named_with_its_address() {
     let error = upstream(port).send(get("/")).await.unwrap_err();
     assert_eq!(error.code(), crate::error::Code::UpstreamUnreachable);
     let sentence = error.to_string();
-    let expected = format!("cannot connect to upstream `api` at http://127.0.0.1:{port}: 127.0.0.1:{port}: Connection refused");
+    let expected =
+        format!("cannot connect to upstream `api` at http://127.0.0.1:{port}: 127.0.0.1:{port}: Connection refused");
     assert!(sentence.starts_with(&expected), "{sentence}");
     assert_eq!(error.refusal().message, "Upstream `api` cannot be reached.");
 }

@@ -24,8 +24,9 @@ type Piece = Result<Frame<Bytes>, std::io::Error>;
 /// A body that the test feeds.
 fn streamed() -> (mpsc::Sender<Piece>, StreamBody<impl futures_util::Stream<Item = Piece>>) {
     let (sender, receiver) = mpsc::channel(1);
-    let stream =
-        futures_util::stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|piece| (piece, receiver)) });
+    let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|piece| (piece, receiver))
+    });
     (sender, StreamBody::new(stream))
 }
 
@@ -142,7 +143,8 @@ async fn an_answer_that_ends_with_its_connection_is_whole() {
 
 #[tokio::test]
 async fn trailers_come_through() {
-    let server = saying("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\ngrpc-status: 0\r\n\r\n").await;
+    let server =
+        saying("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\ngrpc-status: 0\r\n\r\n").await;
     let body = upstream(server.port).send(get("/")).await.unwrap().into_body().collect().await.unwrap();
     assert_eq!(body.trailers().unwrap()["grpc-status"], "0");
 }
@@ -172,7 +174,11 @@ async fn a_switch_of_protocols_is_refused() {
 #[tokio::test]
 async fn a_head_that_is_no_http_or_too_long_is_broken() {
     let endless = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "a".repeat(64 * 1024));
-    for words in ["220 smtp.example ready\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na", endless.leak()] {
+    for words in [
+        "220 smtp.example ready\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na",
+        endless.leak(),
+    ] {
         let server = saying(words).await;
         let error = upstream(server.port).send(get("/")).await.err().expect("an error");
         assert_eq!(error.code(), Code::UpstreamBroken);

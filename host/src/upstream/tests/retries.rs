@@ -69,7 +69,8 @@ async fn a_put_with_a_body_is_not_sent_again_because_its_body_is_gone() {
 
 #[tokio::test]
 async fn a_request_is_not_sent_again_after_the_first_byte_of_an_answer() {
-    for last_words in ["H", "HTTP/1.1 200 OK\r\ncontent-le", "not http at all\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n"] {
+    for last_words in ["H", "HTTP/1.1 200 OK\r\ncontent-le", "not http at all\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n"]
+    {
         let server = breaking_the_second_request(last_words).await;
         let upstream = warm(&server).await;
         let error = upstream.send(get("/")).await.unwrap_err();

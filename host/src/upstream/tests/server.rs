@@ -77,8 +77,10 @@ impl Conversation {
         loop {
             let text = String::from_utf8_lossy(&self.read).into_owned();
             if let Some((head, behind)) = text.split_once("\r\n\r\n") {
-                let length: usize =
-                    head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+                let length: usize = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: "))
+                    .map_or(0, |n| n.parse().unwrap());
                 let chunked = head.contains("transfer-encoding: chunked");
                 let whole = if chunked { behind.ends_with("0\r\n\r\n") } else { behind.len() >= length };
                 if whole {
