@@ -96,7 +96,7 @@ impl Run {
         })
     }
 
-    fn upstream_failed(&self, error: &UpstreamError) -> Stop {
+    pub(super) fn upstream_failed(&self, error: &UpstreamError) -> Stop {
         if let UpstreamError::RequestBody { error, .. } = error
             && let Some(BodyFault(stop)) = error.downcast_ref::<BodyFault>()
         {

@@ -114,6 +114,7 @@ impl Foundation {
             credentials,
             access_log: self.access_log.clone(),
             open: self.open.clone(),
+            redaction: self.redaction.clone(),
         };
         Ok(Generation {
             id,
