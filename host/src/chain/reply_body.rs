@@ -56,9 +56,7 @@ impl ReplyBody {
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let polled = match &mut self.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::AsItComes(body) => {
-                Pin::new(body).poll_frame(context).map_err(|error| Cut::from(&error))
-            }
+            Source::AsItComes(body) => Pin::new(body).poll_frame(context).map_err(|error| Cut::from(&error)),
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
         match polled {
@@ -225,12 +223,9 @@ impl From<&Stop> for Cut {
     fn from(stop: &Stop) -> Cut {
         let outcome = if stop.outcome == Outcome::Complete { Outcome::Rejected } else { stop.outcome };
         match stop.refusal() {
-            Some(refusal) => Cut {
-                outcome,
-                fault: refusal.fault,
-                code: refusal.code.to_string(),
-                message: refusal.message.clone(),
-            },
+            Some(refusal) => {
+                Cut { outcome, fault: refusal.fault, code: refusal.code.to_string(), message: refusal.message.clone() }
+            }
             None => Cut {
                 outcome,
                 fault: Fault::Policy,
