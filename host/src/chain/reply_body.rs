@@ -14,13 +14,14 @@ use http_body::{Body, Frame, SizeHint};
 use super::finish::Finisher;
 use super::idle::{Elapsed, Idle};
 use super::pipe::Pipe;
+use super::request_body::BodyFault;
 use super::run::Run;
 use super::stop::Stop;
 use crate::config::Dialect;
 use crate::error::{Code, Fault, Refusal};
 use crate::http::render::render_stream_error;
 use crate::telemetry::outcome::Outcome;
-use crate::upstream::UpstreamBody;
+use crate::upstream::{UpstreamBody, UpstreamError};
 
 /// What hyper sends to a client. Dropped before its end, it means that the client has gone.
 pub struct ReplyBody {
@@ -57,7 +58,8 @@ impl ReplyBody {
         let polled = match &mut self.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::AsItComes(body) => {
-                Pin::new(body).poll_frame(context).map_err(|error| Cut::upstream(&error.to_string()))
+                let run = self.finisher.run();
+                Pin::new(body).poll_frame(context).map_err(|error| Broken::of(&error).into_cut(run))
             }
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
@@ -120,7 +122,7 @@ pub(super) fn piped(run: Arc<Run>, body: UpstreamBody, pipe: Pipe, events: Optio
             Err(cut) => match under.last_event(&cut) {
                 // The client reads the error in its own dialect; the stream ends behind it.
                 Some(event) => Some((Ok(event), None)),
-                None => Some((Err(cut.into_cut()), None)),
+                None => Some((Err(cut.into_cut(&under.run)), None)),
             },
         }
     })))
@@ -163,7 +165,7 @@ impl Under {
                     Ok(bytes) => self.pipe.push(bytes).await,
                     Err(_) => continue,
                 },
-                Some(Err(error)) => return Err(Broken::Upstream(error.to_string())),
+                Some(Err(error)) => return Err(Broken::of(&error)),
                 None => {
                     self.ended = true;
                     self.pipe.end().await
@@ -194,7 +196,18 @@ impl Under {
 }
 
 impl Broken {
-    fn into_cut(self) -> Cut {
+    /// A request that was stopped after the answer had begun breaks the answer, too: then the stop is to blame, not the upstream.
+    fn of(error: &UpstreamError) -> Broken {
+        match BodyFault::within(error) {
+            Some(stop) => Broken::Stop(stop.clone()),
+            None => Broken::Upstream(error.to_string()),
+        }
+    }
+
+    fn into_cut(self, run: &Run) -> Cut {
+        if let Broken::Stop(stop) = &self {
+            run.note_stop(stop);
+        }
         match self {
             Broken::Upstream(message) => Cut::upstream(&message),
             Broken::Stop(stop) => match stop.refusal() {

@@ -215,10 +215,7 @@ impl Run {
                 }
                 let mut body = Box::pin(body);
                 while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await {
-                    let frame = frame.map_err(|error| {
-                        tracing::warn!(request_id = self.exchange.facts.id, "{error}");
-                        Stop::refuse(error.refusal())
-                    })?;
+                    let frame = frame.map_err(|error| self.upstream_failed(&error))?;
                     if let Ok(bytes) = frame.into_data() {
                         pipe.push(bytes).await?.iter().for_each(|piece| whole.extend_from_slice(piece));
                     }

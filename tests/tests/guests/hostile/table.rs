@@ -235,9 +235,11 @@ fn expected_line(cell: &Cell, scene: Scene, name: &str, line: &Value) -> Option<
         Scene::Whole if !allowed => json!(500),
         _ => json!(200),
     };
+    let decided_by = if code == "policy_failed" { json!(name) } else { Value::Null };
     let saw = if scene == Scene::ClientLeaves { "head finish" } else { "head reply-head finish" };
     let wanted = json!({
         "route": name, "status": status, "outcome": outcome, "fault": fault, "code": code, "bypasses": bypasses,
+        "decided_by": decided_by,
         // The neighbour's phases ran, once each, and its `finish` knows the outcome.
         "labels": { "saw": saw, "outcome": outcome },
     });
