@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod gateway;
+pub mod guests;
 pub mod upstream;
 
 pub use client::{Reply, get, send};

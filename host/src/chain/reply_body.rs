@@ -56,7 +56,10 @@ impl ReplyBody {
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let polled = match &mut self.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::AsItComes(body) => Pin::new(body).poll_frame(context).map_err(|error| Cut::from(&error)),
+            Source::AsItComes(body) => {
+                let run = self.finisher.run();
+                Pin::new(body).poll_frame(context).map_err(|error| Broken::of(error).into_cut(run))
+            }
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
         match polled {
@@ -118,7 +121,7 @@ pub(super) fn piped(run: Arc<Run>, body: UpstreamBody, pipe: Pipe, events: Optio
             Err(cut) => match under.last_event(&cut) {
                 // The client reads the error in its own dialect; the stream ends behind it.
                 Some(event) => Some((Ok(event), None)),
-                None => Some((Err(cut.into_cut()), None)),
+                None => Some((Err(cut.into_cut(&under.run)), None)),
             },
         }
     })))
@@ -161,7 +164,7 @@ impl Under {
                     Ok(bytes) => self.pipe.push(bytes).await,
                     Err(_) => continue,
                 },
-                Some(Err(error)) => return Err(Broken::Upstream(error)),
+                Some(Err(error)) => return Err(Broken::of(error)),
                 None => {
                     self.ended = true;
                     self.pipe.end().await
@@ -193,7 +196,18 @@ impl Under {
 }
 
 impl Broken {
-    fn into_cut(self) -> Cut {
+    /// A request that was stopped after the answer had begun breaks the answer, too: then the stop is to blame, not the upstream.
+    fn of(error: UpstreamError) -> Broken {
+        match BodyFault::within(&error) {
+            Some(stop) => Broken::Stop(stop.clone()),
+            None => Broken::Upstream(error),
+        }
+    }
+
+    fn into_cut(self, run: &Run) -> Cut {
+        if let Broken::Stop(stop) = &self {
+            run.note_stop(stop);
+        }
         match self {
             Broken::Upstream(error) => Cut::from(&error),
             Broken::Stop(stop) => Cut::from(&stop),
@@ -202,13 +216,7 @@ impl Broken {
 }
 
 impl From<&UpstreamError> for Cut {
-    /// A request body that a plugin or a limit stopped breaks the upstream's answer, too; the reason is the body's.
     fn from(error: &UpstreamError) -> Cut {
-        if let UpstreamError::RequestBody { error, .. } = error
-            && let Some(BodyFault(stop)) = error.downcast_ref::<BodyFault>()
-        {
-            return Cut::from(stop);
-        }
         Cut {
             outcome: Outcome::UpstreamCut,
             fault: Fault::Upstream,

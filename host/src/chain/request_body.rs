@@ -18,6 +18,7 @@ use super::run::Run;
 use super::stop::Stop;
 use crate::error::{Code, Refusal};
 use crate::telemetry::outcome::Outcome;
+use crate::upstream::UpstreamError;
 
 /// What goes upstream.
 pub(super) enum RequestBody {
@@ -31,6 +32,16 @@ type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyFault>> + Send>>;
 /// Why the body did not come to its end. Travels through the upstream's error to where the answer is made.
 #[derive(Debug, Clone)]
 pub(super) struct BodyFault(pub(super) Stop);
+
+impl BodyFault {
+    /// Why the gateway itself ended the request, if that is what broke the exchange with the upstream.
+    pub(super) fn within(error: &UpstreamError) -> Option<&Stop> {
+        match error {
+            UpstreamError::RequestBody { error, .. } => error.downcast_ref::<BodyFault>().map(|BodyFault(stop)| stop),
+            _ => None,
+        }
+    }
+}
 
 impl RequestBody {
     /// Reads the whole body if a plugin must see it before a byte goes on; else only prepares its way.
