@@ -97,9 +97,7 @@ impl Run {
     }
 
     fn upstream_failed(&self, error: &UpstreamError) -> Stop {
-        if let UpstreamError::RequestBody { error, .. } = error
-            && let Some(BodyFault(stop)) = error.downcast_ref::<BodyFault>()
-        {
+        if let Some(BodyFault(stop)) = BodyFault::of(error) {
             return stop.clone();
         }
         tracing::warn!(request_id = self.exchange.facts.id, "{error}");

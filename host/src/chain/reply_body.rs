@@ -14,13 +14,14 @@ use http_body::{Body, Frame, SizeHint};
 use super::finish::Finisher;
 use super::idle::{Elapsed, Idle};
 use super::pipe::Pipe;
+use super::request_body::BodyFault;
 use super::run::Run;
 use super::stop::Stop;
 use crate::config::Dialect;
 use crate::error::{Code, Fault, Refusal};
 use crate::http::render::render_stream_error;
 use crate::telemetry::outcome::Outcome;
-use crate::upstream::UpstreamBody;
+use crate::upstream::{UpstreamBody, UpstreamError};
 
 /// What hyper sends to a client. Dropped before its end, it means that the client has gone.
 pub struct ReplyBody {
@@ -52,12 +53,20 @@ impl ReplyBody {
         ReplyBody { source, idle, finisher }
     }
 
-    /// An answer that belongs to no exchange, such as one to a request that could not be read.
+    /// The head alone is the whole answer.
+    pub(super) fn complete(&mut self) {
+        self.finisher.complete();
+    }
+
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        // The answer that says so is late by nature.
+        if self.idle.is_past_deadline() && !matches!(self.source, Source::Whole(_)) {
+            return Poll::Ready(Some(Err(Cut::timed_out(Elapsed::Deadline))));
+        }
         let polled = match &mut self.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::AsItComes(body) => {
-                Pin::new(body).poll_frame(context).map_err(|error| Cut::upstream(&error.to_string()))
+                Pin::new(body).poll_frame(context).map_err(|error| Broken::from(error).into_cut())
             }
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
@@ -163,7 +172,7 @@ impl Under {
                     Ok(bytes) => self.pipe.push(bytes).await,
                     Err(_) => continue,
                 },
-                Some(Err(error)) => return Err(Broken::Upstream(error.to_string())),
+                Some(Err(error)) => return Err(Broken::from(error)),
                 None => {
                     self.ended = true;
                     self.pipe.end().await
@@ -190,6 +199,16 @@ impl Under {
             }
         };
         Some(render_stream_error(&refusal, dialect, &self.run.exchange.facts.id))
+    }
+}
+
+impl From<UpstreamError> for Broken {
+    /// An answer that came while the request was still being sent ends with the request, if that fails.
+    fn from(error: UpstreamError) -> Broken {
+        match BodyFault::of(&error) {
+            Some(BodyFault(stop)) => Broken::Stop(stop.clone()),
+            None => Broken::Upstream(error.to_string()),
+        }
     }
 }
 

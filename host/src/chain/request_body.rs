@@ -18,6 +18,7 @@ use super::run::Run;
 use super::stop::Stop;
 use crate::error::{Code, Refusal};
 use crate::telemetry::outcome::Outcome;
+use crate::upstream::UpstreamError;
 
 /// What goes upstream.
 pub(super) enum RequestBody {
@@ -31,6 +32,16 @@ type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyFault>> + Send>>;
 /// Why the body did not come to its end. Travels through the upstream's error to where the answer is made.
 #[derive(Debug, Clone)]
 pub(super) struct BodyFault(pub(super) Stop);
+
+impl BodyFault {
+    /// What stands behind the failure of an upstream that had nothing to do with it.
+    pub(super) fn of(error: &UpstreamError) -> Option<&BodyFault> {
+        match error {
+            UpstreamError::RequestBody { error, .. } => error.downcast_ref(),
+            _ => None,
+        }
+    }
+}
 
 impl RequestBody {
     /// Reads the whole body if a plugin must see it before a byte goes on; else only prepares its way.
