@@ -61,7 +61,11 @@ async fn an_upstream_that_cannot_be_used_is_502_in_the_dialect_of_the_route() {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         format!("http://{}", socket.local_addr().unwrap())
     };
-    let plain = answering("no TLS here").await;
+    let plain = RawUpstream::start(|mut connection, _| async move {
+        connection.write("HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        connection.closed().await;
+    })
+    .await;
     let hangs_up = answering("").await;
     let nonsense = answering("SSH-2.0-OpenSSH_9.9\r\n\r\n").await;
     let switching = answering("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n").await;
@@ -187,6 +191,11 @@ async fn a_client_that_leaves_in_the_middle_of_its_upload_is_gone() {
     upstream.notes.wait_for("closed").await;
     let log = gateway.wait_for_log(1);
     assert_eq!((log[0]["outcome"].as_str(), log[0]["fault"].as_str()), (Some("client_gone"), Some("client")), "{log:#?}");
+    // Whoever sends nonsense is still there, and is told.
+    let mut client = Raw::connect(gateway.address()).await;
+    client.write("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno length\r\n").await;
+    assert!(client.read_head().await.starts_with("HTTP/1.1 400"));
+    assert_eq!(gateway.wait_for_log(2)[1]["outcome"], "rejected");
 }
 
 #[tokio::test]
