@@ -1,7 +1,8 @@
 //! What a generation prepares for each route, so that a request finds everything at hand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use http::HeaderName;
 use sluicegate_runtime::{Entry, Phase, services::Services};
@@ -86,6 +87,8 @@ impl Chain {
 pub struct OpenExchanges {
     count: AtomicUsize,
     none_left: Notify,
+    /// From then on the gateway itself cuts what is open.
+    cut_at: Mutex<Option<Instant>>,
 }
 
 /// One exchange, open while this lives.
@@ -99,6 +102,16 @@ impl OpenExchanges {
 
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// Says that the gateway will cut what is open then, so that no client is blamed for it.
+    pub fn cut_at(&self, instant: Instant) {
+        *self.cut_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(instant);
+    }
+
+    pub(super) fn are_cut(&self) -> bool {
+        let cut_at = *self.cut_at.lock().unwrap_or_else(PoisonError::into_inner);
+        cut_at.is_some_and(|instant| Instant::now() >= instant)
     }
 
     /// Returns when none is open.

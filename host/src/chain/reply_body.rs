@@ -53,7 +53,16 @@ impl ReplyBody {
         ReplyBody { source, idle, finisher }
     }
 
+    /// The head alone is the whole answer.
+    pub(super) fn complete(&mut self) {
+        self.finisher.complete();
+    }
+
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        // The answer that says so is late by nature.
+        if self.idle.is_past_deadline() && !matches!(self.source, Source::Whole(_)) {
+            return Poll::Ready(Some(Err(Cut::timed_out(Elapsed::Deadline))));
+        }
         let polled = match &mut self.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::AsItComes(body) => {

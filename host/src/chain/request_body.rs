@@ -199,10 +199,17 @@ pub(super) fn timed_out(elapsed: Elapsed, idle: std::time::Duration) -> Stop {
 
 fn broken(error: &hyper::Error) -> Stop {
     let stop = Stop::refuse(Refusal::new(Code::BadRequest, format!("The body cannot be read: {error}.")));
-    match error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+    match error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_hang_up(error) {
         true => Stop { outcome: Outcome::ClientGone, ..stop },
         false => stop,
     }
+}
+
+/// hyper hands on what the socket said; a chunk that cannot be read is an error of another kind.
+fn is_hang_up(error: &hyper::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
 }
 
 impl std::fmt::Display for BodyFault {

@@ -248,6 +248,7 @@ impl Run {
 
     /// Seals the head and hands both to the server.
     fn respond(self: &Arc<Run>, source: Source, finisher: Finisher) -> Response<ReplyBody> {
+        let has_body = self.reply_has_body();
         let mut state = self.exchange.lock();
         let mut response = Response::new(ReplyBody::new(source, finisher));
         if let Some(head) = &mut state.reply {
@@ -263,6 +264,10 @@ impl Run {
         log.status = Some(response.status());
         log.first_byte = Some(self.exchange.facts.started.elapsed());
         drop(log);
+        // The server never asks such a body for its end.
+        if !has_body || response.body().is_end_stream() {
+            response.body_mut().complete();
+        }
         response
     }
 
