@@ -122,13 +122,18 @@ impl Pipe {
     /// A stream is never buffered: such a stage fails instead, and its entry's `on_error` decides.
     pub(super) fn refuse_buffering(&mut self) -> Result<(), Stop> {
         let mut kept = Vec::with_capacity(self.stages.len());
-        for stage in self.stages.drain(..) {
+        let mut decode_at = self.decode_at;
+        for (index, stage) in self.stages.drain(..).enumerate() {
             match stage.kind {
                 Kind::Stream => kept.push(stage),
-                Kind::Buffered { .. } => self.run.cannot_buffer(stage.position)?,
+                Kind::Buffered { .. } => {
+                    self.run.cannot_buffer(stage.position)?;
+                    // Those behind it move up, and the decoder with them.
+                    decode_at -= usize::from(index < self.decode_at);
+                }
             }
         }
-        self.decode_at = self.decode_at.min(kept.len());
+        self.decode_at = decode_at;
         self.stages = kept;
         Ok(())
     }
@@ -198,7 +203,8 @@ impl Pipe {
                 Kind::Stream => bytes,
                 Kind::Buffered { buffer, bytes_max } => {
                     if (buffer.len() + bytes.len()) as u64 > *bytes_max {
-                        return Err(self.way.too_long(*bytes_max));
+                        // Its own refusal must not come back to it: that may be too long as well.
+                        return Err(Stop { by: Some(stage.position), ..self.way.too_long(*bytes_max) });
                     }
                     buffer.extend_from_slice(&bytes);
                     if !end {

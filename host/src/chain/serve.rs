@@ -254,7 +254,12 @@ impl Run {
         if let Some(head) = &mut state.reply {
             head.sent = true;
             *response.status_mut() = head.status;
-            *response.headers_mut() = std::mem::take(&mut head.headers);
+            // Those who come after the head still read it.
+            let is_read_later = [Phase::ReplyBody, Phase::Finish].map(|phase| self.plan.chain.positions(phase).len());
+            *response.headers_mut() = match is_read_later {
+                [0, 0] => std::mem::take(&mut head.headers),
+                _ => head.headers.clone(),
+            };
         }
         drop(state);
         if let Ok(id) = HeaderValue::from_str(&self.exchange.facts.id) {
