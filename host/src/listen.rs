@@ -2,6 +2,7 @@
 
 mod drain;
 mod report;
+mod stall;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 pub use drain::{Drain, DrainWatch};
+use stall::StallGuard;
 
 use crate::config::Limits;
 
@@ -71,6 +73,7 @@ pub struct Allowance {
     head_bytes_max: usize,
     headers_max: usize,
     head_timeout: Duration,
+    stall_max: Duration,
     connections: Arc<Semaphore>,
     connections_max: usize,
 }
@@ -82,6 +85,7 @@ impl Allowance {
             head_bytes_max: limits.head_bytes_max,
             headers_max: limits.headers_max,
             head_timeout: limits.head_timeout,
+            stall_max: limits.body_idle_timeout,
             connections: Arc::new(Semaphore::new(connections_max)),
             connections_max,
         }
@@ -118,7 +122,8 @@ impl Listener {
     ///
     /// The service is called for each request. Its error, a panic and a broken body end the connection, not the process.
     /// Above the limit of connections, further ones wait in the system's queue.
-    /// A connection that waits longer than the head's time for its next request is closed.
+    /// A connection that waits longer than the head's time for its next request is closed, and so is one whose client takes
+    /// no byte of an answer for the idle time of bodies.
     pub async fn serve<S, F, B, E>(self, allowance: Allowance, drain: DrainWatch, service: S)
     where
         S: Fn(Request<Incoming>, ClientInfo) -> F + Send + Sync + 'static,
@@ -140,9 +145,13 @@ impl Listener {
             };
             // Only a socket that is already broken has no address of its own.
             let local = stream.local_addr().unwrap_or(self.address);
+            // Without it, small answers wait for the client's acknowledgements. A failure costs time, not correctness.
+            let _ = stream.set_nodelay(true);
+            let stall_max = allowance.stall_max;
             let client = ClientInfo { address, local };
             let (builder, service, drain) = (Arc::clone(&builder), Arc::clone(&service), drain.clone());
             connections.spawn(async move {
+                let stream = StallGuard::new(stream, stall_max);
                 let serving = serve_connection(&builder, stream, client, drain, service);
                 // hyper itself may panic, too; the permit is given back in any case.
                 if AssertUnwindSafe(serving).catch_unwind().await.is_err() {
@@ -200,7 +209,7 @@ fn builder(allowance: &Allowance) -> http1::Builder {
 
 async fn serve_connection<S, F, B, E>(
     builder: &http1::Builder,
-    stream: TcpStream,
+    stream: StallGuard,
     client: ClientInfo,
     mut drain: DrainWatch,
     service: Arc<S>,
@@ -211,8 +220,6 @@ async fn serve_connection<S, F, B, E>(
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    // Without it, small answers wait for the client's acknowledgements. A failure costs time, not correctness.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(|request| service(request, client));
     let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {

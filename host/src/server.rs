@@ -67,16 +67,19 @@ struct Shared {
     generation: ArcSwap<Generation>,
     watch: DrainWatch,
     allowance: Allowance,
+    /// Where clients reach it, with the ports that the system chose.
+    addresses: Vec<SocketAddr>,
     /// For the summary that the admin listener shows.
     config: Config,
 }
 
-/// What is made before any generation is.
+/// What is made before any generation is. Compiled plugins are kept in the data directory if it exists.
 pub fn foundation(config: &Config, redaction: Redaction, access_log: AccessLog) -> Result<Foundation, StartError> {
     let runtime = Runtime::new(EngineOptions {
         instances_max: config.limits.instances_max,
         memory_bytes_max: INSTANCE_MEMORY_BYTES_MAX,
-        cache_dir: Some(config.data_dir.join("code")),
+        // Whoever only checks a file makes no folder beside it.
+        cache_dir: config.data_dir.is_dir().then(|| config.data_dir.join("code")),
     })
     .map_err(StartError::Runtime)?;
     Ok(Foundation {
@@ -104,7 +107,8 @@ impl Server {
         let drain_timeout = config.limits.drain_timeout;
         let admin = config.admin.clone();
         let generation = ArcSwap::from_pointee(generation);
-        let shared = Arc::new(Shared { foundation, generation, watch: watch.clone(), allowance, config });
+        let addresses = listeners.iter().map(Listener::address).collect();
+        let shared = Arc::new(Shared { foundation, generation, watch: watch.clone(), allowance, addresses, config });
         let admin = match admin {
             Some(admin) => Some(AdminServer::bind(&admin, Arc::new(State(shared.clone()))).await?),
             None => None,
@@ -113,8 +117,8 @@ impl Server {
     }
 
     /// Where clients reach it, with the ports that the system chose.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(Listener::address).collect()
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.shared.addresses
     }
 
     pub fn admin_address(&self) -> Option<&AdminAddress> {

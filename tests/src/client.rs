@@ -35,6 +35,10 @@ pub async fn get(url: &str) -> Reply {
     send(Request::get(url).body(Full::default()).expect("a valid request")).await
 }
 
+pub async fn post(url: &str, body: impl Into<Bytes>) -> Reply {
+    send(Request::post(url).body(Full::new(body.into())).expect("a valid request")).await
+}
+
 /// Sends to the host of an absolute URI.
 pub async fn send(request: Request<Full<Bytes>>) -> Reply {
     let (mut head, body) = request.into_parts();

@@ -58,7 +58,7 @@ impl Gateway {
             fs::create_dir_all(path.parent().expect("inside the folder")).expect("the file's folder");
             fs::write(path, bytes).expect("a file of the test");
         }
-        let head = "access_log = \"file:access.log\"\n";
+        let head = if config.contains("access_log") { "" } else { "access_log = \"file:access.log\"\n" };
         let listen = "\n[[listen]]\naddress = \"127.0.0.1:0\"\n";
         let whole =
             if config.contains("[[listen]]") { format!("{head}{config}") } else { format!("{head}{config}{listen}") };
@@ -66,6 +66,7 @@ impl Gateway {
         let mut child = Command::new(binary())
             .args(["run", "-c", "sluicegate.toml"])
             .current_dir(folder.path())
+            .env_remove("SLUICEGATE_LOG")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -126,6 +127,20 @@ impl Gateway {
         self.child.id()
     }
 
+    /// What the admin listener's callers must present.
+    pub fn admin_token(&self) -> String {
+        let token = fs::read_to_string(self.folder().join(".sluicegate/admin.token")).expect("a token file");
+        token.trim().to_owned()
+    }
+
+    /// Physical memory in use.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line for it");
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kilobytes * 1024
+    }
+
     /// What the operator's log says so far.
     pub fn stderr_lines(&self) -> Vec<String> {
         self.stderr.lines.lock().expect("no panic here").clone()
@@ -175,9 +190,24 @@ impl Gateway {
     }
 
     /// Drains, and waits for the end.
-    pub fn stop(mut self) -> (ExitStatus, Vec<Value>, Vec<String>) {
+    pub fn stop(self) -> (ExitStatus, Vec<Value>, Vec<String>) {
         self.signal("TERM");
-        let status = self.child.wait().expect("it ends");
+        self.wait()
+    }
+
+    /// Waits for the end. Then the last line of the operator's log is empty.
+    pub fn wait(mut self) -> (ExitStatus, Vec<Value>, Vec<String>) {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                break status;
+            }
+            assert!(started.elapsed() < PATIENCE, "it does not end:\n{}", self.stderr_lines().join("\n"));
+            thread::sleep(Duration::from_millis(5));
+        };
+        while self.stderr_lines().last().is_none_or(|line| !line.is_empty()) {
+            self.wait_for_change(self.stderr_lines().len());
+        }
         (status, self.log(), self.stderr_lines())
     }
 

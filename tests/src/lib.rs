@@ -1,9 +1,15 @@
 //! What end-to-end tests share: the real binary on a free port, a scripted upstream, and a plain client.
 
 pub mod client;
+pub mod command;
+pub mod config;
 pub mod gateway;
+pub mod guests;
+pub mod raw;
 pub mod upstream;
 
-pub use client::{Reply, get, send};
-pub use gateway::{Gateway, binary};
+pub use client::{Reply, get, post, send};
+pub use command::{Key, Said, new_key, sluicegate};
+pub use gateway::{Gateway, PATIENCE, binary};
+pub use raw::{Notes, Raw, RawUpstream, Rest};
 pub use upstream::{Received, Upstream};

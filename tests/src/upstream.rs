@@ -1,6 +1,7 @@
 //! A scripted upstream that keeps its own record of what it received.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -27,6 +28,7 @@ pub struct Received {
 pub struct Upstream {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
+    connections: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -37,9 +39,12 @@ impl Upstream {
         let address = socket.local_addr().expect("bound");
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
         let record = received.clone();
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let count = connections.clone();
         let script = Arc::new(script);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
                 let (record, script) = (record.clone(), script.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (record, script) = (record.clone(), script.clone());
@@ -56,7 +61,7 @@ impl Upstream {
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Upstream { address, received, accepting }
+        Upstream { address, received, connections, accepting }
     }
 
     /// Answers 200 with `ok` to everything.
@@ -66,6 +71,11 @@ impl Upstream {
 
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Connections accepted so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     pub fn received(&self) -> Vec<Received> {

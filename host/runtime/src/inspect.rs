@@ -91,8 +91,8 @@ fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), String> {
         match payload.map_err(invalid)? {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
                 return Err(
-                    "it is a core WebAssembly module, not a component: build for the target wasm32-wasip2, or run \
-                            `wasm-tools component new` on it"
+                    "it is a core WebAssembly module, not a component: link it with `wasm-component-ld`, as the SDK's \
+                            README shows, or run `wasm-tools component new` on it"
                         .into(),
                 );
             }

@@ -96,10 +96,8 @@ impl Run {
         })
     }
 
-    fn upstream_failed(&self, error: &UpstreamError) -> Stop {
-        if let UpstreamError::RequestBody { error, .. } = error
-            && let Some(BodyFault(stop)) = error.downcast_ref::<BodyFault>()
-        {
+    pub(super) fn upstream_failed(&self, error: &UpstreamError) -> Stop {
+        if let Some(stop) = BodyFault::within(error) {
             return stop.clone();
         }
         tracing::warn!(request_id = self.exchange.facts.id, "{error}");

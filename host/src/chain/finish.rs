@@ -7,7 +7,7 @@ use sluicegate_runtime::Call;
 
 use super::plan::OpenExchange;
 use super::run::Run;
-use crate::error::Fault;
+use crate::error::{Code, Fault};
 use crate::telemetry::access_log::Record;
 use crate::telemetry::metrics::Answered;
 use crate::telemetry::outcome::Outcome;
@@ -70,13 +70,17 @@ impl Drop for Finisher {
         if self.open.is_none() {
             return;
         }
-        let (outcome, fault) = match std::thread::panicking() {
-            true => (Outcome::Failed, Fault::Gateway),
-            false => (Outcome::ClientGone, Fault::Client),
+        let (outcome, fault, code) = if std::thread::panicking() {
+            (Outcome::Failed, Fault::Gateway, Some(Code::Internal))
+        } else if self.run.ground.open.are_cut() {
+            (Outcome::TimedOut, Fault::Gateway, Some(Code::Draining))
+        } else {
+            (Outcome::ClientGone, Fault::Client, None)
         };
         let mut log = self.run.log();
         log.outcome = Some(outcome);
         log.fault = Some(fault);
+        log.code = code.map(|code| code.as_str().to_owned());
         drop(log);
         self.end(outcome);
     }
@@ -131,6 +135,7 @@ impl Run {
             fault: log.fault,
             code: log.code.clone(),
             decided_by: log.decided_by.and_then(entry_name),
+            plugins: log.called.iter().copied().filter_map(entry_name).collect(),
             upstream: self
                 .plan
                 .target

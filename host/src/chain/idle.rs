@@ -11,7 +11,8 @@ pub(super) struct Idle {
     limit: Duration,
     /// The whole must be over by then, silence or not.
     deadline: Option<Instant>,
-    moved: Instant,
+    /// Since when it has been waited for; a pause of whoever asks is no silence of whoever sends.
+    waiting_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -24,18 +25,23 @@ pub(super) enum Elapsed {
 
 impl Idle {
     pub(super) fn new(limit: Duration, deadline: Option<Instant>) -> Idle {
-        Idle { limit, deadline, moved: Instant::now(), timer: None }
+        Idle { limit, deadline, waiting_since: None, timer: None }
     }
 
     /// Something moved.
     pub(super) fn reset(&mut self) {
-        self.moved = Instant::now();
+        self.waiting_since = None;
+    }
+
+    /// The whole has taken too long, however well it moves.
+    pub(super) fn is_past_deadline(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// To be asked when nothing can move now.
     pub(super) fn poll_elapsed(&mut self, context: &mut Context<'_>) -> Poll<Elapsed> {
         loop {
-            let silent_at = self.moved + self.limit;
+            let silent_at = *self.waiting_since.get_or_insert_with(Instant::now) + self.limit;
             let ends_at = self.deadline.map_or(silent_at, |deadline| deadline.min(silent_at));
             let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(ends_at)));
             ready!(timer.as_mut().poll(context));
@@ -67,6 +73,15 @@ mod tests {
         idle.reset();
         assert_eq!(poll_fn(|context| idle.poll_elapsed(context)).await, Elapsed::Silence);
         assert!(moved.elapsed() >= SHORT);
+    }
+
+    #[tokio::test]
+    async fn silence_begins_when_somebody_waits() {
+        let mut idle = Idle::new(SHORT, None);
+        tokio::time::sleep(SHORT * 2).await;
+        let asked = Instant::now();
+        assert_eq!(poll_fn(|context| idle.poll_elapsed(context)).await, Elapsed::Silence);
+        assert!(asked.elapsed() >= SHORT);
     }
 
     #[tokio::test]

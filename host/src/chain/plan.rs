@@ -1,14 +1,15 @@
 //! What a generation prepares for each route, so that a request finds everything at hand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use http::HeaderName;
 use sluicegate_runtime::{Entry, Phase, services::Services};
 use tokio::sync::Notify;
 
 use crate::config::{Limits, Route};
-use crate::secrets::Credentials;
+use crate::secrets::{Credentials, Redaction};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::{EntryMetrics, RouteMetrics, UpstreamMetrics};
 use crate::upstream::Upstream;
@@ -24,6 +25,8 @@ pub struct Ground {
     pub credentials: Credentials,
     pub access_log: Arc<AccessLog>,
     pub open: Arc<OpenExchanges>,
+    /// Knows the secrets of all live generations.
+    pub redaction: Redaction,
 }
 
 /// One route, ready; or, without a route, what happens to requests that none matches.
@@ -84,6 +87,8 @@ impl Chain {
 pub struct OpenExchanges {
     count: AtomicUsize,
     none_left: Notify,
+    /// From then on the gateway itself cuts what is open.
+    cut_at: Mutex<Option<Instant>>,
 }
 
 /// One exchange, open while this lives.
@@ -97,6 +102,16 @@ impl OpenExchanges {
 
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// Says that the gateway will cut what is open then, so that no client is blamed for it.
+    pub fn cut_at(&self, instant: Instant) {
+        *self.cut_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(instant);
+    }
+
+    pub(super) fn are_cut(&self) -> bool {
+        let cut_at = *self.cut_at.lock().unwrap_or_else(PoisonError::into_inner);
+        cut_at.is_some_and(|instant| Instant::now() >= instant)
     }
 
     /// Returns when none is open.

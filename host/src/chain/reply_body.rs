@@ -14,13 +14,14 @@ use http_body::{Body, Frame, SizeHint};
 use super::finish::Finisher;
 use super::idle::{Elapsed, Idle};
 use super::pipe::Pipe;
+use super::request_body::BodyFault;
 use super::run::Run;
 use super::stop::Stop;
 use crate::config::Dialect;
 use crate::error::{Code, Fault, Refusal};
 use crate::http::render::render_stream_error;
 use crate::telemetry::outcome::Outcome;
-use crate::upstream::UpstreamBody;
+use crate::upstream::{UpstreamBody, UpstreamError};
 
 /// What hyper sends to a client. Dropped before its end, it means that the client has gone.
 pub struct ReplyBody {
@@ -52,12 +53,21 @@ impl ReplyBody {
         ReplyBody { source, idle, finisher }
     }
 
-    /// An answer that belongs to no exchange, such as one to a request that could not be read.
+    /// The head alone is the whole answer.
+    pub(super) fn complete(&mut self) {
+        self.finisher.complete();
+    }
+
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        // The answer that says so is late by nature.
+        if self.idle.is_past_deadline() && !matches!(self.source, Source::Whole(_)) {
+            return Poll::Ready(Some(Err(Cut::timed_out(Elapsed::Deadline))));
+        }
         let polled = match &mut self.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::AsItComes(body) => {
-                Pin::new(body).poll_frame(context).map_err(|error| Cut::upstream(&error.to_string()))
+                let run = self.finisher.run();
+                Pin::new(body).poll_frame(context).map_err(|error| Broken::of(error).into_cut(run))
             }
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
@@ -120,7 +130,7 @@ pub(super) fn piped(run: Arc<Run>, body: UpstreamBody, pipe: Pipe, events: Optio
             Err(cut) => match under.last_event(&cut) {
                 // The client reads the error in its own dialect; the stream ends behind it.
                 Some(event) => Some((Ok(event), None)),
-                None => Some((Err(cut.into_cut()), None)),
+                None => Some((Err(cut.into_cut(&under.run)), None)),
             },
         }
     })))
@@ -140,7 +150,7 @@ struct Under {
 
 enum Broken {
     Stop(Stop),
-    Upstream(String),
+    Upstream(UpstreamError),
 }
 
 impl Under {
@@ -163,7 +173,7 @@ impl Under {
                     Ok(bytes) => self.pipe.push(bytes).await,
                     Err(_) => continue,
                 },
-                Some(Err(error)) => return Err(Broken::Upstream(error.to_string())),
+                Some(Err(error)) => return Err(Broken::of(error)),
                 None => {
                     self.ended = true;
                     self.pipe.end().await
@@ -180,8 +190,9 @@ impl Under {
                 self.run.note_stop(stop);
                 stop.refusal()?.clone()
             }
-            Broken::Upstream(message) => {
-                let cut = Cut::upstream(message);
+            Broken::Upstream(error) => {
+                tracing::warn!(request_id = self.run.exchange.facts.id, "{error}");
+                let cut = Cut::from(error);
                 let mut log = self.run.log();
                 log.outcome = Some(cut.outcome);
                 log.fault = Some(cut.fault);
@@ -194,38 +205,55 @@ impl Under {
 }
 
 impl Broken {
-    fn into_cut(self) -> Cut {
+    /// A request that was stopped after the answer had begun breaks the answer, too: then the stop is to blame, not the upstream.
+    fn of(error: UpstreamError) -> Broken {
+        match BodyFault::within(&error) {
+            Some(stop) => Broken::Stop(stop.clone()),
+            None => Broken::Upstream(error),
+        }
+    }
+
+    fn into_cut(self, run: &Run) -> Cut {
+        if let Broken::Stop(stop) = &self {
+            run.note_stop(stop);
+        }
         match self {
-            Broken::Upstream(message) => Cut::upstream(&message),
-            Broken::Stop(stop) => match stop.refusal() {
-                Some(refusal) => Cut {
-                    // What a plugin refuses in the middle of an answer is cut all the same.
-                    outcome: if stop.outcome == Outcome::Complete { Outcome::Rejected } else { stop.outcome },
-                    fault: refusal.fault,
-                    code: refusal.code.to_string(),
-                    message: refusal.message.clone(),
-                },
-                None => Cut {
-                    outcome: Outcome::Rejected,
-                    fault: Fault::Policy,
-                    code: "policy_answered_late".to_owned(),
-                    message: "a plugin answered after the head had gone out".to_owned(),
-                },
+            Broken::Upstream(error) => Cut::from(&error),
+            Broken::Stop(stop) => Cut::from(&stop),
+        }
+    }
+}
+
+impl From<&UpstreamError> for Cut {
+    fn from(error: &UpstreamError) -> Cut {
+        Cut {
+            outcome: Outcome::UpstreamCut,
+            fault: Fault::Upstream,
+            code: Code::UpstreamBroken.as_str().to_owned(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<&Stop> for Cut {
+    /// What a plugin decides in the middle of an answer cuts it, whatever it decided.
+    fn from(stop: &Stop) -> Cut {
+        let outcome = if stop.outcome == Outcome::Complete { Outcome::Rejected } else { stop.outcome };
+        match stop.refusal() {
+            Some(refusal) => {
+                Cut { outcome, fault: refusal.fault, code: refusal.code.to_string(), message: refusal.message.clone() }
+            }
+            None => Cut {
+                outcome,
+                fault: Fault::Policy,
+                code: "policy_answered_late".to_owned(),
+                message: "a plugin answered after the head had gone out".to_owned(),
             },
         }
     }
 }
 
 impl Cut {
-    fn upstream(message: &str) -> Cut {
-        Cut {
-            outcome: Outcome::UpstreamCut,
-            fault: Fault::Upstream,
-            code: Code::UpstreamBroken.as_str().to_owned(),
-            message: message.to_owned(),
-        }
-    }
-
     fn timed_out(elapsed: Elapsed) -> Cut {
         let (code, message) = match elapsed {
             Elapsed::Silence => (Code::UpstreamTimeout, "no byte of the answer moved for too long"),

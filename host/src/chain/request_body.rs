@@ -18,6 +18,7 @@ use super::run::Run;
 use super::stop::Stop;
 use crate::error::{Code, Refusal};
 use crate::telemetry::outcome::Outcome;
+use crate::upstream::UpstreamError;
 
 /// What goes upstream.
 pub(super) enum RequestBody {
@@ -31,6 +32,16 @@ type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyFault>> + Send>>;
 /// Why the body did not come to its end. Travels through the upstream's error to where the answer is made.
 #[derive(Debug, Clone)]
 pub(super) struct BodyFault(pub(super) Stop);
+
+impl BodyFault {
+    /// Why the gateway itself ended the request, if that is what broke the exchange with the upstream.
+    pub(super) fn within(error: &UpstreamError) -> Option<&Stop> {
+        match error {
+            UpstreamError::RequestBody { error, .. } => error.downcast_ref::<BodyFault>().map(|BodyFault(stop)| stop),
+            _ => None,
+        }
+    }
+}
 
 impl RequestBody {
     /// Reads the whole body if a plugin must see it before a byte goes on; else only prepares its way.
@@ -188,10 +199,17 @@ pub(super) fn timed_out(elapsed: Elapsed, idle: std::time::Duration) -> Stop {
 
 fn broken(error: &hyper::Error) -> Stop {
     let stop = Stop::refuse(Refusal::new(Code::BadRequest, format!("The body cannot be read: {error}.")));
-    match error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+    match error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_hang_up(error) {
         true => Stop { outcome: Outcome::ClientGone, ..stop },
         false => stop,
     }
+}
+
+/// hyper hands on what the socket said; a chunk that cannot be read is an error of another kind.
+fn is_hang_up(error: &hyper::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| matches!(cause.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
 }
 
 impl std::fmt::Display for BodyFault {

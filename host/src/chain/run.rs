@@ -44,6 +44,8 @@ pub(super) struct Log {
     pub(super) fault: Option<Fault>,
     pub(super) code: Option<String>,
     pub(super) decided_by: Option<usize>,
+    /// Positions that were called, in the order of their first calls.
+    pub(super) called: Vec<usize>,
     pub(super) attempts: u32,
     /// Spent waiting for the upstream's head.
     pub(super) upstream_wait: Duration,
@@ -115,6 +117,7 @@ impl Run {
     pub(super) async fn call(&self, position: usize, call: Call, deny_always: bool) -> Result<Verdict, Stop> {
         let Some(link) = self.plan.chain.links().get(position) else { return Ok(Verdict::Proceed) };
         self.ran.fetch_or(1_u64 << (position % 64), Ordering::AcqRel);
+        self.note_call(position);
         let started = Instant::now();
         let called = match (link.entry.plugin.setup().need, self.held.get(position)) {
             (InstanceNeed::Body | InstanceNeed::Exchange, Some(held)) => {
@@ -128,6 +131,14 @@ impl Run {
             Ok(Verdict::Respond(answer)) => Err(Stop::answered(answer, position)),
             Ok(verdict) => Ok(verdict),
             Err(failure) => self.failed(link, position, call.phase(), &failure, deny_always),
+        }
+    }
+
+    /// At most [`super::ENTRIES_MAX`] positions, so that to look through them costs next to nothing.
+    fn note_call(&self, position: usize) {
+        let called = &mut self.log().called;
+        if !called.contains(&position) {
+            called.push(position);
         }
     }
 

@@ -19,13 +19,17 @@ pub(super) fn check(options: &ConfigFile) -> anyhow::Result<()> {
         }
     }
     println!(
-        "{}: ok; {} routes, {} upstreams, {} keys",
+        "{}: ok; {}, {}, {}",
         options.config.display(),
-        config.routes.len(),
-        config.upstreams.len(),
-        config.keys.len()
+        count(config.routes.len(), "route"),
+        count(config.upstreams.len(), "upstream"),
+        count(config.keys.len(), "key")
     );
     Ok(())
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A generation that will never serve: its plugins are loaded and configured, its credentials are not read.

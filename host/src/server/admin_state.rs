@@ -53,7 +53,7 @@ impl AdminState for State {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "generation": generation.id,
-            "listen": config.listeners.iter().map(|listener| listener.address.to_string()).collect::<Vec<_>>(),
+            "listen": self.0.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "routes": routes,
             "upstreams": upstreams,
             "keys": config.keys.len(),

@@ -1,7 +1,7 @@
 //! Signals: the first SIGTERM or SIGINT drains, a second one ends at once, SIGHUP opens the log's file anew.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -19,10 +19,12 @@ pub(super) async fn watch(shared: Arc<Shared>, drain: Drain, drain_timeout: Dura
             () = either(&mut terminate, &mut interrupt) => {
                 if shared.watch.is_draining() {
                     tracing::warn!("second signal: ending now");
+                    shared.foundation.open.cut_at(Instant::now());
                     drain.end_now();
                 } else {
                     let open = shared.foundation.open.count();
                     tracing::info!("draining: {open} open exchanges have {} seconds; a second signal ends at once", drain_timeout.as_secs());
+                    shared.foundation.open.cut_at(Instant::now() + drain_timeout);
                     drain.begin(drain_timeout);
                 }
             }

@@ -40,6 +40,8 @@ pub struct Record {
     pub code: Option<String>,
     /// The chain entry that rejected or answered.
     pub decided_by: Option<String>,
+    /// The chain entries that were called, in the order of their first calls.
+    pub plugins: Vec<String>,
     /// The upstream that answered, or was tried last.
     pub upstream: Option<String>,
     /// How often an upstream was tried.
@@ -78,6 +80,7 @@ struct Line<'a> {
     fault: Option<&'static str>,
     code: Option<&'a str>,
     decided_by: Option<&'a str>,
+    plugins: &'a [String],
     upstream: Option<&'a str>,
     attempts: u32,
     request_bytes: u64,
@@ -109,6 +112,7 @@ impl Record {
             fault: self.fault.map(Fault::as_str),
             code: self.code.as_deref(),
             decided_by: self.decided_by.as_deref(),
+            plugins: &self.plugins,
             upstream: self.upstream.as_deref(),
             attempts: self.attempts,
             request_bytes: self.request_bytes,
