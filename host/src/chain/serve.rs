@@ -8,6 +8,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
+use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
