@@ -8,7 +8,7 @@ use crate::bindings::host::types::Field;
 /// Fields of one head.
 pub(crate) const FIELDS_MAX: usize = 256;
 /// Bytes of all names and values of one head.
-const FIELD_BYTES_MAX: usize = 128 << 10;
+pub(crate) const FIELD_BYTES_MAX: usize = 128 << 10;
 
 /// Request fields that carry what the client presents, on every route.
 pub const CREDENTIAL_FIELDS: [&str; 6] =

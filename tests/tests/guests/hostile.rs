@@ -1,4 +1,5 @@
 //! The guest that does what a request tells it to.
 
+mod answers;
 mod load;
 mod table;

@@ -28,13 +28,17 @@ impl Host for PluginState {
             if !exchange.facts.credential_fields.contains(&name) {
                 return Err(EditError::Forbidden);
             }
-            let mut value = fields::parse_value(&value)?;
-            value.set_sensitive(true);
-            let head = &mut exchange.lock().request;
-            match head.sent {
-                true => Err(EditError::TooLate),
-                false => fields::write(&mut head.headers, Edit::Set, name, value),
+            let value = fields::parse_value(&value)?;
+            if value.len() > fields::FIELD_BYTES_MAX {
+                return Err(EditError::TooMany);
             }
+            let mut state = exchange.lock();
+            if state.request.sent {
+                return Err(EditError::TooLate);
+            }
+            // Not into the head: there, plugins without the grant would find it.
+            state.presented.set_header(name, value);
+            Ok(())
         }))
     }
 

@@ -195,3 +195,16 @@ fn without_buckets(text: &str) -> String {
     lines.sort_unstable();
     lines.join("\n")
 }
+
+#[test]
+fn the_page_on_operation_lists_every_metric_with_its_kind_and_labels() {
+    let page = include_str!("../../../../docs/operations.md");
+    let listed: Vec<&str> = page.lines().filter(|line| line.starts_with("| `http_") || line.starts_with("| `sluicegate_")).collect();
+    assert_eq!(listed.len(), names::TABLE.len());
+    for (kind, name, labels) in names::TABLE {
+        let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
+        let row = format!("| `{name}` | {kind} | {labels} | ");
+        assert!(listed.iter().any(|line| line.starts_with(&row)), "no row begins with {row}");
+    }
+}

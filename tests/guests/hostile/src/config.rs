@@ -15,6 +15,8 @@ pub struct Config {
     idle: bool,
     body: Mode,
     reply_body: Mode,
+    /// Of a buffered answer; 0 leaves it to the host.
+    reply_bytes_max: u64,
     instance: Instance,
     requires_identity: bool,
     metric: Option<String>,
@@ -56,15 +58,16 @@ enum Step {
 impl Config {
     pub fn prepare(&self, setup: &mut Setup) -> Result<(), Problems> {
         self.step()?;
-        let mut need = |phase: Phase, mode: &Mode| match mode {
+        let mut need = |phase: Phase, mode: &Mode, bytes_max: u64| match mode {
             Mode::Stream => BodyNeed::stream(),
-            Mode::Buffered => BodyNeed::buffered(0),
+            Mode::Buffered => BodyNeed::buffered(bytes_max),
             Mode::None => {
                 setup.skip(phase);
                 BodyNeed::none()
             }
         };
-        let (body, reply_body) = (need(Phase::Body, &self.body), need(Phase::ReplyBody, &self.reply_body));
+        let body = need(Phase::Body, &self.body, 0);
+        let reply_body = need(Phase::ReplyBody, &self.reply_body, self.reply_bytes_max);
         setup.body(body).reply_body(reply_body);
         setup.instance(match self.instance {
             Instance::Call => InstanceNeed::Call,

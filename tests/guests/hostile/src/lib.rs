@@ -51,6 +51,10 @@ impl Plugin for Hostile {
     fn finish(&self) {
         if self.witness {
             labels::set("outcome", &exchange::outcome());
+            // What it set in the answer's head, which has long been sent.
+            if let Some(bytes) = reply::header("x-bytes-back") {
+                labels::set("bytes-back", &String::from_utf8_lossy(&bytes));
+            }
         }
         self.decide(Phase::Finish);
     }
