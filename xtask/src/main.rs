@@ -1,10 +1,11 @@
-//! The commands to remember: `cargo xtask demo`, `test`, `ci`, `plugins`, `parts`, `tidy`.
+//! The commands to remember: `cargo xtask demo`, `test`, `ci`, `plugins`, `parts`, `bench`, `tidy`.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod ci;
 mod command;
 mod demo;
@@ -43,6 +44,8 @@ enum Task {
     Plugins,
     /// Fetches what the tests need besides Rust into target/parts
     Parts,
+    /// Measures a release build: plugin calls, start, memory, requests a second
+    Bench,
     /// Checks the style that a compiler does not
     Tidy,
 }
@@ -64,6 +67,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Ci => ci::run(),
         Task::Plugins => plugins::run(),
         Task::Parts => parts::run(),
+        Task::Bench => bench::run(),
         Task::Tidy => tidy::run(),
     }
 }
