@@ -290,6 +290,7 @@ fn classify(error: &wasmtime::Error, memory_denied: bool) -> Failure {
     let kind = match trap {
         Some(Trap::StackOverflow) => FailureKind::Stack,
         Some(Trap::Interrupt) => FailureKind::Cpu,
+        Some(Trap::MemoryOutOfBounds) if is_below_the_stack(&text) => FailureKind::Stack,
         _ if memory_denied => FailureKind::Memory,
         Some(_) => FailureKind::Trap,
         None if text.contains("pooling allocator") || text.contains("concurrent limit") => FailureKind::NoInstance,
@@ -297,4 +298,18 @@ fn classify(error: &wasmtime::Error, memory_denied: bool) -> Failure {
         None => FailureKind::BadReturn,
     };
     Failure::new(kind, text)
+}
+
+/// A guest's own stack lies at the bottom of its memory, as the SDK links it and LLVM does by default: who recurses past its end
+/// reaches below address 0, which is the top of a 32-bit address space.
+///
+/// The engine tells the address in the error's text and nowhere else.
+fn is_below_the_stack(text: &str) -> bool {
+    /// Bytes of one frame: no more than a stack that anyone links.
+    const FRAME_BYTES_MAX: u64 = 1 << 20;
+    let address = text.split_once("memory fault at wasm address 0x").and_then(|(_, rest)| {
+        let digits = rest.split(|letter: char| !letter.is_ascii_hexdigit()).next()?;
+        u64::from_str_radix(digits, 16).ok()
+    });
+    address.is_some_and(|address| ((1 << 32) - FRAME_BYTES_MAX..1 << 32).contains(&address))
 }

@@ -1,4 +1,6 @@
 //! The guest that does what a request tells it to.
 
+mod limits;
 mod load;
+mod neighbours;
 mod table;
