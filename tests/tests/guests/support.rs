@@ -5,7 +5,7 @@ mod check;
 mod origin;
 
 pub use ask::{Ask, Heard};
-pub use check::{check, refusal, refusal_with};
+pub use check::{Checked, check, refusal, refusal_with};
 pub use origin::{Origin, WHOLE};
 
 use sluicegate_tests::{Gateway, guests};
