@@ -257,7 +257,7 @@ impl Loader<'_> {
                 FailureKind::Memory => {
                     "if its config needs more, raise limits.memory_bytes_max in its chain entry".to_owned()
                 }
-                _ => "what it wrote to the log may say why; change its config, or ask its author".to_owned(),
+                _ => "what it wrote to the log may say why, and its author may know more".to_owned(),
             };
             self.error(LoadStage::Configure, format!("`configure` failed: {failure}; {remedy}"))
         };

@@ -86,6 +86,9 @@ fn a_piece_ends_at_what_may_go_on() {
     let piece = |length| wit::Piece::Replace(vec![0; length]);
     assert_eq!(Verdict::from_piece(piece(10), 10).unwrap(), Verdict::Replace(Bytes::from(vec![0; 10])));
     let failure = Verdict::from_piece(piece(11), 10).unwrap_err();
-    assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::BadReturn, "a piece of 11 bytes; at most 10 may go on"));
+    assert_eq!(
+        (failure.kind, failure.message.as_str()),
+        (FailureKind::BadReturn, "a piece of 11 bytes; at most 10 may go on")
+    );
     assert_eq!(Verdict::from_piece(wit::Piece::Pass, 0).unwrap(), Verdict::Proceed);
 }

@@ -56,7 +56,8 @@ fn made(said: &str) -> usize {
 
 fn images(folder: &TempDir) -> Vec<PathBuf> {
     let code = folder.path().join("data/code");
-    let mut images: Vec<PathBuf> = fs::read_dir(code).expect("the cache").map(|entry| entry.expect("an entry").path()).collect();
+    let mut images: Vec<PathBuf> =
+        fs::read_dir(code).expect("the cache").map(|entry| entry.expect("an entry").path()).collect();
     images.sort();
     images
 }
@@ -76,11 +77,19 @@ fn a_second_start_uses_what_the_first_has_compiled_and_frozen() {
     let long_ago = SystemTime::now() - Duration::from_secs(3600);
     for image in &images {
         assert_eq!(fs::metadata(image).expect("an image").permissions().mode() & 0o777, 0o600);
-        fs::File::options().write(true).open(image).and_then(|file| file.set_modified(long_ago)).expect("its time is set");
+        fs::File::options()
+            .write(true)
+            .open(image)
+            .and_then(|file| file.set_modified(long_ago))
+            .expect("its time is set");
     }
     assert_eq!(said(&folder), "");
     for image in &images {
-        assert_eq!(fs::metadata(image).expect("an image").modified().expect("its time"), long_ago, "it was written again");
+        assert_eq!(
+            fs::metadata(image).expect("an image").modified().expect("its time"),
+            long_ago,
+            "it was written again"
+        );
     }
     let code = fs::metadata(folder.path().join("data/code")).expect("the cache");
     assert_eq!(code.permissions().mode() & 0o777, 0o700);
@@ -103,7 +112,10 @@ fn an_image_with_a_flipped_byte_is_made_again_and_not_run() {
     for (place, at, why) in places {
         change(&image, |bytes| bytes[at] ^= 1);
         let said_first = said(&folder);
-        assert!(said_first.contains(&format!("compiled code is not used and will be made again: {why}")), "{place}: {said_first}");
+        assert!(
+            said_first.contains(&format!("compiled code is not used and will be made again: {why}")),
+            "{place}: {said_first}"
+        );
         assert_eq!(made(&said_first), 1, "{place}");
         assert_eq!(said(&folder), "", "{place}: it was not made again");
     }

@@ -27,6 +27,10 @@ async fn recursion_ends_at_the_stack_and_is_called_so() {
             assert!(is_whole(&Ask::to("/deep").send(gateway.address()).await));
         }
         assert_eq!(metric(&gateway, "sluicegate_policy_traps_total{entry=\"deep\",kind=\"stack\"}").await, 2.0);
+        // A trace is part of the line that it explains.
+        for line in gateway.stderr_lines() {
+            assert!(line.starts_with("20") && line.len() < 4096, "{line}");
+        }
     }
 }
 
@@ -59,7 +63,8 @@ async fn fields_that_are_the_hosts_and_what_is_no_field_are_refused_in_both_dire
     let origin = Origin::start().await;
     let gateway = gateway(&origin, "", &[Cell { name: "owned", entry: &roomy() }]);
     for phase in ["head", "reply-head", "finish"] {
-        let heard = Ask::to("/owned").field("x-do", format!("{phase}=host-fields")).body("four").send(gateway.address()).await;
+        let heard =
+            Ask::to("/owned").field("x-do", format!("{phase}=host-fields")).body("four").send(gateway.address()).await;
         assert!(is_whole(&heard), "{phase}: {heard:?}");
         assert_eq!((heard.field("x-injected"), heard.field("x-sluicegate-code")), (None, None), "{phase}");
     }
@@ -69,7 +74,10 @@ async fn fields_that_are_the_hosts_and_what_is_no_field_are_refused_in_both_dire
     for (head, body) in origin.seen() {
         let head = String::from_utf8_lossy(&head).to_lowercase();
         assert_eq!((head.matches("content-length: 4\r\n").count(), body.as_slice()), (1, &b"four"[..]), "{head}");
-        assert!(!head.contains("transfer-encoding") && !head.contains("elsewhere") && !head.contains("x-injected"), "{head}");
+        assert!(
+            !head.contains("transfer-encoding") && !head.contains("elsewhere") && !head.contains("x-injected"),
+            "{head}"
+        );
     }
 }
 
@@ -150,7 +158,10 @@ async fn an_identity_is_written_once_and_only_in_its_known_parts() {
     let line = &gateway.wait_for_log(1)[0];
     assert_eq!(line["consumer"], "first");
     assert_eq!(line["labels"]["identity"], "[true, false]");
-    assert_eq!((&line["labels"]["identity-unknown"], &line["labels"]["identity-control"]), (&json!("false"), &json!("false")));
+    assert_eq!(
+        (&line["labels"]["identity-unknown"], &line["labels"]["identity-control"]),
+        (&json!("false"), &json!("false"))
+    );
 }
 
 #[tokio::test]
@@ -167,7 +178,11 @@ async fn header_values_that_are_no_text_pass_through_plugins_byte_for_byte() {
     let head = origin.seen()[0].0.clone();
     for name in ["x-bytes: ", "x-bytes-on: "] {
         let wanted = [name.as_bytes(), bytes, b"\r\n"].concat();
-        assert!(head.windows(wanted.len()).any(|window| window == wanted), "{name}: {}", String::from_utf8_lossy(&head));
+        assert!(
+            head.windows(wanted.len()).any(|window| window == wanted),
+            "{name}: {}",
+            String::from_utf8_lossy(&head)
+        );
     }
     let line = &gateway.wait_for_log(1)[0];
     assert_eq!(line["labels"]["bytes"], format!("{bytes:?}"));
@@ -177,7 +192,8 @@ async fn header_values_that_are_no_text_pass_through_plugins_byte_for_byte() {
 #[tokio::test]
 async fn memory_is_kept_between_requests_by_warm_instances_alone() {
     let origin = Origin::start().await;
-    let (fresh, warm) = (format!("isolation = \"request\", {}", roomy()), format!("isolation = \"pooled\", {}", roomy()));
+    let (fresh, warm) =
+        (format!("isolation = \"request\", {}", roomy()), format!("isolation = \"pooled\", {}", roomy()));
     let gateway = gateway(&origin, "", &[Cell { name: "fresh", entry: &fresh }, Cell { name: "warm", entry: &warm }]);
     for name in ["fresh", "warm"] {
         for secret in ["one", "two", "three"] {
@@ -207,7 +223,10 @@ async fn once_a_plugin_has_changed_bytes_its_failure_cuts_the_answer_even_where_
     let heard = talk.hear_out().await;
     assert_eq!((heard.status, heard.text().as_str(), heard.complete), (200, "FIRST\n", false));
     let line = &gateway.wait_for_log(1)[0];
-    assert_eq!((&line["outcome"], &line["code"], &line["bypasses"]), (&json!("failed"), &json!("policy_failed"), &json!({})));
+    assert_eq!(
+        (&line["outcome"], &line["code"], &line["bypasses"]),
+        (&json!("failed"), &json!("policy_failed"), &json!({}))
+    );
     wait_for_metric(&gateway, "sluicegate_policy_bypasses_total{entry=\"half\"}", |count| count == 0.0).await;
 }
 
@@ -221,9 +240,13 @@ async fn a_stream_of_events_that_a_plugin_breaks_ends_with_an_error_event_and_no
     origin.go_on();
     let heard = talk.hear_out().await;
     let text = heard.text();
-    let event = text.strip_prefix("data: 1\n\ndata: ").and_then(|rest| rest.strip_suffix("\n\n")).expect("one more event");
+    let event =
+        text.strip_prefix("data: 1\n\ndata: ").and_then(|rest| rest.strip_suffix("\n\n")).expect("one more event");
     let event: serde_json::Value = serde_json::from_str(event).expect("an error object");
     assert_eq!((&event["error"]["code"], &event["error"]["type"]), (&json!("policy_failed"), &json!("server_error")));
     let line = &gateway.wait_for_log(1)[0];
-    assert_eq!((&line["outcome"], &line["fault"], &line["decided_by"]), (&json!("failed"), &json!("policy"), &json!("events")));
+    assert_eq!(
+        (&line["outcome"], &line["fault"], &line["decided_by"]),
+        (&json!("failed"), &json!("policy"), &json!("events"))
+    );
 }

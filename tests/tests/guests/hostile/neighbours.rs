@@ -90,7 +90,11 @@ upstream = "origin"
         waiting.push(talk);
     }
     let refused = Ask::to("/narrow").send(gateway.address()).await;
-    assert_eq!((refused.status, refused.field("x-sluicegate-code")), (503, Some(&b"policy_overloaded"[..])), "{refused:?}");
+    assert_eq!(
+        (refused.status, refused.field("x-sluicegate-code")),
+        (503, Some(&b"policy_overloaded"[..])),
+        "{refused:?}"
+    );
     let served = Ask::to("/free").send(gateway.address()).await;
     assert_eq!((served.status, served.text().as_str()), (200, WHOLE));
     for talk in waiting {
@@ -106,7 +110,8 @@ upstream = "origin"
 #[tokio::test]
 async fn a_client_that_leaves_in_the_middle_of_a_call_ends_that_call_and_nothing_else() {
     let origin = Origin::start().await;
-    let entry = format!("isolation = \"request\", limits = {{ cpu_max_ms = 60_000, wall_max_ms = 600_000 }}, {NO_BODIES}");
+    let entry =
+        format!("isolation = \"request\", limits = {{ cpu_max_ms = 60_000, wall_max_ms = 600_000 }}, {NO_BODIES}");
     let gateway = gateway(&origin, "", &[Cell { name: "stuck", entry: &entry }, Cell { name: "other", entry: &entry }]);
     assert_eq!(Ask::to("/other").send(gateway.address()).await.status, 200);
     gateway.wait_for_log(1);
@@ -118,7 +123,10 @@ async fn a_client_that_leaves_in_the_middle_of_a_call_ends_that_call_and_nothing
     drop(talk);
     let log = gateway.wait_for_log(2);
     let line = log.iter().find(|line| line["request_id"] == "gone").expect("its line");
-    assert_eq!((&line["outcome"], &line["fault"], &line["status"]), (&json!("client_gone"), &json!("client"), &json!(null)));
+    assert_eq!(
+        (&line["outcome"], &line["fault"], &line["status"]),
+        (&json!("client_gone"), &json!("client"), &json!(null))
+    );
     assert_eq!(line["labels"], json!({ "saw": "head finish", "outcome": "client_gone" }));
     wait_for_metric(&gateway, LIVE, |live| live <= before).await;
     assert_eq!(metric(&gateway, "sluicegate_policy_breaker_open{entry=\"stuck\"}").await, 0.0);
