@@ -250,3 +250,17 @@ async fn a_stream_of_events_that_a_plugin_breaks_ends_with_an_error_event_and_no
         (&json!("failed"), &json!("policy"), &json!("events"))
     );
 }
+
+#[tokio::test]
+async fn an_answer_whose_first_piece_is_refused_is_cut_and_never_looks_whole() {
+    let origin = Origin::start().await;
+    let gateway = gateway(&origin, "", &[Cell { name: "first", entry: ROOMY }]);
+    let heard = Ask::to("/first").field("x-do", "reply-body=trap").send(gateway.address()).await;
+    // The head is there, so that no client takes the request for unserved and sends it again.
+    assert_eq!((heard.status, heard.text().as_str(), heard.complete), (200, "", false));
+    let line = &gateway.wait_for_log(1)[0];
+    assert_eq!(
+        (&line["outcome"], &line["fault"], &line["code"]),
+        (&json!("failed"), &json!("policy"), &json!("policy_failed"))
+    );
+}
