@@ -34,9 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(constants, "pub const {constant}: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"));")?;
         writeln!(calls, "        $check!({});", name.replace('-', "_"))?;
     }
-    let each = format!(
-        "#[macro_export]\nmacro_rules! for_each_guest {{\n    ($check:ident) => {{\n{calls}    }};\n}}\n"
-    );
+    let each =
+        format!("#[macro_export]\nmacro_rules! for_each_guest {{\n    ($check:ident) => {{\n{calls}    }};\n}}\n");
     std::fs::write(out.join("guests.rs"), constants + &each)?;
     Ok(())
 }

@@ -185,3 +185,6 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; DIGEST_BYTES] {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,3 +162,6 @@ fn head_fields(list: Vec<wit::Field>) -> Result<HeaderMap, Failure> {
     }
     Ok(headers)
 }
+
+#[cfg(test)]
+mod tests;

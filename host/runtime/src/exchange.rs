@@ -152,3 +152,51 @@ pub(crate) enum IdentityError {
     AlreadySet,
     Invalid,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(identity: &mut Identity, part: &str, value: &str) -> Result<(), IdentityError> {
+        identity.set(part.to_owned(), value.to_owned(), "writer".into())
+    }
+
+    #[test]
+    fn each_part_is_written_once_and_keeps_its_first_writer() {
+        let mut identity = Identity::default();
+        assert_eq!(identity.set("consumer".into(), "acme".into(), "first".into()), Ok(()));
+        assert_eq!(identity.set("consumer".into(), "evil".into(), "second".into()), Err(IdentityError::AlreadySet));
+        assert_eq!(identity.iter().collect::<Vec<_>>(), [("consumer", "acme", "first")]);
+    }
+
+    #[test]
+    fn only_known_parts_and_named_claims_are_taken() {
+        let mut identity = Identity::default();
+        for part in IDENTITY_PARTS {
+            assert_eq!(set(&mut identity, part, "x"), Ok(()), "{part}");
+        }
+        assert_eq!(set(&mut identity, "claim.role", "x"), Ok(()));
+        assert_eq!(set(&mut identity, &format!("claim.{}", "n".repeat(64)), "x"), Ok(()));
+        for part in ["", "role", "claim.", "Consumer", &format!("claim.{}", "n".repeat(65))] {
+            assert_eq!(set(&mut identity, part, "x"), Err(IdentityError::Invalid), "{part}");
+        }
+    }
+
+    #[test]
+    fn values_end_at_their_limit_and_hold_no_control_character() {
+        let mut identity = Identity::default();
+        for value in ["a\nb", "a\0b", &"v".repeat(IDENTITY_BYTES_MAX + 1)] {
+            assert_eq!(set(&mut identity, "team", value), Err(IdentityError::Invalid), "{value:?}");
+        }
+        assert_eq!(set(&mut identity, "team", &"v".repeat(IDENTITY_BYTES_MAX)), Ok(()));
+    }
+
+    #[test]
+    fn a_thirty_third_part_is_refused() {
+        let mut identity = Identity::default();
+        for number in 0..IDENTITY_PARTS_MAX {
+            assert_eq!(set(&mut identity, &format!("claim.{number}"), "x"), Ok(()));
+        }
+        assert_eq!(set(&mut identity, "consumer", "x"), Err(IdentityError::Invalid));
+    }
+}

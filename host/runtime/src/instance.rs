@@ -272,10 +272,7 @@ fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<Upda
     state.ticks_left = state.ticks_left.saturating_sub(1);
     if state.ticks_left == 0 {
         let max = state.limits.cpu_max.as_millis();
-        return Err(Violation::raise(
-            FailureKind::Cpu,
-            format!("one call used over {max} ms of CPU, its limit"),
-        ));
+        return Err(Violation::raise(FailureKind::Cpu, format!("one call used over {max} ms of CPU, its limit")));
     }
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
 }
@@ -285,11 +282,12 @@ fn classify(error: &wasmtime::Error, memory_denied: bool) -> Failure {
     if let Some(violation) = error.downcast_ref::<Violation>() {
         return violation.0.clone();
     }
-    let text = format!("{error:#}");
+    let text = one_line(&format!("{error:#}"));
     let trap = error.downcast_ref::<Trap>();
     let kind = match trap {
         Some(Trap::StackOverflow) => FailureKind::Stack,
         Some(Trap::Interrupt) => FailureKind::Cpu,
+        Some(Trap::MemoryOutOfBounds) if is_below_the_stack(&text) => FailureKind::Stack,
         _ if memory_denied => FailureKind::Memory,
         Some(_) => FailureKind::Trap,
         None if text.contains("pooling allocator") || text.contains("concurrent limit") => FailureKind::NoInstance,
@@ -297,4 +295,56 @@ fn classify(error: &wasmtime::Error, memory_denied: bool) -> Failure {
         None => FailureKind::BadReturn,
     };
     Failure::new(kind, text)
+}
+
+/// The trace names functions as the component does, and it may name them so that they look like further lines of the log.
+fn one_line(text: &str) -> String {
+    /// Bytes kept: the innermost functions and the cause, which stands first or last.
+    const HALF_BYTES_MAX: usize = 1024;
+    let words: Vec<&str> = text.split(|letter: char| letter.is_whitespace() || letter.is_control()).collect();
+    let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    if line.len() <= 2 * HALF_BYTES_MAX {
+        return line;
+    }
+    let (start, end) = (line.floor_char_boundary(HALF_BYTES_MAX), line.ceil_char_boundary(line.len() - HALF_BYTES_MAX));
+    format!("{} … {}", &line[..start], &line[end..])
+}
+
+/// A guest's own stack lies at the bottom of its memory, as the SDK links it and LLVM does by default: who recurses past its end
+/// reaches below address 0, which is the top of a 32-bit address space.
+///
+/// The engine tells the address in the error's text and nowhere else.
+fn is_below_the_stack(text: &str) -> bool {
+    /// Bytes of one frame: no more than a stack that anyone links.
+    const FRAME_BYTES_MAX: u64 = 1 << 20;
+    let address = text.split_once("memory fault at wasm address 0x").and_then(|(_, rest)| {
+        let digits = rest.split(|letter: char| !letter.is_ascii_hexdigit()).next()?;
+        u64::from_str_radix(digits, 16).ok()
+    });
+    address.is_some_and(|address| ((1 << 32) - FRAME_BYTES_MAX..1 << 32).contains(&address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_one_line_of_bounded_length_with_the_cause_at_its_end() {
+        assert_eq!(one_line("error:\n   0: f\r\n   1: \x1b[31mg: cause"), "error: 0: f 1: [31mg: cause");
+        let long = one_line(&format!("error: {}: cause", "caf\u{e9}\n".repeat(10_000)));
+        assert!(long.len() < 2100 && long.starts_with("error: caf\u{e9}") && long.ends_with(": cause"), "{long}");
+    }
+
+    #[test]
+    fn only_a_fault_below_address_0_is_called_a_stack_that_overflowed() {
+        let fault =
+            |address: &str| format!("memory fault at wasm address 0x{address} in linear memory of size 0x30000");
+        for address in ["fffffff8", "fff00000", "ffffffff"] {
+            assert!(is_below_the_stack(&fault(address)), "{address}");
+        }
+        for address in ["0", "30000", "ffefffff", "100000000", "ffffffffffffffff", "", "zz"] {
+            assert!(!is_below_the_stack(&fault(address)), "{address}");
+        }
+        assert!(!is_below_the_stack("out of bounds memory access"));
+    }
 }

@@ -215,6 +215,12 @@ impl Loader<'_> {
     fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
         let component = Component::from_binary(&self.shared.engine, bytes)
             .map_err(|error| self.error(LoadStage::Compile, format!("it does not compile: {error:#}")))?;
+        self.check_memory(&component)?;
+        Ok(component)
+    }
+
+    /// Also for what comes from the disk or from another entry: those may have had other limits.
+    fn check_memory(&self, component: &Component) -> Result<(), LoadError> {
         let memory = component.resources_required().and_then(|required| required.max_initial_memory_size);
         // A page has 64 KiB.
         let wanted = memory.unwrap_or(0).saturating_mul(64 << 10);
@@ -228,7 +234,7 @@ impl Loader<'_> {
             );
             return Err(self.error(LoadStage::Compile, message));
         }
-        Ok(component)
+        Ok(())
     }
 
     /// Instantiates, and runs `configure` with time enough.
@@ -251,7 +257,7 @@ impl Loader<'_> {
                 FailureKind::Memory => {
                     "if its config needs more, raise limits.memory_bytes_max in its chain entry".to_owned()
                 }
-                _ => "what it wrote to the log may say why; change its config, or ask its author".to_owned(),
+                _ => "what it wrote to the log may say why, and its author may know more".to_owned(),
             };
             self.error(LoadStage::Configure, format!("`configure` failed: {failure}; {remedy}"))
         };
@@ -284,6 +290,7 @@ impl Loader<'_> {
         linker: &Linker<PluginState>,
         config: String,
     ) -> Result<Arc<Plugin>, LoadError> {
+        self.check_memory(&image.component)?;
         let pre = self.pre(linker, &image.component)?;
         let pool = Arc::new(Pool::new(self.spec.limits.memory_bytes_max));
         self.shared.slots.register(&pool);

@@ -71,3 +71,6 @@ impl Pool {
         self.warm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

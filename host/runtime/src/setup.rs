@@ -154,3 +154,6 @@ impl MetricSpec {
         Ok(MetricSpec { name: metric.name, kind, help: metric.help })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ pub struct ReplyBody {
     source: Source,
     idle: Idle,
     finisher: Finisher,
+    /// The answer is cut, and whoever sends it has not been told yet.
+    cut: Option<Cut>,
 }
 
 pub(super) enum Source {
@@ -50,7 +52,7 @@ impl ReplyBody {
     pub(super) fn new(source: Source, finisher: Finisher) -> ReplyBody {
         let run = finisher.run();
         let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline);
-        ReplyBody { source, idle, finisher }
+        ReplyBody { source, idle, finisher, cut: None }
     }
 
     /// The head alone is the whole answer.
@@ -86,6 +88,9 @@ impl Body for ReplyBody {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Some(cut) = self.cut.take() {
+            return Poll::Ready(Some(Err(cut)));
+        }
         let frame = ready!(self.poll_source(context));
         match &frame {
             Some(Ok(frame)) => {
@@ -96,7 +101,14 @@ impl Body for ReplyBody {
                     self.finisher.complete();
                 }
             }
-            Some(Err(cut)) => self.finisher.cut(cut.outcome, cut.fault, &cut.code, &cut.message),
+            Some(Err(cut)) => {
+                self.finisher.cut(cut.outcome, cut.fault, &cut.code, &cut.message);
+                // An error drops what is not written yet, and a client that has not even a head takes the request for unserved
+                // and may send it again. A pause of one turn lets the head and the earlier pieces go out.
+                self.cut = Some(cut.clone());
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             None => self.finisher.complete(),
         }
         Poll::Ready(frame)

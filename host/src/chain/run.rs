@@ -118,6 +118,7 @@ impl Run {
         let Some(link) = self.plan.chain.links().get(position) else { return Ok(Verdict::Proceed) };
         self.ran.fetch_or(1_u64 << (position % 64), Ordering::AcqRel);
         self.note_call(position);
+        let was_suspended = link.entry.breaker_is_open();
         let started = Instant::now();
         let called = match (link.entry.plugin.setup().need, self.held.get(position)) {
             (InstanceNeed::Body | InstanceNeed::Exchange, Some(held)) => {
@@ -126,6 +127,9 @@ impl Run {
             _ => link.entry.call(&mut Held::default(), &self.exchange, position, &call).await,
         };
         link.metrics.called(call.phase(), started.elapsed());
+        if was_suspended {
+            link.metrics.breaker_open(link.entry.breaker_is_open());
+        }
         match called {
             Ok(Verdict::Reject(rejection)) => Err(Stop::rejected(rejection, position)),
             Ok(Verdict::Respond(answer)) => Err(Stop::answered(answer, position)),

@@ -5,7 +5,7 @@ mod check;
 mod origin;
 
 pub use ask::{Ask, Heard};
-pub use check::{check, refusal, refusal_with};
+pub use check::{Checked, check, refusal, refusal_with};
 pub use origin::{Origin, WHOLE};
 
 use sluicegate_tests::{Gateway, guests};
@@ -62,7 +62,8 @@ chain = [{{ plugin = "hostile", name = "{name}", grants = ["identity-writer"], {
 pub async fn metric(gateway: &Gateway, series: &str) -> f64 {
     let token = std::fs::read_to_string(gateway.folder().join("data/admin.token")).expect("the admin token");
     let address = gateway.admin().trim_start_matches("http://").parse().expect("an address");
-    let text = Ask::get("/metrics").field("authorization", format!("Bearer {}", token.trim())).send(address).await.text();
+    let text =
+        Ask::get("/metrics").field("authorization", format!("Bearer {}", token.trim())).send(address).await.text();
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.map_or(0.0, |value| value.parse().expect("a number"))
 }

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::hint::black_box;
 
-use sluicegate_plugin::{Answer, Decision, Phase, Piece, Rejection, identity_writer, labels, log, notes, reply, request};
+use sluicegate_plugin::{
+    Answer, Decision, Phase, Piece, Rejection, identity_writer, labels, log, notes, reply, request,
+};
 
 macro_rules! acts {
     ($($act:ident $name:literal,)+) => {
@@ -146,7 +148,9 @@ fn try_host_fields(phase: Phase) {
         ("", b"1"),
     ];
     let set = |(name, value): &(&str, &[u8])| match phase {
-        Phase::Head | Phase::Body => request::set_header(name, value).is_ok() || request::append_header(name, value).is_ok(),
+        Phase::Head | Phase::Body => {
+            request::set_header(name, value).is_ok() || request::append_header(name, value).is_ok()
+        }
         _ => reply::set_header(name, value).is_ok() || reply::append_header(name, value).is_ok(),
     };
     say("taken", fields.iter().filter(|field| set(field)).count());

@@ -1,9 +1,7 @@
 //! What the config chooses: how bodies come, how long an instance is needed, and what goes wrong in `configure`.
 
 use serde::Deserialize;
-use sluicegate_plugin::{
-    BodyNeed, Fact, InstanceNeed, MetricKind, Phase, Pointer, Problems, Setup, labels, log,
-};
+use sluicegate_plugin::{BodyNeed, Fact, InstanceNeed, MetricKind, Phase, Pointer, Problems, Setup, labels, log};
 
 use crate::act;
 

@@ -2,7 +2,7 @@
 
 use sluicegate_tests::guests;
 
-use crate::support::{check, refusal, refusal_with};
+use crate::support::{Checked, check, refusal, refusal_with};
 
 const GRANTS: &str = "grants = [\"identity-writer\"]";
 
@@ -119,8 +119,25 @@ fn a_host_call_in_configure_is_refused_as_impure() {
 
 #[test]
 fn a_flood_of_lines_in_configure_is_cut() {
-    let (accepted, _, said) = check(guests::HOSTILE, "", &format!("{GRANTS}, config = {{ configure = \"log-flood\" }}"));
+    let (accepted, _, said) =
+        check(guests::HOSTILE, "", &format!("{GRANTS}, config = {{ configure = \"log-flood\" }}"));
     assert!(accepted, "{said}");
     assert_eq!(said.matches("configure line").count(), 64, "{said}");
     assert!(said.contains("the rest are dropped"), "{said}");
+}
+
+#[test]
+fn what_a_roomier_entry_has_left_on_disk_does_not_lift_the_limit_of_another() {
+    let checked = Checked::new(guests::HOSTILE, "", GRANTS);
+    let (accepted, _, said) = checked.run();
+    assert!(accepted, "{said}");
+    let images = || std::fs::read_dir(checked.folder().join("data/code")).expect("the cache").count();
+    assert_eq!(images(), 1);
+    checked.write(guests::HOSTILE, "", &format!("{GRANTS}, limits = {{ memory_bytes_max = 65_536 }}"));
+    let (accepted, _, said) = checked.run();
+    assert!(
+        !accepted && said.contains("MiB of memory at its start, and its entry allows 0.1 MiB: build it with less"),
+        "{said}"
+    );
+    assert_eq!(images(), 1);
 }

@@ -14,7 +14,12 @@ const FAILURES: [Failure; 5] = [
     Failure { name: "loop", act: "loop", kind: "cpu", limits: "cpu_max_ms = 20, wall_max_ms = 60_000" },
     Failure { name: "memory", act: "memory", kind: "memory", limits: "cpu_max_ms = 10_000, wall_max_ms = 60_000" },
     Failure { name: "wall", act: "loop", kind: "wall", limits: "cpu_max_ms = 60_000, wall_max_ms = 150" },
-    Failure { name: "bad-return", act: "bad-return", kind: "bad_return", limits: "cpu_max_ms = 10_000, wall_max_ms = 60_000" },
+    Failure {
+        name: "bad-return",
+        act: "bad-return",
+        kind: "bad_return",
+        limits: "cpu_max_ms = 10_000, wall_max_ms = 60_000",
+    },
 ];
 
 #[derive(Clone, Copy)]
@@ -74,7 +79,9 @@ impl Cell {
     fn scene(&self) -> Result<Scene, &'static str> {
         match (self.phase, self.moment) {
             ("finish", _) if self.failure.name == "bad-return" => Err("`on-finish` returns nothing"),
-            ("head", Moment::AfterFirstByte) => Err("nothing is sent upstream, and so nothing answered, before `head` is over"),
+            ("head", Moment::AfterFirstByte) => {
+                Err("nothing is sent upstream, and so nothing answered, before `head` is over")
+            }
             ("reply-head", Moment::AfterFirstByte) => Err("no byte of the body goes out before `reply-head` is over"),
             ("head" | "body" | "reply-head" | "reply-body", Moment::BeforeFirstByte) => Ok(Scene::Whole),
             ("body", Moment::AfterFirstByte) => Ok(Scene::SecondPieceOfRequest),
@@ -132,15 +139,15 @@ async fn run(isolation: &str) {
         .filter_map(|cell| cell.scene().ok().map(|scene| (cell, scene, cell.name(isolation))))
         .collect();
     let entries: Vec<String> = cells.iter().map(|(cell, scene, _)| cell.entry(isolation, *scene)).collect();
-    let routes: Vec<_> =
-        cells.iter().zip(&entries).map(|((_, _, name), entry)| Route { name, entry }).collect();
+    let routes: Vec<_> = cells.iter().zip(&entries).map(|((_, _, name), entry)| Route { name, entry }).collect();
     let gateway = gateway(&origin, "", &routes);
     let mut wrong = Vec::new();
     for (index, (cell, scene, name)) in cells.iter().enumerate() {
         let heard = fail(&gateway, &origin, cell, *scene, name).await;
         // `finish` may still run when the answer is out: the line says that it is over.
         let line = line_of(&gateway.wait_for_log(2 * index + 1), &format!("{name}.fails"));
-        let next = Ask::to(&format!("/{name}")).field("x-request-id", format!("{name}.next")).send(gateway.address()).await;
+        let next =
+            Ask::to(&format!("/{name}")).field("x-request-id", format!("{name}.next")).send(gateway.address()).await;
         let next_line = line_of(&gateway.wait_for_log(2 * index + 2), &format!("{name}.next"));
         let series = format!("sluicegate_policy_traps_total{{entry=\"{name}\",kind=\"{}\"}}", cell.failure.kind);
         let counted = metric(&gateway, &series).await;
@@ -243,6 +250,7 @@ fn expected_line(cell: &Cell, scene: Scene, name: &str, line: &Value) -> Option<
         // The neighbour's phases ran, once each, and its `finish` knows the outcome.
         "labels": { "saw": saw, "outcome": outcome },
     });
-    let found: Value = wanted.as_object().into_iter().flatten().map(|(member, _)| (member.clone(), line[member].clone())).collect();
+    let found: Value =
+        wanted.as_object().into_iter().flatten().map(|(member, _)| (member.clone(), line[member].clone())).collect();
     (found != wanted).then(|| format!("the log says {found}\n  instead of   {wanted}"))
 }

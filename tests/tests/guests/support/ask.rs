@@ -61,7 +61,8 @@ impl Ask {
 
     /// Sends the head alone.
     pub async fn open(self, address: SocketAddr) -> Talk {
-        let mut head = format!("{} {} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n", self.method, self.path).into_bytes();
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n", self.method, self.path).into_bytes();
         for (name, value) in &self.fields {
             head.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
         }

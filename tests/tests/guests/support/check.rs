@@ -1,8 +1,11 @@
 //! `sluicegate check` on a configuration with one plugin that it must refuse.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use sluicegate_tests::binary;
+use tempfile::TempDir;
 
 /// What `check` prints on standard error when the entry's plugin is `wasm` and `entry` are its further members, as TOML.
 ///
@@ -21,9 +24,24 @@ pub fn refusal_with(wasm: &[u8], pin: &str, entry: &str) -> String {
 
 /// Whether it was accepted, and what it printed on standard output and standard error.
 pub fn check(wasm: &[u8], pin: &str, entry: &str) -> (bool, String, String) {
-    let folder = tempfile::tempdir().expect("a folder for the test");
-    let config = format!(
-        r#"[[listen]]
+    Checked::new(wasm, pin, entry).run()
+}
+
+/// A folder with a configuration and its plugin, to be checked more than once.
+pub struct Checked(TempDir);
+
+impl Checked {
+    pub fn new(wasm: &[u8], pin: &str, entry: &str) -> Checked {
+        let checked = Checked(tempfile::tempdir().expect("a folder for the test"));
+        checked.write(wasm, pin, entry);
+        checked
+    }
+
+    pub fn write(&self, wasm: &[u8], pin: &str, entry: &str) {
+        let config = format!(
+            r#"data_dir = "data"
+
+[[listen]]
 address = "127.0.0.1:0"
 
 [plugins.guest]
@@ -39,11 +57,20 @@ chain = [
   {{ plugin = "guest", {entry} }},
 ]
 "#
-    );
-    std::fs::write(folder.path().join("guest.wasm"), wasm).expect("the plugin");
-    std::fs::write(folder.path().join("sluicegate.toml"), config).expect("the configuration");
-    let done = Command::new(binary()).arg("check").current_dir(folder.path()).output().expect("the binary runs");
-    assert!(matches!(done.status.code(), Some(0 | 1)), "{:?}", done.status);
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    (done.status.success(), text(done.stdout), text(done.stderr))
+        );
+        fs::write(self.folder().join("guest.wasm"), wasm).expect("the plugin");
+        fs::write(self.folder().join("sluicegate.toml"), config).expect("the configuration");
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Whether it was accepted, and what was printed on standard output and standard error.
+    pub fn run(&self) -> (bool, String, String) {
+        let done = Command::new(binary()).arg("check").current_dir(self.folder()).output().expect("the binary runs");
+        assert!(matches!(done.status.code(), Some(0 | 1)), "{:?}", done.status);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        (done.status.success(), text(done.stdout), text(done.stderr))
+    }
 }

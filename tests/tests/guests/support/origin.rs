@@ -31,8 +31,7 @@ impl Origin {
     pub async fn start() -> Origin {
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = socket.local_addr().expect("bound");
-        let shared =
-            Arc::new(Shared { arrived: Semaphore::new(0), gate: Semaphore::new(0), seen: Mutex::default() });
+        let shared = Arc::new(Shared { arrived: Semaphore::new(0), gate: Semaphore::new(0), seen: Mutex::default() });
         let serving = shared.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
@@ -80,7 +79,8 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
         let head = read_to(&mut stream, &mut read, b"\r\n\r\n").await?;
         shared.arrived.add_permits(1);
         let text = String::from_utf8_lossy(&head).to_lowercase();
-        let way = text.split("x-origin: ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap_or("whole").to_owned();
+        let way =
+            text.split("x-origin: ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap_or("whole").to_owned();
         if way == "early" {
             stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nfirst\n\r\n").await.ok()?;
         }
@@ -92,7 +92,9 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
                 }
                 read.drain(..length).collect()
             }
-            None if text.contains("transfer-encoding: chunked") => read_to(&mut stream, &mut read, b"0\r\n\r\n").await?,
+            None if text.contains("transfer-encoding: chunked") => {
+                read_to(&mut stream, &mut read, b"0\r\n\r\n").await?
+            }
             None => Vec::new(),
         };
         shared.seen.lock().expect("no panic here").push((head, body));
@@ -100,7 +102,10 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
         match way.as_str() {
             "early" => stream.write_all(second).await.ok()?,
             "pieces" => {
-                stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nfirst\n\r\n").await.ok()?;
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nfirst\n\r\n")
+                    .await
+                    .ok()?;
                 shared.gate.acquire().await.ok()?.forget();
                 stream.write_all(second).await.ok()?;
             }

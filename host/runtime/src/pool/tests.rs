@@ -1,0 +1,83 @@
+//! How many instances stay warm, for how long, and which go first.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Config, Engine};
+
+use super::*;
+use crate::instance::{InstanceContext, PluginState};
+use crate::limits::PluginLimits;
+use crate::ticker::Ticker;
+
+/// Makes instances of a component with nothing in it.
+struct Maker {
+    pre: InstancePre<PluginState>,
+    context: InstanceContext,
+}
+
+impl Maker {
+    fn new() -> Maker {
+        let mut config = Config::new();
+        config.epoch_interruption(true).concurrency_support(false);
+        let engine = Engine::new(&config).unwrap();
+        let component = Component::from_binary(&engine, b"\0asm\x0d\0\x01\0").unwrap();
+        let context = InstanceContext {
+            entry: "entry".into(),
+            grants: Arc::new(BTreeSet::new()),
+            limits: Arc::new(PluginLimits::default()),
+            ticker: Arc::new(Ticker::start(engine.weak()).unwrap()),
+        };
+        Maker { pre: Linker::new(&engine).instantiate_pre(&component).unwrap(), context }
+    }
+
+    /// `calls`: what tells it from others.
+    async fn instance(&self, calls: u64) -> Instance {
+        let mut instance = Instance::new(&self.pre, &self.context, None).await.unwrap();
+        instance.calls = calls;
+        instance
+    }
+}
+
+#[tokio::test]
+async fn the_warmest_is_taken_first_and_the_coldest_given_up_first() {
+    let (maker, pool) = (Maker::new(), Pool::new(1 << 20));
+    for calls in 1..=3 {
+        pool.put(maker.instance(calls).await);
+    }
+    assert!(pool.evict_one());
+    assert_eq!([pool.take(), pool.take()].map(|taken| taken.unwrap().calls), [3, 2]);
+    assert!(pool.take().is_none() && !pool.evict_one());
+}
+
+#[tokio::test]
+async fn no_more_than_64_stay_warm() {
+    let (maker, pool) = (Maker::new(), Pool::new(1 << 20));
+    for calls in 0..=WARM_MAX as u64 {
+        pool.put(maker.instance(calls).await);
+    }
+    assert_eq!(pool.len(), WARM_MAX);
+}
+
+#[tokio::test]
+async fn one_that_has_served_its_calls_is_not_kept() {
+    let (maker, pool) = (Maker::new(), Pool::new(1 << 20));
+    pool.put(maker.instance(CALLS_MAX - 1).await);
+    pool.put(maker.instance(CALLS_MAX).await);
+    assert_eq!(pool.len(), 1);
+}
+
+#[tokio::test]
+async fn a_sweep_drops_what_was_idle_for_too_long_and_nothing_else() {
+    let (maker, pool) = (Maker::new(), Pool::new(1 << 20));
+    pool.put(maker.instance(1).await);
+    let used = pool.lock()[0].last_used;
+    pool.sweep(used + IDLE_MAX - Duration::from_millis(1));
+    assert_eq!(pool.len(), 1);
+    pool.put(maker.instance(2).await);
+    pool.lock()[1].last_used = used + Duration::from_secs(10);
+    pool.sweep(used + IDLE_MAX);
+    assert_eq!(pool.take().map(|kept| kept.calls), Some(2));
+    assert_eq!(pool.len(), 0);
+}
