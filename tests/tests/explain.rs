@@ -63,7 +63,8 @@ fn route(random: &mut Random, name: &str) -> String {
     let path = random.path();
     match random.below(3) {
         0 if !path.is_empty() => text.push_str(&format!("path = \"{path}\"\n")),
-        _ => text.push_str(&format!("path = \"{path}/*\"\n")),
+        // Everything below one segment at least, so that some requests find no route.
+        _ => text.push_str(&format!("path = \"/{}{path}/*\"\n", random.one(&["a", "b", "c"]))),
     }
     match random.below(3) {
         0 => text.push_str(&format!("methods = [\"{}\"]\n", random.one(&METHODS))),
@@ -202,7 +203,7 @@ async fn a_thousand_random_requests_take_the_route_and_the_plugins_that_explain_
         *routes.entry(route.unwrap_or("none").to_owned()).or_default() += 1;
     }
     // The draw is worth something: each kind of answer, and most routes.
-    assert!([200, 405].iter().all(|status| statuses.get(status).is_some_and(|count| *count > 10)), "{statuses:?}");
+    assert!([200, 404, 405].iter().all(|status| statuses.get(status).is_some_and(|count| *count > 10)), "{statuses:?}");
     assert!(routes.len() > ROUTES / 3, "{routes:?}");
 
     // And the command prints what the library says.
