@@ -42,7 +42,9 @@ impl Demo {
             .expect("the demo is started");
         let (sender, lines) = channel();
         let pipe = child.stdout.take().expect("piped");
-        thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        thread::spawn(move || {
+            BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         let mut demo = Demo { child, folder, printed: Vec::new() };
         demo.read(&lines);
         demo

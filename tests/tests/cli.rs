@@ -179,12 +179,16 @@ fn run_says_why_it_does_not_start() {
     let address = taken.local_addr().unwrap();
     let port_in_use = CONFIG.replace("127.0.0.1:0", &address.to_string());
     let said = sluicegate(folder(&[("sluicegate.toml", &port_in_use)]).path(), &["run"]);
-    let expected = format!("cannot listen on {address}: another process has this port; stop it, or choose another port");
+    let expected =
+        format!("cannot listen on {address}: another process has this port; stop it, or choose another port");
     assert!(said.status == 1 && said.stderr.contains(&expected), "{said:?}");
 
     let admin_in_use = format!("{CONFIG}\n[admin]\naddress = \"{address}\"\n");
     let said = sluicegate(folder(&[("sluicegate.toml", &admin_in_use)]).path(), &["run"]);
-    assert!(said.status == 1 && said.stderr.contains(&format!("the admin address {address} cannot be listened on")), "{said:?}");
+    assert!(
+        said.status == 1 && said.stderr.contains(&format!("the admin address {address} cannot be listened on")),
+        "{said:?}"
+    );
 
     let open_admin = format!("{CONFIG}\n[admin]\naddress = \"0.0.0.0:9901\"\n");
     let said = sluicegate(folder(&[("sluicegate.toml", &open_admin)]).path(), &["run"]);

@@ -136,7 +136,10 @@ impl Asked {
     }
 
     fn headers(&self) -> HeaderMap {
-        self.tier.iter().map(|tier| (http::HeaderName::from_static("x-tier"), HeaderValue::from_str(tier).unwrap())).collect()
+        self.tier
+            .iter()
+            .map(|tier| (http::HeaderName::from_static("x-tier"), HeaderValue::from_str(tier).unwrap()))
+            .collect()
     }
 
     async fn send(&self, gateway: &Gateway, id: &str) -> Reply {
@@ -174,7 +177,9 @@ async fn a_thousand_random_requests_take_the_route_and_the_plugins_that_explain_
     let seen: BTreeMap<String, Vec<String>> = upstream
         .received()
         .into_iter()
-        .map(|request| (request.headers["x-request-id"].to_str().unwrap().to_owned(), names(&request.headers, "x-order")))
+        .map(|request| {
+            (request.headers["x-request-id"].to_str().unwrap().to_owned(), names(&request.headers, "x-order"))
+        })
         .collect();
 
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
@@ -189,7 +194,8 @@ async fn a_thousand_random_requests_take_the_route_and_the_plugins_that_explain_
             Match::NoRoute => (None, 404),
             Match::MethodNotAllowed(_) => (None, 405),
         };
-        let context = format!("request {number}: {} {} {}\n{explanation}\n{line}", asked.method, asked.host, asked.path);
+        let context =
+            format!("request {number}: {} {} {}\n{explanation}\n{line}", asked.method, asked.host, asked.path);
         assert_eq!((reply.status.as_u16(), line["route"].as_str()), (status, route), "{context}");
         let order: BTreeMap<&str, Vec<&str>> =
             generation.order(route).into_iter().map(|(phase, entries)| (phase.as_str(), entries)).collect();
