@@ -255,6 +255,25 @@ async fn an_upload_does_not_stall_because_the_upstream_is_slow_to_take_it() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_stops_taking_an_upload_is_504() {
+    let upstream = RawUpstream::start(|mut connection, notes| async move {
+        connection.read_head().await;
+        // Long enough for all buffers on the way to be full.
+        notes.wait_for("answered").await;
+    })
+    .await;
+    let gateway = Gateway::start(&limits("body_idle_timeout_ms = 300", &config::proxy(&upstream.url())), &[]);
+    let mut client = Raw::connect(gateway.address()).await;
+    client.write("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 90000000\r\n\r\n").await;
+    let chunk = vec![b'x'; 65_536];
+    while let Ok(true) = tokio::time::timeout(Duration::from_millis(200), client.try_write(&chunk)).await {}
+    assert!(client.read_head().await.starts_with("HTTP/1.1 504"));
+    upstream.notes.add("answered");
+    let log = gateway.wait_for_log(1);
+    assert_eq!(verdict(&log[0]), (Some(504), "timed_out", Some("upstream"), Some("upstream_timeout")));
+}
+
+#[tokio::test]
 async fn an_answer_that_stalls_is_cut_as_timed_out() {
     let upstream = RawUpstream::start(|mut connection, notes| async move {
         connection.read_head().await;

@@ -198,7 +198,8 @@ impl Pipe {
                 Kind::Stream => bytes,
                 Kind::Buffered { buffer, bytes_max } => {
                     if (buffer.len() + bytes.len()) as u64 > *bytes_max {
-                        return Err(self.way.too_long(*bytes_max));
+                        // Decided by this entry: what is answered instead must not come here again, and be too long again.
+                        return Err(Stop { by: Some(stage.position), ..self.way.too_long(*bytes_max) });
                     }
                     buffer.extend_from_slice(&bytes);
                     if !end {
