@@ -12,9 +12,6 @@ use tempfile::TempDir;
 const DEMO: &str = "cargo xtask demo";
 /// Runs this very test.
 const TEST: &str = "cargo xtask test";
-/// Another choice of packages has other features, and would compile the engine anew for minutes. What it runs is the program
-/// that lies beside the tests.
-const RUN: &str = "cargo run -p sluicegate --";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -93,7 +90,7 @@ fn the_commands_of_the_readme_work() {
     for mut block in blocks {
         let lines =
             block.text.lines().filter(|line| ![DEMO, TEST].iter().any(|long| line.trim_start().starts_with(long)));
-        block.text = lines.map(|line| format!("{}\n", line.replace(RUN, "sluicegate"))).collect();
+        block.text = lines.map(|line| format!("{line}\n")).collect();
         paste(&block, &demo, folder.path());
     }
     assert_eq!(demo.interrupt().code(), Some(0));

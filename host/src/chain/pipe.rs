@@ -198,7 +198,7 @@ impl Pipe {
                 Kind::Stream => bytes,
                 Kind::Buffered { buffer, bytes_max } => {
                     if (buffer.len() + bytes.len()) as u64 > *bytes_max {
-                        // Decided by this entry: what is answered instead must not come here again, and be too long again.
+                        // Its own refusal must not come back to it: that may be too long as well.
                         return Err(Stop { by: Some(stage.position), ..self.way.too_long(*bytes_max) });
                     }
                     buffer.extend_from_slice(&bytes);
