@@ -21,6 +21,12 @@ macro_rules! export {
             const PHASES: &'static [$crate::Phase] = &[$($crate::__phase!($phase)),*];
         }
 
+        // Natively nothing but tests calls a plugin; without this the compiler would call it dead code.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            let _ = <$plugin as $crate::Plugin>::configure;
+        };
+
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             struct Component;

@@ -5,6 +5,7 @@ pub mod command;
 pub mod config;
 pub mod demo;
 pub mod gateway;
+pub mod guests;
 pub mod raw;
 pub mod readme;
 pub mod upstream;

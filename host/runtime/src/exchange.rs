@@ -101,6 +101,11 @@ impl Exchange {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a request's field carries credentials here; `name` in any case.
+    pub(crate) fn is_credential(&self, name: &str) -> bool {
+        self.facts.credential_fields.iter().any(|field| field.as_str().eq_ignore_ascii_case(name))
+    }
+
     pub fn add_reply_bytes(&self, count: usize) {
         self.reply_bytes.fetch_add(count as u64, Ordering::Relaxed);
     }

@@ -6,6 +6,7 @@ use wasmparser::{Encoding, Parser, Payload};
 
 use crate::capability::{CORE_INTERFACES, GRANTS};
 use crate::phase::{Phase, PhaseSet};
+use crate::unstable;
 
 const PACKAGE: &str = "sluicegate:plugin/";
 /// The contract that this host speaks; a plugin may ask for an equal or lower patch version.
@@ -39,7 +40,7 @@ impl Inspection {
             match Phase::from_name(interface) {
                 Some(phase) => phases.insert(phase),
                 None if interface == "policy" => has_policy = true,
-                None => return Err(unknown_interface("exports", interface)),
+                None => return Err(unstable_or_unknown("exports", interface)),
             }
         }
         if !has_policy {
@@ -60,7 +61,7 @@ impl Inspection {
                 if GRANTS.contains(&interface) {
                     grants.insert(interface.to_owned());
                 } else if !CORE_INTERFACES.contains(&interface) {
-                    return Err(unknown_interface("imports", interface));
+                    return Err(unstable_or_unknown("imports", interface));
                 }
             } else if WASI_PACKAGES.iter().any(|package| import.starts_with(package)) {
                 imports_wasi = true;
@@ -90,8 +91,8 @@ fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), String> {
         match payload.map_err(invalid)? {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
                 return Err(
-                    "it is a core WebAssembly module, not a component: build for the target wasm32-wasip2, or run \
-                            `wasm-tools component new` on it"
+                    "it is a core WebAssembly module, not a component: link it with `wasm-component-ld`, as the SDK's \
+                            README shows, or run `wasm-tools component new` on it"
                         .into(),
                 );
             }
@@ -132,10 +133,12 @@ fn contract_interface(name: &str) -> Result<&str, String> {
     }
 }
 
-fn unknown_interface(does: &str, interface: &str) -> String {
-    format!(
-        "it {does} `sluicegate:plugin/{interface}`, which the contract 0.1 does not have: build it again with the SDK for 0.1"
-    )
+fn unstable_or_unknown(does: &str, interface: &str) -> String {
+    unstable::refusal(&format!("it {does} `sluicegate:plugin/{interface}`"), interface).unwrap_or_else(|| {
+        format!(
+            "it {does} `sluicegate:plugin/{interface}`, which the contract 0.1 does not have: build it again with the SDK for 0.1"
+        )
+    })
 }
 
 #[cfg(test)]

@@ -246,7 +246,7 @@ impl PluginState {
 
 fn wall_violation(wall_max: Duration) -> wasmtime::Error {
     let max = wall_max.as_millis();
-    Violation::raise(FailureKind::Wall, format!("one call took over {max} ms, the wall limit of this entry"))
+    Violation::raise(FailureKind::Wall, format!("one call took over {max} ms, its wall limit"))
 }
 
 /// Gives a call its budgets.
@@ -254,6 +254,8 @@ fn arm(store: &mut Store<PluginState>) {
     let state = store.data_mut();
     state.ticker.wake();
     state.host_calls_left = state.limits.host_calls_max;
+    // What an earlier call was refused and got over does not explain how this one ends.
+    state.limiter.denied = false;
     // One more than asked for: the first tick comes at any time.
     state.ticks_left = 1 + (state.limits.cpu_max.as_millis() / TICK.as_millis()) as u64;
     state.wall_end = Instant::now() + state.limits.wall_max;
@@ -272,7 +274,7 @@ fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<Upda
         let max = state.limits.cpu_max.as_millis();
         return Err(Violation::raise(
             FailureKind::Cpu,
-            format!("one call used over {max} ms of CPU, the limit of this entry"),
+            format!("one call used over {max} ms of CPU, its limit"),
         ));
     }
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))

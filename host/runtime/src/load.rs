@@ -11,7 +11,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use crate::cache::{hex, sha256};
 use crate::capability::{self, CORE_INTERFACES};
 use crate::engine::{Runtime, Shared};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::image::{Frozen, Image};
 use crate::inspect::Inspection;
 use crate::instance::{Indices, Instance, InstanceContext, PluginState};
@@ -244,14 +244,25 @@ impl Loader<'_> {
             PluginLimits { cpu_max: CONFIGURE_TIME_MAX, wall_max: CONFIGURE_TIME_MAX * 4, ..self.spec.limits.clone() };
         let context = InstanceContext { limits: Arc::new(limits), ..self.context() };
         let failed = |failure: Failure| {
-            let message =
-                format!("`configure` failed: {failure}; a plugin must answer it within {CONFIGURE_TIME_MAX:?}");
-            self.error(LoadStage::Configure, message)
+            let remedy = match failure.kind {
+                FailureKind::Cpu | FailureKind::Wall => {
+                    format!("it must answer within {} seconds, whatever its config", CONFIGURE_TIME_MAX.as_secs())
+                }
+                FailureKind::Memory => {
+                    "if its config needs more, raise limits.memory_bytes_max in its chain entry".to_owned()
+                }
+                _ => "what it wrote to the log may say why; change its config, or ask its author".to_owned(),
+            };
+            self.error(LoadStage::Configure, format!("`configure` failed: {failure}; {remedy}"))
         };
         let mut instance = self.instantiate(&pre, &context).await?;
         let indices = Indices::new(&pre);
         let setup = match instance.configure(&indices, config).await.map_err(failed)? {
             Ok(setup) => setup,
+            Err(problems) if problems.is_empty() => {
+                let message = "it refuses its config and does not say what is wrong with it: ask its author";
+                return Err(self.error(LoadStage::Configure, message.to_owned()));
+            }
             Err(problems) => {
                 let mut error = self.error(LoadStage::Configure, "it refuses its config".into());
                 let problem = |found: crate::bindings::host::types::Problem| Problem {

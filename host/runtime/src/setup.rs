@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bindings::host::types as wit;
 use crate::phase::{Phase, PhaseSet};
+use crate::unstable;
 
 /// Metrics one plugin may declare.
 const METRICS_MAX: usize = 32;
@@ -74,8 +75,10 @@ impl Setup {
             return Err("its setup declares no phase, so it would never run: declare at least one".into());
         }
         for name in &setup.phases {
-            let phase = Phase::from_name(name)
-                .ok_or_else(|| format!("its setup declares a phase `{name}`, which this contract does not have"))?;
+            let declares = format!("its setup declares a phase `{name}`");
+            let phase = Phase::from_name(name).ok_or_else(|| {
+                unstable::refusal(&declares, name).unwrap_or(format!("{declares}, which this contract does not have"))
+            })?;
             if !exported.contains(phase) {
                 return Err(format!("its setup declares the phase `{name}`, but the component does not export it"));
             }

@@ -21,6 +21,9 @@ const LINE_BYTES_MAX: usize = 4096;
 /// Bytes that a guest may write at once.
 const WRITE_BYTES_MAX: usize = 64 << 10;
 
+/// Handles that one instance may hold at once: streams, descriptors, pollables.
+const HANDLES_MAX: usize = 256;
+
 /// The WASI side of one instance; made when the guest first uses it.
 pub(crate) struct Wasi {
     ctx: WasiCtx,
@@ -44,7 +47,9 @@ impl Wasi {
             builder.secure_random(StdRng::from_seed([0; 32]));
             builder.insecure_random(StdRng::from_seed([0; 32])).insecure_random_seed(0);
         }
-        Wasi { ctx: builder.build(), table: ResourceTable::new() }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES_MAX);
+        Wasi { ctx: builder.build(), table }
     }
 
     /// True if the guest holds no handle, so that its memory can be frozen.

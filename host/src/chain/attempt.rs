@@ -130,8 +130,8 @@ impl Run {
         })
     }
 
-    fn upstream_failed(&self, error: &UpstreamError) -> Stop {
-        if let Some(BodyFault(stop)) = BodyFault::of(error) {
+    pub(super) fn upstream_failed(&self, error: &UpstreamError) -> Stop {
+        if let Some(stop) = BodyFault::within(error) {
             return stop.clone();
         }
         tracing::warn!(request_id = self.exchange.facts.id, "{error}");

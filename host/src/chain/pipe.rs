@@ -122,13 +122,18 @@ impl Pipe {
     /// A stream is never buffered: such a stage fails instead, and its entry's `on_error` decides.
     pub(super) fn refuse_buffering(&mut self) -> Result<(), Stop> {
         let mut kept = Vec::with_capacity(self.stages.len());
-        for stage in self.stages.drain(..) {
+        let mut decode_at = self.decode_at;
+        for (index, stage) in self.stages.drain(..).enumerate() {
             match stage.kind {
                 Kind::Stream => kept.push(stage),
-                Kind::Buffered { .. } => self.run.cannot_buffer(stage.position)?,
+                Kind::Buffered { .. } => {
+                    self.run.cannot_buffer(stage.position)?;
+                    // Those behind it move up, and the decoder with them.
+                    decode_at -= usize::from(index < self.decode_at);
+                }
             }
         }
-        self.decode_at = self.decode_at.min(kept.len());
+        self.decode_at = decode_at;
         self.stages = kept;
         Ok(())
     }

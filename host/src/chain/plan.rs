@@ -9,7 +9,7 @@ use sluicegate_runtime::{Entry, Phase, services::Services};
 use tokio::sync::Notify;
 
 use crate::config::{Limits, Route};
-use crate::secrets::Credentials;
+use crate::secrets::{Credentials, Redaction};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::{EntryMetrics, RouteMetrics, UpstreamMetrics};
 use crate::upstream::Upstream;
@@ -25,6 +25,8 @@ pub struct Ground {
     pub credentials: Credentials,
     pub access_log: Arc<AccessLog>,
     pub open: Arc<OpenExchanges>,
+    /// Knows the secrets of all live generations.
+    pub redaction: Redaction,
 }
 
 /// One route, ready; or, without a route, what happens to requests that none matches.

@@ -66,7 +66,8 @@ impl ReplyBody {
         let polled = match &mut self.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::AsItComes(body) => {
-                Pin::new(body).poll_frame(context).map_err(|error| Broken::from(error).into_cut())
+                let run = self.finisher.run();
+                Pin::new(body).poll_frame(context).map_err(|error| Broken::of(error).into_cut(run))
             }
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
@@ -129,7 +130,7 @@ pub(super) fn piped(run: Arc<Run>, body: UpstreamBody, pipe: Pipe, events: Optio
             Err(cut) => match under.last_event(&cut) {
                 // The client reads the error in its own dialect; the stream ends behind it.
                 Some(event) => Some((Ok(event), None)),
-                None => Some((Err(cut.into_cut()), None)),
+                None => Some((Err(cut.into_cut(&under.run)), None)),
             },
         }
     })))
@@ -149,7 +150,7 @@ struct Under {
 
 enum Broken {
     Stop(Stop),
-    Upstream(String),
+    Upstream(UpstreamError),
 }
 
 impl Under {
@@ -172,7 +173,7 @@ impl Under {
                     Ok(bytes) => self.pipe.push(bytes).await,
                     Err(_) => continue,
                 },
-                Some(Err(error)) => return Err(Broken::from(error)),
+                Some(Err(error)) => return Err(Broken::of(error)),
                 None => {
                     self.ended = true;
                     self.pipe.end().await
@@ -189,8 +190,9 @@ impl Under {
                 self.run.note_stop(stop);
                 stop.refusal()?.clone()
             }
-            Broken::Upstream(message) => {
-                let cut = Cut::upstream(message);
+            Broken::Upstream(error) => {
+                tracing::warn!(request_id = self.run.exchange.facts.id, "{error}");
+                let cut = Cut::from(error);
                 let mut log = self.run.log();
                 log.outcome = Some(cut.outcome);
                 log.fault = Some(cut.fault);
@@ -202,49 +204,56 @@ impl Under {
     }
 }
 
-impl From<UpstreamError> for Broken {
-    /// An answer that came while the request was still being sent ends with the request, if that fails.
-    fn from(error: UpstreamError) -> Broken {
-        match BodyFault::of(&error) {
-            Some(BodyFault(stop)) => Broken::Stop(stop.clone()),
-            None => Broken::Upstream(error.to_string()),
+impl Broken {
+    /// A request that was stopped after the answer had begun breaks the answer, too: then the stop is to blame, not the upstream.
+    fn of(error: UpstreamError) -> Broken {
+        match BodyFault::within(&error) {
+            Some(stop) => Broken::Stop(stop.clone()),
+            None => Broken::Upstream(error),
+        }
+    }
+
+    fn into_cut(self, run: &Run) -> Cut {
+        if let Broken::Stop(stop) = &self {
+            run.note_stop(stop);
+        }
+        match self {
+            Broken::Upstream(error) => Cut::from(&error),
+            Broken::Stop(stop) => Cut::from(&stop),
         }
     }
 }
 
-impl Broken {
-    fn into_cut(self) -> Cut {
-        match self {
-            Broken::Upstream(message) => Cut::upstream(&message),
-            Broken::Stop(stop) => match stop.refusal() {
-                Some(refusal) => Cut {
-                    // What a plugin refuses in the middle of an answer is cut all the same.
-                    outcome: if stop.outcome == Outcome::Complete { Outcome::Rejected } else { stop.outcome },
-                    fault: refusal.fault,
-                    code: refusal.code.to_string(),
-                    message: refusal.message.clone(),
-                },
-                None => Cut {
-                    outcome: Outcome::Rejected,
-                    fault: Fault::Policy,
-                    code: "policy_answered_late".to_owned(),
-                    message: "a plugin answered after the head had gone out".to_owned(),
-                },
+impl From<&UpstreamError> for Cut {
+    fn from(error: &UpstreamError) -> Cut {
+        Cut {
+            outcome: Outcome::UpstreamCut,
+            fault: Fault::Upstream,
+            code: Code::UpstreamBroken.as_str().to_owned(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<&Stop> for Cut {
+    /// What a plugin decides in the middle of an answer cuts it, whatever it decided.
+    fn from(stop: &Stop) -> Cut {
+        let outcome = if stop.outcome == Outcome::Complete { Outcome::Rejected } else { stop.outcome };
+        match stop.refusal() {
+            Some(refusal) => {
+                Cut { outcome, fault: refusal.fault, code: refusal.code.to_string(), message: refusal.message.clone() }
+            }
+            None => Cut {
+                outcome,
+                fault: Fault::Policy,
+                code: "policy_answered_late".to_owned(),
+                message: "a plugin answered after the head had gone out".to_owned(),
             },
         }
     }
 }
 
 impl Cut {
-    fn upstream(message: &str) -> Cut {
-        Cut {
-            outcome: Outcome::UpstreamCut,
-            fault: Fault::Upstream,
-            code: Code::UpstreamBroken.as_str().to_owned(),
-            message: message.to_owned(),
-        }
-    }
-
     fn timed_out(elapsed: Elapsed) -> Cut {
         let (code, message) = match elapsed {
             Elapsed::Silence => (Code::UpstreamTimeout, "no byte of the answer moved for too long"),

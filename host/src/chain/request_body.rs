@@ -34,10 +34,10 @@ type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyFault>> + Send>>;
 pub(super) struct BodyFault(pub(super) Stop);
 
 impl BodyFault {
-    /// What stands behind the failure of an upstream that had nothing to do with it.
-    pub(super) fn of(error: &UpstreamError) -> Option<&BodyFault> {
+    /// Why the gateway itself ended the request, if that is what broke the exchange with the upstream.
+    pub(super) fn within(error: &UpstreamError) -> Option<&Stop> {
         match error {
-            UpstreamError::RequestBody { error, .. } => error.downcast_ref(),
+            UpstreamError::RequestBody { error, .. } => error.downcast_ref::<BodyFault>().map(|BodyFault(stop)| stop),
             _ => None,
         }
     }

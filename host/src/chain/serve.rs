@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
 use http_body::Body;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
 
@@ -184,7 +185,7 @@ impl Run {
         if !self.reply_has_body() {
             return Ok(match reply {
                 Reply::Upstream(body) => Source::AsItComes(body),
-                Reply::Whole(bytes) => Source::Whole(Some(bytes)),
+                Reply::Whole(_) => Source::Whole(None),
             });
         }
         let (pipe, events) = {
@@ -209,21 +210,37 @@ impl Run {
                     self.forget_length();
                     return Ok(piped(self.clone(), body, pipe, events));
                 }
-                let mut body = Box::pin(body);
-                while let Some(frame) = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await {
-                    let frame = frame.map_err(|error| {
-                        tracing::warn!(request_id = self.exchange.facts.id, "{error}");
-                        Stop::refuse(error.refusal())
-                    })?;
-                    if let Ok(bytes) = frame.into_data() {
-                        pipe.push(bytes).await?.iter().for_each(|piece| whole.extend_from_slice(piece));
-                    }
+                let mut body = body;
+                while let Some(bytes) = self.next_of(&mut body).await? {
+                    pipe.push(bytes).await?.iter().for_each(|piece| whole.extend_from_slice(piece));
                 }
                 pipe.end().await?.iter().for_each(|piece| whole.extend_from_slice(piece));
             }
         }
         self.forget_length();
         Ok(Source::Whole(Some(whole.freeze())))
+    }
+
+    /// The next bytes of an answer that a plugin waits for. None at its end; trailers are left out.
+    async fn next_of(&self, body: &mut UpstreamBody) -> Result<Option<Bytes>, Stop> {
+        let silence_max = self.ground.limits.body_idle_timeout;
+        loop {
+            let frame = match tokio::time::timeout(silence_max, body.frame()).await {
+                Ok(frame) => frame,
+                Err(_) => {
+                    let message = format!("No byte of the answer arrived within {} seconds.", silence_max.as_secs());
+                    return Err(Stop::refuse(Refusal::new(Code::UpstreamTimeout, message)));
+                }
+            };
+            match frame {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => return Ok(Some(bytes)),
+                    Err(_trailers) => continue,
+                },
+                Some(Err(error)) => return Err(self.upstream_failed(&error)),
+                None => return Ok(None),
+            }
+        }
     }
 
     /// Seals the head and hands both to the server.
@@ -234,7 +251,12 @@ impl Run {
         if let Some(head) = &mut state.reply {
             head.sent = true;
             *response.status_mut() = head.status;
-            *response.headers_mut() = std::mem::take(&mut head.headers);
+            // Those who come after the head still read it.
+            let is_read_later = [Phase::ReplyBody, Phase::Finish].map(|phase| self.plan.chain.positions(phase).len());
+            *response.headers_mut() = match is_read_later {
+                [0, 0] => std::mem::take(&mut head.headers),
+                _ => head.headers.clone(),
+            };
         }
         drop(state);
         if let Ok(id) = HeaderValue::from_str(&self.exchange.facts.id) {
@@ -255,7 +277,9 @@ impl Run {
     fn stand_in(&self, stop: Stop) -> Reply {
         self.note_stop(&stop);
         match stop.reply {
-            StopReply::Refuse(refusal) => {
+            StopReply::Refuse(mut refusal) => {
+                // A plugin may have been told a secret, by an upstream's error for one; its sentence goes to the client.
+                refusal.message = self.ground.redaction.redact(&refusal.message).into_owned();
                 let (head, body) = render(&refusal, self.dialect(), &self.exchange.facts.id).into_parts();
                 self.set_reply(head.status, head.headers);
                 Reply::Whole(body)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, Uri};
+pub use sluicegate_runtime::{BreakerPolicy, Isolation, OnError, PluginLimits};
 
 /// One configuration file, read and checked. Paths are absolute or relative to the working directory.
 #[derive(Debug, Clone)]
@@ -166,43 +167,9 @@ pub struct ChainEntry {
     /// One JSON object.
     pub config: serde_json::Value,
     pub limits: PluginLimits,
-    pub breaker: Breaker,
+    pub breaker: BreakerPolicy,
     /// Where the entry and the values in its config stand in the file, for the problems that `configure` reports.
     pub place: crate::config::Place,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Isolation {
-    /// A fresh instance for every need, made from the image taken after `configure`.
-    Request,
-    /// Warm instances, recycled by count, memory and idle time.
-    Pooled,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OnError {
-    Deny,
-    Allow,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PluginLimits {
-    /// Linear memories together, in bytes.
-    pub memory_bytes_max: u64,
-    /// CPU time of one call; counted in ticks of a millisecond.
-    pub cpu_max: Duration,
-    /// One call from outside, with the host calls that it waits for.
-    pub wall_max: Duration,
-    /// Calls into the host in one call.
-    pub host_calls_max: u64,
-}
-
-/// `traps` within `window` open it; for `backoff` the entry then answers by `on_error` without running.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Breaker {
-    pub traps: u32,
-    pub window: Duration,
-    pub backoff: Duration,
 }
 
 #[derive(Debug, Clone)]

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sluicegate_runtime::services::Services;
-use sluicegate_runtime::{
-    BreakerPolicy, Entry, EntryOptions, Isolation, MetricKind, OnError, Plugin, PluginLimits, PluginSpec, Runtime,
-};
+use sluicegate_runtime::{Entry, EntryOptions, MetricKind, Plugin, PluginSpec, Runtime};
 
 use super::Generation;
 use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
@@ -16,7 +14,7 @@ use thiserror::Error;
 use crate::bundled;
 use crate::chain::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target, credential_fields};
 use crate::clock::Clock;
-use crate::config::{self, ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route};
+use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route};
 use crate::router::Router;
 use crate::secrets::{Credentials, Redaction};
 use crate::state::counters::Counters;
@@ -114,6 +112,7 @@ impl Foundation {
             credentials,
             access_log: self.access_log.clone(),
             open: self.open.clone(),
+            redaction: self.redaction.clone(),
         };
         Ok(Generation {
             id,
@@ -175,15 +174,8 @@ impl Foundation {
 
     fn entry(&self, entry: &ChainEntry, plugin: Arc<Plugin>, config: &Config) -> Entry {
         let options = EntryOptions {
-            on_error: match entry.on_error {
-                config::OnError::Deny => OnError::Deny,
-                config::OnError::Allow => OnError::Allow,
-            },
-            breaker: BreakerPolicy {
-                failures: entry.breaker.traps,
-                window: entry.breaker.window,
-                backoff: entry.breaker.backoff,
-            },
+            on_error: entry.on_error,
+            breaker: entry.breaker.clone(),
             piece_bytes_max: config.limits.buffer_bytes_max,
         };
         Entry::new(entry.name.as_str().into(), plugin, options)
@@ -255,16 +247,8 @@ fn spec(entry: &ChainEntry, wasm: Bytes) -> PluginSpec {
         wasm,
         config: entry.config.clone(),
         grants: entry.grants.clone(),
-        isolation: match entry.isolation {
-            config::Isolation::Request => Isolation::Request,
-            config::Isolation::Pooled => Isolation::Pooled,
-        },
-        limits: PluginLimits {
-            memory_bytes_max: entry.limits.memory_bytes_max,
-            cpu_max: entry.limits.cpu_max,
-            wall_max: entry.limits.wall_max,
-            host_calls_max: entry.limits.host_calls_max,
-        },
+        isolation: entry.isolation,
+        limits: entry.limits.clone(),
     }
 }
 

@@ -37,17 +37,24 @@ impl Host for PluginState {
     fn header(&mut self, name: String) -> Result<Option<Vec<u8>>> {
         let exchange = self.enter()?;
         let state = exchange.lock();
-        Ok(state.request.headers.get(name.as_str()).map(|value| value.as_bytes().to_vec()))
+        // A plugin with the grant for it may have set one.
+        let shown = state.request.headers.get(name.as_str()).filter(|_| !exchange.is_credential(&name));
+        Ok(shown.map(|value| value.as_bytes().to_vec()))
     }
 
     fn header_values(&mut self, name: String) -> Result<Vec<Vec<u8>>> {
         let exchange = self.enter()?;
         let state = exchange.lock();
+        if exchange.is_credential(&name) {
+            return Ok(Vec::new());
+        }
         Ok(state.request.headers.get_all(name.as_str()).iter().map(|value| value.as_bytes().to_vec()).collect())
     }
 
     fn headers(&mut self) -> Result<Vec<Field>> {
-        Ok(fields::list(&self.enter()?.lock().request.headers, |_| true))
+        let exchange = self.enter()?;
+        let state = exchange.lock();
+        Ok(fields::list(&state.request.headers, |name| !exchange.facts.credential_fields.contains(name)))
     }
 
     fn set_method(&mut self, method: String) -> Result<Result<(), EditError>> {
@@ -90,7 +97,7 @@ impl Host for PluginState {
     fn remove_header(&mut self, name: String) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
         Ok(fields::parse_name(&name).and_then(|name| {
-            if fields::is_host_field(&name) {
+            if fields::is_host_field(&name) || exchange.facts.credential_fields.contains(&name) {
                 return Err(EditError::Forbidden);
             }
             edit(&exchange, |head| {

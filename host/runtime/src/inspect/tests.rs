@@ -34,3 +34,53 @@ fn a_newer_contract_says_upgrade_and_an_older_one_says_build_again() {
     assert!(contract_interface("head").unwrap_err().contains("build it again"));
     assert_eq!(contract_interface("head@0.1.7"), Ok("head"));
 }
+
+/// A component that imports an interface of the contract and, if wanted, exports it again under another name.
+fn component(import: &str, export: Option<&str>) -> Vec<u8> {
+    fn extern_name(name: &str) -> Vec<u8> {
+        let full = format!("sluicegate:plugin/{name}@0.1.0");
+        let length = u8::try_from(full.len()).expect("short");
+        [&[0, length], full.as_bytes()].concat()
+    }
+    fn section(id: u8, content: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(content.len()).expect("short");
+        assert!(length < 128);
+        [&[id, length], content].concat()
+    }
+    let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+    // One type: an instance without exports.
+    bytes.extend(section(7, &[1, 0x42, 0]));
+    bytes.extend(section(10, &[&[1], &extern_name(import)[..], &[5, 0]].concat()));
+    if let Some(export) = export {
+        for name in ["policy", export] {
+            bytes.extend(section(11, &[&[1], &extern_name(name)[..], &[5, 0, 0]].concat()));
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_model_phase_is_told_to_belong_to_an_unstable_feature() {
+    let error = Inspection::of(&component("types", Some("delta"))).unwrap_err();
+    assert_eq!(
+        error,
+        "it exports `sluicegate:plugin/delta`: this phase belongs to the contract's unstable feature `model`, which this \
+         gateway does not run yet; build the plugin without that feature"
+    );
+}
+
+#[test]
+fn an_unstable_import_is_told_to_belong_to_its_feature() {
+    for (interface, feature) in [("targets", "model"), ("budgets", "planned")] {
+        let error = Inspection::of(&component(interface, Some("head"))).unwrap_err();
+        let expected = format!("imports `sluicegate:plugin/{interface}`: this interface belongs to the contract's unstable feature `{feature}`");
+        assert!(error.contains(&expected), "{error}");
+    }
+}
+
+#[test]
+fn a_stable_phase_and_a_grant_are_found() {
+    let inspection = Inspection::of(&component("counters", Some("head"))).expect("one of ours");
+    assert!(inspection.phases.contains(Phase::Head));
+    assert_eq!(inspection.grants.into_iter().collect::<Vec<_>>(), ["counters"]);
+}

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Context;
 use crate::config::bundled::bundled;
 use crate::config::diagnostic::Mistake;
-use crate::config::model::{Breaker, ChainEntry, Isolation, OnError, PluginLimits, PluginSource};
+use crate::config::model::{BreakerPolicy, ChainEntry, Isolation, OnError, PluginLimits, PluginSource};
 use crate::config::place::Place;
 use crate::config::raw::chain::{RawChain, RawEntry, RawGrant, RawIsolation, RawMember, RawOnError};
 use crate::config::raw::spot::{Named, Span, Spot};
@@ -117,8 +117,8 @@ impl<'a> Chains<'a> {
                 wall_max: Duration::from_millis(raw.limits.wall_max_ms),
                 host_calls_max: raw.limits.host_calls_max,
             },
-            breaker: Breaker {
-                traps: raw.breaker.traps,
+            breaker: BreakerPolicy {
+                failures: raw.breaker.traps,
                 window: Duration::from_millis(raw.breaker.window_ms),
                 backoff: Duration::from_millis(raw.breaker.backoff_ms),
             },

@@ -66,7 +66,7 @@ fn bundled_plugins_run_pooled_with_the_grants_that_they_need() {
     assert_eq!(chain[1].grants.iter().collect::<Vec<_>>(), ["counters", "identity"]);
     assert_eq!(chain[1].limits.cpu_max, Duration::from_millis(20));
     assert_eq!(chain[1].limits.memory_bytes_max, 16 << 20);
-    assert_eq!(chain[1].breaker.traps, 3);
+    assert_eq!(chain[1].breaker.failures, 3);
     assert_eq!(chain[1].breaker.window, Duration::from_secs(10));
     assert_eq!(config.credentials["openai"].prefix, "Bearer ");
 }

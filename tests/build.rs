@@ -1,0 +1,42 @@
+//! Builds the hostile plugins under `guests/`, and writes down which there are: a guest without a test of its name must not
+//! compile.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use sluicegate_build_plugins::Build;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").ok_or("CARGO_MANIFEST_DIR is not set")?);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder.join("guests"))? {
+        names.push(entry?.file_name().into_string().map_err(|name| format!("{} is no name", name.display()))?);
+    }
+    names.sort();
+    let packages: Vec<String> = names.iter().map(|name| format!("guest-{name}")).collect();
+    let build = Build::in_build_script(&packages.iter().map(String::as_str).collect::<Vec<_>>())?;
+    build.watch(&["tests/guests"]);
+    let components = match build.run() {
+        Ok(components) => components,
+        Err(error) => {
+            // Cargo prints what a build script writes, where an error returned would be one long quoted line.
+            eprintln!("{error}");
+            std::process::exit(1);
+        }
+    };
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    let (mut constants, mut calls) = (String::new(), String::new());
+    for (name, component) in names.iter().zip(components) {
+        let file = format!("{name}.wasm");
+        std::fs::copy(&component, out.join(&file))?;
+        let constant = name.replace('-', "_").to_uppercase();
+        writeln!(constants, "pub const {constant}: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"));")?;
+        writeln!(calls, "        $check!({});", name.replace('-', "_"))?;
+    }
+    let each = format!(
+        "#[macro_export]\nmacro_rules! for_each_guest {{\n    ($check:ident) => {{\n{calls}    }};\n}}\n"
+    );
+    std::fs::write(out.join("guests.rs"), constants + &each)?;
+    Ok(())
+}

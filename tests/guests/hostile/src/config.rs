@@ -1,0 +1,103 @@
+//! What the config chooses: how bodies come, how long an instance is needed, and what goes wrong in `configure`.
+
+use serde::Deserialize;
+use sluicegate_plugin::{
+    BodyNeed, Fact, InstanceNeed, MetricKind, Phase, Pointer, Problems, Setup, labels, log,
+};
+
+use crate::act;
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+pub struct Config {
+    pub witness: bool,
+    /// No phase is declared.
+    idle: bool,
+    body: Mode,
+    reply_body: Mode,
+    instance: Instance,
+    requires_identity: bool,
+    metric: Option<String>,
+    /// What `configure` does before it answers.
+    configure: Step,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    #[default]
+    Stream,
+    Buffered,
+    None,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Instance {
+    #[default]
+    Call,
+    Body,
+    Exchange,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Step {
+    #[default]
+    Nothing,
+    Trap,
+    Loop,
+    Memory,
+    HostCall,
+    Refuse,
+    LogFlood,
+}
+
+impl Config {
+    pub fn prepare(&self, setup: &mut Setup) -> Result<(), Problems> {
+        self.step()?;
+        let mut need = |phase: Phase, mode: &Mode| match mode {
+            Mode::Stream => BodyNeed::stream(),
+            Mode::Buffered => BodyNeed::buffered(0),
+            Mode::None => {
+                setup.skip(phase);
+                BodyNeed::none()
+            }
+        };
+        let (body, reply_body) = (need(Phase::Body, &self.body), need(Phase::ReplyBody, &self.reply_body));
+        setup.body(body).reply_body(reply_body);
+        setup.instance(match self.instance {
+            Instance::Call => InstanceNeed::Call,
+            Instance::Body => InstanceNeed::Body,
+            Instance::Exchange => InstanceNeed::Exchange,
+        });
+        if self.idle {
+            for phase in [Phase::Head, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish] {
+                setup.skip(phase);
+            }
+        }
+        if self.requires_identity {
+            setup.requires(Fact::Identity);
+        }
+        if let Some(name) = &self.metric {
+            setup.metric(name, MetricKind::Counter, "Declared by a hostile guest");
+        }
+        Ok(())
+    }
+
+    fn step(&self) -> Result<(), Problems> {
+        match self.configure {
+            Step::Nothing => {}
+            Step::Trap => panic!("told to trap in configure"),
+            Step::Loop => act::spin(),
+            Step::Memory => act::eat_memory(),
+            Step::HostCall => drop(labels::get("x")),
+            Step::Refuse => {
+                let place = Pointer::root().key("configure");
+                return Err(Problems::new(&place, "`configure` is told to refuse; write `nothing`."));
+            }
+            Step::LogFlood => (0..1000).for_each(|line| log::warn(format!("configure line {line}"))),
+        }
+        Ok(())
+    }
+}
