@@ -3,13 +3,16 @@
 pub mod client;
 pub mod command;
 pub mod config;
+pub mod demo;
 pub mod gateway;
 pub mod guests;
 pub mod raw;
+pub mod readme;
 pub mod upstream;
 
 pub use client::{Reply, get, post, send};
 pub use command::{Key, Said, new_key, sluicegate};
+pub use demo::Demo;
 pub use gateway::{Gateway, PATIENCE, binary};
 pub use raw::{Notes, Raw, RawUpstream, Rest};
 pub use upstream::{Received, Upstream};

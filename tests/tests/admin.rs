@@ -63,7 +63,8 @@ async fn a_unix_socket_serves_its_owner_and_goes_with_the_gateway() {
     let socket = gateway.folder().join("admin.sock");
     assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     let mut stream = UnixStream::connect(&socket).await.unwrap();
-    let request = format!("GET /config HTTP/1.1\r\nhost: any\r\nauthorization: Bearer {}\r\n\r\n", gateway.admin_token());
+    let request =
+        format!("GET /config HTTP/1.1\r\nhost: any\r\nauthorization: Bearer {}\r\n\r\n", gateway.admin_token());
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -87,7 +88,11 @@ async fn the_summary_shows_routes_chains_and_upstreams() {
     assert_eq!(summary["routes"][0]["name"], "all");
     assert_eq!(summary["routes"][0]["chain"][0]["name"], "edge-headers");
     assert_eq!(summary["upstreams"][0]["origin"], upstream.url());
-    assert_eq!(summary["listen"][0], gateway.address().to_string(), "the address that was bound, not the one asked for");
+    assert_eq!(
+        summary["listen"][0],
+        gateway.address().to_string(),
+        "the address that was bound, not the one asked for"
+    );
 }
 
 /// Name and labels of each sample, with its value. The text must be what OpenMetrics says.

@@ -81,6 +81,7 @@ fn wrong_words_are_answered_with_the_right_ones() {
         ("explain_bad_field", &["explain", "GET", "/x", "-H", "no colon"]),
         ("explain_refused_path", &["explain", "GET", "/a/../b"]),
         ("key_without_consumer", &["key", "new"]),
+        ("key_with_bad_consumer", &["key", "new", "--consumer", "a \"quoted\" name"]),
         ("key_with_bad_scope", &["key", "new", "--consumer", "acme", "--scope", "two words"]),
         ("demo_bad_port", &["demo", "--port", "70000"]),
     ] {
@@ -144,7 +145,7 @@ fn explain_shows_the_candidates_and_the_order_of_the_plugins() {
 
 #[test]
 fn a_new_key_fits_into_a_configuration_and_its_secret_does_not() {
-    let key = new_key("acme \"quoted\"", &["read", "write"]);
+    let key = new_key("acme/team@1.example", &["read", "write"]);
     let folder = folder(&[("sluicegate.toml", &format!("{CONFIG}\n{}", key.table))]);
     let said = sluicegate(folder.path(), &["check"]);
     assert_eq!((said.status, said.stdout.as_str()), (0, "sluicegate.toml: ok; 2 routes, 1 upstream, 1 key\n"));
@@ -178,12 +179,16 @@ fn run_says_why_it_does_not_start() {
     let address = taken.local_addr().unwrap();
     let port_in_use = CONFIG.replace("127.0.0.1:0", &address.to_string());
     let said = sluicegate(folder(&[("sluicegate.toml", &port_in_use)]).path(), &["run"]);
-    let expected = format!("cannot listen on {address}: another process has this port; stop it, or choose another port");
+    let expected =
+        format!("cannot listen on {address}: another process has this port; stop it, or choose another port");
     assert!(said.status == 1 && said.stderr.contains(&expected), "{said:?}");
 
     let admin_in_use = format!("{CONFIG}\n[admin]\naddress = \"{address}\"\n");
     let said = sluicegate(folder(&[("sluicegate.toml", &admin_in_use)]).path(), &["run"]);
-    assert!(said.status == 1 && said.stderr.contains(&format!("the admin address {address} cannot be listened on")), "{said:?}");
+    assert!(
+        said.status == 1 && said.stderr.contains(&format!("the admin address {address} cannot be listened on")),
+        "{said:?}"
+    );
 
     let open_admin = format!("{CONFIG}\n[admin]\naddress = \"0.0.0.0:9901\"\n");
     let said = sluicegate(folder(&[("sluicegate.toml", &open_admin)]).path(), &["run"]);

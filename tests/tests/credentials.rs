@@ -55,7 +55,12 @@ fn forms(secret: &str) -> Vec<String> {
         digits[4..digits.len() - 4].to_owned()
     });
     let mut forms: Vec<String> = aligned.collect();
-    forms.extend([secret.to_owned(), percent(secret), percent(secret).to_lowercase(), format!("{:?}", secret.as_bytes())]);
+    forms.extend([
+        secret.to_owned(),
+        percent(secret),
+        percent(secret).to_lowercase(),
+        format!("{:?}", secret.as_bytes()),
+    ]);
     forms
 }
 

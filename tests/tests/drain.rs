@@ -37,7 +37,8 @@ async fn is_refused(gateway: &Gateway) {
 #[tokio::test]
 async fn a_running_stream_ends_in_order_while_new_connections_are_refused() {
     let upstream = streaming().await;
-    let gateway = Gateway::start(&format!("[admin]\naddress = \"127.0.0.1:0\"\n{}", config::proxy(&upstream.url())), &[]);
+    let gateway =
+        Gateway::start(&format!("[admin]\naddress = \"127.0.0.1:0\"\n{}", config::proxy(&upstream.url())), &[]);
     let ready = format!("{}/ready", gateway.admin());
     let health = format!("{}/health", gateway.admin());
     assert_eq!(get(&ready).await.status, 200);

@@ -41,7 +41,10 @@ async fn a_body_that_the_upstream_breaks_off_ends_uncleanly_for_the_client() {
         ("length", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"),
         ("chunks", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
         ("within a chunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\nhalf"),
-        ("events", "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"),
+        (
+            "events",
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        ),
     ] {
         let upstream = answering(answer).await;
         let gateway = Gateway::start(&config::proxy(&upstream.url()), &[]);
@@ -190,7 +193,11 @@ async fn a_client_that_leaves_in_the_middle_of_its_upload_is_gone() {
     drop(client);
     upstream.notes.wait_for("closed").await;
     let log = gateway.wait_for_log(1);
-    assert_eq!((log[0]["outcome"].as_str(), log[0]["fault"].as_str()), (Some("client_gone"), Some("client")), "{log:#?}");
+    assert_eq!(
+        (log[0]["outcome"].as_str(), log[0]["fault"].as_str()),
+        (Some("client_gone"), Some("client")),
+        "{log:#?}"
+    );
     // Whoever sends nonsense is still there, and is told.
     let mut client = Raw::connect(gateway.address()).await;
     client.write("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno length\r\n").await;
@@ -245,6 +252,26 @@ async fn an_upload_does_not_stall_because_the_upstream_is_slow_to_take_it() {
     .await;
     let gateway = Gateway::start(&limits("body_idle_timeout_ms = 300", &config::proxy(&upstream.url())), &[]);
     assert_eq!(post(&gateway.url("/"), vec![b'x'; 30_000_000]).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_upstream_that_stops_taking_an_upload_is_504() {
+    let upstream = RawUpstream::start(|mut connection, notes| async move {
+        connection.read_head().await;
+        // Long enough for all buffers on the way to be full.
+        notes.wait_for("answered").await;
+    })
+    .await;
+    let gateway = Gateway::start(&limits("body_idle_timeout_ms = 300", &config::proxy(&upstream.url())), &[]);
+    let mut client = Raw::connect(gateway.address()).await;
+    client.write("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 90000000\r\n\r\n").await;
+    let chunk = vec![b'x'; 65_536];
+    // It never pauses by itself, and so cannot be the one that is blamed.
+    while client.try_write(&chunk).await {}
+    assert!(client.read_head().await.starts_with("HTTP/1.1 504"));
+    upstream.notes.add("answered");
+    let log = gateway.wait_for_log(1);
+    assert_eq!(verdict(&log[0]), (Some(504), "timed_out", Some("upstream"), Some("upstream_timeout")));
 }
 
 #[tokio::test]
@@ -328,7 +355,8 @@ async fn the_time_of_a_route_ends_an_exchange_at_every_stage() {
 #[tokio::test]
 async fn the_head_of_a_request_has_limits() {
     let upstream = Upstream::ok().await;
-    let config = limits("head_bytes_max = 8192\nheaders_max = 16\nhead_timeout_ms = 200", &config::proxy(&upstream.url()));
+    let config =
+        limits("head_bytes_max = 8192\nheaders_max = 16\nhead_timeout_ms = 200", &config::proxy(&upstream.url()));
     let gateway = Gateway::start(&config, &[]);
     let long = format!("GET / HTTP/1.1\r\nhost: x\r\na: {}\r\n\r\n", "b".repeat(9000));
     let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(30));

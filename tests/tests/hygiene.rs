@@ -65,7 +65,8 @@ async fn a_request_has_exactly_one_host() {
         let answer = raw(&gateway, &format!("{head}connection: close\r\n\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{head}: {answer}");
     }
-    let answer = raw(&gateway, "GET http://A.example/x HTTP/1.1\r\nhost: a.example:80\r\nconnection: close\r\n\r\n").await;
+    let answer =
+        raw(&gateway, "GET http://A.example/x HTTP/1.1\r\nhost: a.example:80\r\nconnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(upstream.received().len(), 1);
     // The upstream is told its own name, and in a field of its own the one that the client asked for.
@@ -157,7 +158,10 @@ async fn a_request_keeps_its_id_and_trace_on_the_whole_way() {
     let last = seen[2].headers.get("traceparent");
     assert!(!last.is_some_and(|value| value.to_str().unwrap().contains("zz")), "{last:?}");
     let log = gateway.wait_for_log(3);
-    assert_eq!((&log[0]["request_id"], &log[0]["trace_id"]), (&"my-id_1.x".into(), &"4bf92f3577b34da6a3ce929d0e0e4736".into()));
+    assert_eq!(
+        (&log[0]["request_id"], &log[0]["trace_id"]),
+        (&"my-id_1.x".into(), &"4bf92f3577b34da6a3ce929d0e0e4736".into())
+    );
     assert_eq!(log[1]["request_id"], made);
     let refused = send(
         Request::get(gateway.url("/a//b")).header("x-request-id", "refused-1").body(Full::<Bytes>::default()).unwrap(),

@@ -97,7 +97,10 @@ async fn a_key_without_the_scopes_is_403_and_anonymous_callers_pass_where_they_m
     let refused = ask(&gateway, "/", &[("x-api-key", &reader.key)]).await;
     let problem = refused.json();
     assert_eq!((refused.status.as_u16(), &problem["code"]), (403, &"insufficient_scope".into()));
-    assert_eq!((&problem["detail"], &problem["missing_scopes"]), (&"This API key lacks the scope write.".into(), &json!(["write"])));
+    assert_eq!(
+        (&problem["detail"], &problem["missing_scopes"]),
+        (&"This API key lacks the scope write.".into(), &json!(["write"]))
+    );
     assert_eq!(ask(&gateway, "/", &[("x-api-key", &writer.key)]).await.status, 200);
 
     let entries = ["plugin = \"api-key\"\nconfig = { allow_anonymous = true }"];
@@ -141,7 +144,9 @@ async fn each_key_consumer_address_and_header_has_a_count_of_its_own() {
     let keys = [new_key("acme", &[]), new_key("acme", &[]), new_key("other", &[])];
     let refs: Vec<&Key> = keys.iter().collect();
     let limit = |by: &str| {
-        format!("plugin = \"rate-limit\"\nconfig = {{ limits = [{{ name = \"one\", requests = 1, window_ms = 600000, by = \"{by}\" }}] }}")
+        format!(
+            "plugin = \"rate-limit\"\nconfig = {{ limits = [{{ name = \"one\", requests = 1, window_ms = 600000, by = \"{by}\" }}] }}"
+        )
     };
     // By (key index, header value) of each request in turn: whether it passes.
     let cases: [(&str, &[(usize, &str, u16)]); 5] = [
@@ -212,7 +217,8 @@ async fn a_request_that_one_limit_refuses_uses_up_nothing_of_the_others() {
 #[tokio::test]
 async fn fields_are_set_appended_renamed_and_removed_on_request_and_answer() {
     let upstream = Upstream::start(|_| {
-        let answer = http::Response::builder().header("server", "secret/1.0").header("x-old", "kept").header("vary", "accept");
+        let answer =
+            http::Response::builder().header("server", "secret/1.0").header("x-old", "kept").header("vary", "accept");
         answer.body(Full::<Bytes>::default()).unwrap()
     })
     .await;

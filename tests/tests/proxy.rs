@@ -299,7 +299,9 @@ async fn a_request_with_two_framings_does_not_leave_a_second_request_behind() {
     let upstream = Upstream::ok().await;
     let gateway = Gateway::start(&config::proxy(&upstream.url()), &[]);
     let mut client = Raw::connect(gateway.address()).await;
-    client.write("POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n").await;
+    client
+        .write("POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n")
+        .await;
     client.try_write("GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let answers = client.read_to_end().await.text();
     assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "the connection must close behind it: {answers}");

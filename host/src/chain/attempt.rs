@@ -1,5 +1,6 @@
 //! One try at an upstream: the head as plugins left it, the gateway's own credential, and the answer's head.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use http::{Request, Response, Uri, header};
@@ -22,22 +23,55 @@ impl Run {
         target: &Target,
         body: RequestBody,
     ) -> Result<Response<UpstreamBody>, Stop> {
+        let streams = !matches!(body, RequestBody::Whole(_));
         let request = self.upstream_request(route, target, body)?;
         let method = request.method().clone();
         self.log().attempts += 1;
         let started = Instant::now();
-        let sent = target.upstream.send(request).await;
+        let sent = tokio::select! {
+            biased;
+            sent = target.upstream.send(request) => Ok(sent),
+            () = self.upload_stalled(), if streams => Err(Code::UpstreamTimeout),
+        };
         let waited = started.elapsed();
         self.log().upstream_wait += waited;
-        let answered = sent.as_ref().map(Response::status).map_err(UpstreamError::code);
+        let answered = match &sent {
+            Ok(sent) => sent.as_ref().map(Response::status).map_err(UpstreamError::code),
+            Err(code) => Err(*code),
+        };
         target.metrics.attempted(&method, answered, waited);
         match sent {
-            Ok(mut answer) => {
+            Err(code) => {
+                let upstream = &target.upstream.config().name;
+                let message = format!("Upstream `{upstream}` stopped taking the request's body.");
+                tracing::warn!(request_id = self.exchange.facts.id, "{message}");
+                Err(Stop::refuse(Refusal::new(code, message)))
+            }
+            Ok(Ok(mut answer)) => {
                 let version = answer.version();
                 fields::clean_reply(answer.headers_mut(), version);
                 Ok(answer)
             }
-            Err(error) => Err(self.upstream_failed(&error)),
+            Ok(Err(error)) => Err(self.upstream_failed(&error)),
+        }
+    }
+
+    /// Returns when the upstream has long taken nothing of a body that it began to take.
+    ///
+    /// A body that is not asked for cannot time out by itself. A client that sends nothing is found out by the body, and sooner:
+    /// here it takes two whole idle times.
+    async fn upload_stalled(&self) {
+        let mut before = 0;
+        let mut still = 0;
+        while still < 2 {
+            tokio::time::sleep(self.ground.limits.body_idle_timeout).await;
+            if self.request_ended.load(Ordering::Relaxed) {
+                // From here on the upstream's own time for its answer counts.
+                return std::future::pending().await;
+            }
+            let now = self.request_bytes.load(Ordering::Relaxed);
+            still = if now == before && now > 0 { still + 1 } else { 0 };
+            before = now;
         }
     }
 

@@ -172,10 +172,16 @@ impl Metered {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 let total = self.run.request_bytes.fetch_add(length, Ordering::Relaxed) + length;
                 let bytes_max = self.run.ground.limits.body_bytes_max;
+                if self.incoming.is_end_stream() {
+                    self.run.request_ended.store(true, Ordering::Relaxed);
+                }
                 Some(if total > bytes_max { Err(too_large(bytes_max)) } else { Ok(frame) })
             }
             Some(Err(error)) => Some(Err(broken(&error))),
-            None => None,
+            None => {
+                self.run.request_ended.store(true, Ordering::Relaxed);
+                None
+            }
         })
     }
 }

@@ -1,7 +1,7 @@
 //! One exchange under way: calls plugins, decides what a failure means, and keeps what the log will say.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,9 +20,12 @@ pub(super) struct Run {
     pub(super) log: Mutex<Log>,
     /// Of the request's body, as received.
     pub(super) request_bytes: AtomicU64,
+    /// Its last byte has been handed on.
+    pub(super) request_ended: AtomicBool,
     /// When the route's time for the whole exchange is over.
     pub(super) deadline: Option<tokio::time::Instant>,
-    /// Entries at positions below it take part in the answer.
+    /// Entries at positions below it take part in the answer. Grows as `head` passes them, so that no entry meets the answer to
+    /// a request that it has not met.
     depth: AtomicUsize,
     /// One bit a position: the entry ran.
     ran: AtomicU64,
@@ -63,7 +66,8 @@ impl Run {
             exchange,
             log: Mutex::new(log),
             request_bytes: AtomicU64::new(0),
-            depth: AtomicUsize::new(length),
+            request_ended: AtomicBool::new(false),
+            depth: AtomicUsize::new(0),
             ran: AtomicU64::new(0),
             held: (0..length).map(|_| tokio::sync::Mutex::default()).collect(),
             plan,
@@ -91,11 +95,7 @@ impl Run {
     pub(super) fn mark_passed(&self, end: usize) {
         let bits = if end >= 64 { u64::MAX } else { (1_u64 << end) - 1 };
         self.ran.fetch_or(bits, Ordering::AcqRel);
-    }
-
-    /// The request is refused before the chain: no plugin takes part.
-    pub(super) fn leave_out_plugins(&self) {
-        self.depth.store(0, Ordering::Release);
+        self.depth.store(end, Ordering::Release);
     }
 
     /// A stop was decided: only entries in front of it take part from here on.

@@ -62,7 +62,6 @@ pub async fn serve(
 /// Answers a request that cannot be served at all. No plugin sees it; the log does.
 pub async fn refuse(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound, refusal: Refusal) -> Response<ReplyBody> {
     let (run, _) = begin(ground, plan, inbound);
-    run.leave_out_plugins();
     let finisher = Finisher::new(run.clone());
     finish(&run, finisher, async { Err(Stop::refuse(refusal)) }).await
 }
@@ -145,12 +144,9 @@ enum Reply {
 
 impl Run {
     async fn head_phase(&self) -> Result<(), Stop> {
-        for position in self.positions(Phase::Head) {
-            let called = self.call(position, Call::Head, false).await;
-            if let Err(stop) = called {
-                self.mark_passed(position);
-                return Err(stop);
-            }
+        for position in self.plan.chain.positions(Phase::Head) {
+            self.mark_passed(*position);
+            self.call(*position, Call::Head, false).await?;
         }
         self.mark_passed(self.plan.chain.links().len());
         Ok(())

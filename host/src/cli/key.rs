@@ -1,9 +1,12 @@
 //! `sluicegate key new`: makes a gateway key, shows it once, and prints what the configuration keeps of it.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
-use crate::state::keys;
+use crate::config;
+use crate::state::keys::{self, NewKey};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -20,26 +23,36 @@ pub(super) enum Command {
 
 pub(super) fn key(command: &Command) -> anyhow::Result<()> {
     let Command::New { consumer, scopes } = command;
-    let valid = |text: &str| !text.is_empty() && text.len() <= 128 && text.chars().all(|c| !c.is_control());
-    if !valid(consumer) {
-        bail!("--consumer must be 1 to 128 characters, none of them a control character");
-    }
-    if let Some(scope) = scopes.iter().find(|scope| !valid(scope) || scope.contains(' ')) {
-        bail!("--scope {scope:?} must be one word");
-    }
     let key =
         keys::generate().map_err(|_| anyhow::anyhow!("the system gives no random bytes")).context("no key was made")?;
+    let table = table(&key, consumer, scopes);
+    refuse_what_the_configuration_refuses(&table)?;
     // What goes into the file stands on standard output, so that it can be appended: `… >> sluicegate.toml`.
     eprintln!("The key, shown once:\n\n  {}\n\nFor the configuration:\n", key.key);
-    println!("[[keys]]");
-    println!("id = {}", toml_string(&key.id));
-    println!("hash = {}", toml_string(&key.stored()));
-    println!("consumer = {}", toml_string(consumer));
+    print!("{table}");
+    Ok(())
+}
+
+fn table(key: &NewKey, consumer: &str, scopes: &[String]) -> String {
+    let mut table = format!(
+        "[[keys]]\nid = {}\nhash = {}\nconsumer = {}\n",
+        toml_string(&key.id),
+        toml_string(&key.stored()),
+        toml_string(consumer)
+    );
     if !scopes.is_empty() {
         let list: Vec<String> = scopes.iter().map(|scope| toml_string(scope)).collect();
-        println!("scopes = [{}]", list.join(", "));
+        table.push_str(&format!("scopes = [{}]\n", list.join(", ")));
     }
-    Ok(())
+    table
+}
+
+/// By the code that will read it, so that the two cannot differ.
+fn refuse_what_the_configuration_refuses(table: &str) -> anyhow::Result<()> {
+    let file = format!("[[listen]]\naddress = \"127.0.0.1:0\"\n{table}");
+    let Err(refused) = config::parse(&file, "key", Path::new("")) else { return Ok(()) };
+    let sentences: Vec<&str> = refused.items.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+    bail!("{}", sentences.join("; "))
 }
 
 fn toml_string(text: &str) -> String {
