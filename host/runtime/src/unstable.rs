@@ -4,16 +4,8 @@
 const MODEL_PHASES: [&str; 4] = ["call", "route", "attempt", "delta"];
 
 /// Imported by those phases.
-const MODEL_INTERFACES: [&str; 8] = [
-    "model-types",
-    "model-call",
-    "targets",
-    "attempts",
-    "upstream-request",
-    "credentials",
-    "usage",
-    "model-answer",
-];
+const MODEL_INTERFACES: [&str; 8] =
+    ["model-types", "model-call", "targets", "attempts", "upstream-request", "credentials", "usage", "model-answer"];
 
 /// Capabilities to come.
 const PLANNED_INTERFACES: [&str; 7] = ["kv", "budgets", "ledger", "tokens", "crypto", "outbound", "cache"];

@@ -73,7 +73,9 @@ fn a_model_phase_is_told_to_belong_to_an_unstable_feature() {
 fn an_unstable_import_is_told_to_belong_to_its_feature() {
     for (interface, feature) in [("targets", "model"), ("budgets", "planned")] {
         let error = Inspection::of(&component(interface, Some("head"))).unwrap_err();
-        let expected = format!("imports `sluicegate:plugin/{interface}`: this interface belongs to the contract's unstable feature `{feature}`");
+        let expected = format!(
+            "imports `sluicegate:plugin/{interface}`: this interface belongs to the contract's unstable feature `{feature}`"
+        );
         assert!(error.contains(&expected), "{error}");
     }
 }

@@ -199,7 +199,8 @@ fn without_buckets(text: &str) -> String {
 #[test]
 fn the_page_on_operation_lists_every_metric_with_its_kind_and_labels() {
     let page = include_str!("../../../../docs/operations.md");
-    let listed: Vec<&str> = page.lines().filter(|line| line.starts_with("| `http_") || line.starts_with("| `sluicegate_")).collect();
+    let listed: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| `http_") || line.starts_with("| `sluicegate_")).collect();
     assert_eq!(listed.len(), names::TABLE.len());
     for (kind, name, labels) in names::TABLE {
         let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
