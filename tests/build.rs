@@ -11,7 +11,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").ok_or("CARGO_MANIFEST_DIR is not set")?);
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder.join("guests"))? {
-        names.push(entry?.file_name().into_string().map_err(|name| format!("{} is no name", name.display()))?);
+        let entry = entry?;
+        if entry.path().join("Cargo.toml").is_file() {
+            names.push(entry.file_name().into_string().map_err(|name| format!("{} is no name", name.display()))?);
+        }
     }
     names.sort();
     let packages: Vec<String> = names.iter().map(|name| format!("guest-{name}")).collect();
