@@ -162,7 +162,9 @@ impl Gateway {
     /// The access log's lines so far.
     pub fn log(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+        // What has no end yet is still being written.
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        whole.map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
     }
 
     /// Waits until the access log has `count` lines.
