@@ -13,7 +13,7 @@ fn what_cannot_be_frozen_is_refused_for_fresh_instances_and_told_to_run_pooled()
 fn what_cannot_be_frozen_is_accepted_for_warm_instances() {
     let (accepted, printed, said) = check(guests::CLERK, "", "isolation = \"pooled\"");
     assert!(accepted && said.is_empty(), "{said}");
-    assert!(printed.contains("ok; 1 routes"), "{printed}");
+    assert!(printed.contains("ok; 1 route,"), "{printed}");
 }
 
 #[tokio::test]
