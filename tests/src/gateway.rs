@@ -162,7 +162,7 @@ impl Gateway {
     /// The access log's lines so far.
     pub fn log(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default();
-        // What has no end yet is still being written.
+        // The last one may be half written.
         let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         whole.map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
     }
