@@ -1,5 +1,6 @@
 //! `sluicegate demo` as a person uses it: what it prints is pasted into a shell.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,6 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::command::Said;
@@ -98,6 +100,20 @@ impl Demo {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Waits until its access log has `count` lines.
+    pub fn wait_for_log(&self, count: usize) -> Vec<Value> {
+        let started = Instant::now();
+        loop {
+            let text = fs::read_to_string(self.folder().join(".sluicegate/demo/access.log")).unwrap_or_default();
+            let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            if lines.len() >= count {
+                return lines;
+            }
+            assert!(started.elapsed() < PATIENCE, "{} lines in the access log instead of {count}", lines.len());
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Ctrl-C, and the end.

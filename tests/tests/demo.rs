@@ -23,15 +23,21 @@ fn what_the_demo_prints_works_when_pasted() {
     let wrong = demo.paste(demo.command("a wrong key")).stdout;
     assert!(wrong.starts_with("HTTP/1.1 401") && wrong.contains("\"code\":\"invalid_api_key\""), "{wrong}");
 
-    let limit = demo.paste(demo.command("a limit reached")).stdout;
-    let statuses: Vec<&str> = limit.lines().collect();
-    assert_eq!(statuses.len(), 12, "{limit}");
-    assert!(statuses.first() == Some(&"200") && statuses.last() == Some(&"429"), "{limit}");
+    // On a slow machine the window may end between two of the twelve calls; then the next twelve meet the limit.
+    let mut calls = 3;
+    let met = (0..5).any(|_| {
+        let limit = demo.paste(demo.command("a limit reached")).stdout;
+        let statuses: Vec<&str> = limit.lines().collect();
+        assert_eq!(statuses.len(), 12, "{limit}");
+        assert!(statuses.iter().all(|status| ["200", "429"].contains(status)), "{limit}");
+        calls += 12;
+        statuses.contains(&"429")
+    });
+    assert!(met, "the limit was never reached");
 
-    let log = fs::read_to_string(demo.folder().join(".sluicegate/demo/access.log")).unwrap();
-    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 15);
-    assert!(lines.iter().filter(|line| line["status"] == 200).all(|line| line["consumer"] == "demo"), "{log}");
+    let lines = demo.wait_for_log(calls);
+    assert_eq!(lines.len(), calls);
+    assert!(lines.iter().filter(|line| line["status"] == 200).all(|line| line["consumer"] == "demo"), "{lines:#?}");
     assert_eq!(demo.interrupt().code(), Some(0));
 }
 

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 const DEMO: &str = "cargo xtask demo";
 /// Runs this very test.
 const TEST: &str = "cargo xtask test";
+/// Another choice of packages may have other features, and then compiles the engine anew for minutes. What it runs is the
+/// program that lies beside the tests.
+const RUN: &str = "cargo run -p sluicegate --";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -90,7 +93,7 @@ fn the_commands_of_the_readme_work() {
     for mut block in blocks {
         let lines =
             block.text.lines().filter(|line| ![DEMO, TEST].iter().any(|long| line.trim_start().starts_with(long)));
-        block.text = lines.map(|line| format!("{line}\n")).collect();
+        block.text = lines.map(|line| format!("{}\n", line.replace(RUN, "sluicegate"))).collect();
         paste(&block, &demo, folder.path());
     }
     assert_eq!(demo.interrupt().code(), Some(0));

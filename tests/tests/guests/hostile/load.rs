@@ -14,7 +14,7 @@ fn told_to(step: &str) -> String {
 fn a_hostile_plugin_that_behaves_at_load_is_accepted() {
     let (accepted, printed, said) = check(guests::HOSTILE, "", GRANTS);
     assert!(accepted && said.is_empty(), "{said}");
-    assert!(printed.contains("ok; 1 routes"), "{printed}");
+    assert!(printed.contains("ok; 1 route,"), "{printed}");
 }
 
 #[test]
