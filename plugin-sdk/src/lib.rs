@@ -1,3 +1,5 @@
+//! For authors of policies; the text below is the README, so that each example in it is compiled.
+
 #![doc = include_str!("../README.md")]
 
 #[doc(hidden)]

@@ -2,12 +2,14 @@
 //! and randomness follow the grants.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng, TryRng};
 use tokio::io::AsyncWrite;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -28,6 +30,8 @@ const HANDLES_MAX: usize = 256;
 pub(crate) struct Wasi {
     ctx: WasiCtx,
     table: ResourceTable,
+    /// No exchange has begun: the guest is in `configure`.
+    configuring: Arc<AtomicBool>,
 }
 
 pub(crate) fn link(linker: &mut Linker<PluginState>) -> wasmtime::Result<()> {
@@ -35,21 +39,24 @@ pub(crate) fn link(linker: &mut Linker<PluginState>) -> wasmtime::Result<()> {
 }
 
 impl Wasi {
-    /// `frozen`: inside `configure`, where time stands still and chance is a constant.
-    fn new(entry: &Arc<str>, grants: &BTreeSet<String>, frozen: bool) -> Wasi {
+    /// Without the grant `clock` time stands still, without `random` chance is a constant; in `configure` both.
+    fn new(entry: &Arc<str>, grants: &BTreeSet<String>) -> Wasi {
+        let configuring = Arc::new(AtomicBool::new(true));
         let mut builder = WasiCtxBuilder::new();
         builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
         builder.stdout(LogStream::new(entry)).stderr(LogStream::new(entry));
-        if frozen || !grants.contains("clock") {
-            builder.wall_clock(StoppedClock).monotonic_clock(StoppedClock);
-        }
-        if frozen || !grants.contains("random") {
-            builder.secure_random(StdRng::from_seed([0; 32]));
-            builder.insecure_random(StdRng::from_seed([0; 32])).insecure_random_seed(0);
-        }
+        let clock = GrantedClock { granted: grants.contains("clock"), configuring: configuring.clone() };
+        builder.wall_clock(clock.clone()).monotonic_clock(clock);
+        let chance = || Chance {
+            granted: grants.contains("random"),
+            configuring: configuring.clone(),
+            constant: StdRng::from_seed([0; 32]),
+        };
+        // The seed is asked for once in an instance's life, mostly in `configure`: it is a constant.
+        builder.secure_random(chance()).insecure_random(chance()).insecure_random_seed(0);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
-        Wasi { ctx: builder.build(), table }
+        Wasi { ctx: builder.build(), table, configuring }
     }
 
     /// True if the guest holds no handle, so that its memory can be frozen.
@@ -60,31 +67,81 @@ impl Wasi {
 
 impl WasiView for PluginState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let frozen = self.exchange.is_none();
-        let wasi = self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.entry, &self.grants, frozen)));
+        let wasi = self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.entry, &self.grants)));
+        wasi.configuring.store(self.exchange.is_none(), Ordering::Relaxed);
         WasiCtxView { ctx: &mut wasi.ctx, table: &mut wasi.table }
     }
 }
 
-struct StoppedClock;
+/// The system's time, or none.
+#[derive(Clone)]
+struct GrantedClock {
+    granted: bool,
+    configuring: Arc<AtomicBool>,
+}
 
-impl HostWallClock for StoppedClock {
-    fn resolution(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    fn now(&self) -> Duration {
-        Duration::ZERO
+impl GrantedClock {
+    fn runs(&self) -> bool {
+        self.granted && !self.configuring.load(Ordering::Relaxed)
     }
 }
 
-impl HostMonotonicClock for StoppedClock {
+impl HostWallClock for GrantedClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_micros(1)
+    }
+
+    fn now(&self) -> Duration {
+        match self.runs() {
+            true => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default(),
+            false => Duration::ZERO,
+        }
+    }
+}
+
+impl HostMonotonicClock for GrantedClock {
     fn resolution(&self) -> u64 {
-        1
+        1000
     }
 
     fn now(&self) -> u64 {
-        0
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match self.runs() {
+            true => u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            false => 0,
+        }
+    }
+}
+
+/// The system's randomness, or a constant.
+struct Chance {
+    granted: bool,
+    configuring: Arc<AtomicBool>,
+    constant: StdRng,
+}
+
+impl TryRng for Chance {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        let granted = self.granted && !self.configuring.load(Ordering::Relaxed);
+        // A system without randomness gives the constant: the trait knows no failure, and a panic would cost the request.
+        if !granted || aws_lc_rs::rand::fill(bytes).is_err() {
+            self.constant.fill_bytes(bytes);
+        }
+        Ok(())
     }
 }
 
