@@ -32,6 +32,8 @@ chain = [
   { plugin = "guest", name = "two", grants = ["identity-writer"], config = { configure = "log-flood", body = "none" } },
 ]
 "#;
+    // `check` keeps compiled code only in a data directory that is there.
+    fs::create_dir(folder.path().join("data")).expect("the data directory");
     fs::write(folder.path().join("guest.wasm"), guests::HOSTILE).expect("the plugin");
     fs::write(folder.path().join("sluicegate.toml"), config).expect("the configuration");
     folder

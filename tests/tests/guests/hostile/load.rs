@@ -40,7 +40,11 @@ fn a_component_without_our_exports_is_told_which_it_lacks() {
 #[test]
 fn a_component_that_is_cut_off_is_told_to_be_invalid() {
     let (half, _) = guests::HOSTILE.split_at(guests::HOSTILE.len() / 2);
-    insta::assert_snapshot!(refusal(half, ""));
+    let said = refusal(half, "");
+    // Where it breaks off depends on the compiler that made the guest.
+    let (start, rest) = said.split_once(" (at offset ").expect("an offset");
+    let (_, end) = rest.split_once(')').expect("its end");
+    insta::assert_snapshot!(format!("{start}{end}"));
 }
 
 #[test]

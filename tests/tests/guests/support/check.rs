@@ -33,6 +33,8 @@ pub struct Checked(TempDir);
 impl Checked {
     pub fn new(wasm: &[u8], pin: &str, entry: &str) -> Checked {
         let checked = Checked(tempfile::tempdir().expect("a folder for the test"));
+        // Where the gateway has run: `check` keeps compiled code only in a data directory that is there.
+        fs::create_dir(checked.folder().join("data")).expect("the data directory");
         checked.write(wasm, pin, entry);
         checked
     }
