@@ -26,7 +26,8 @@ pub fn memory(id: u32) -> Result<Memory> {
 pub fn cpu_time(id: u32) -> Result<Duration> {
     let mut total = Duration::ZERO;
     for thread in fs::read_dir(format!("/proc/{id}/task")).context("the process is gone")? {
-        let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+        // A thread may have ended since the list was read.
+        let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
         let nanoseconds = text.split(' ').next().and_then(|word| word.parse().ok()).context("no time in schedstat")?;
         total += Duration::from_nanos(nanoseconds);
     }
