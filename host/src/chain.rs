@@ -15,5 +15,5 @@ mod serve;
 mod stop;
 
 pub use plan::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target};
-pub use reply_body::ReplyBody;
+pub use reply_body::{Cut, ReplyBody};
 pub use serve::{Inbound, credential_fields, refuse, serve};

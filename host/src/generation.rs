@@ -14,7 +14,7 @@ use sluicegate_runtime::Phase;
 pub use build::{BuildError, Foundation, Stage};
 
 use crate::chain::{self, Ground, Inbound, Plan, ReplyBody};
-use crate::error::Refusal;
+use crate::error::{Code, Refusal};
 use crate::http::{fields, path};
 use crate::listen::ClientInfo;
 use crate::router::{Explanation, Match, Router};
@@ -78,6 +78,14 @@ impl Generation {
         let host = fields::check_host(&head.method, &head.uri, &head.headers)
             .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
         inbound.host = Some(host);
+        if fields::has_unknown_transfer_coding(&head.headers) {
+            let message = "The only transfer-encoding that is understood here is `chunked`, once.";
+            return Err(Refusal::new(Code::BadRequest, message));
+        }
+        // An upstream's answer to TRACE is the request as it arrived, with the gateway's own credential in it.
+        if head.method == Method::TRACE {
+            return Err(Refusal::new(Code::MethodNotAllowed, "This gateway does not pass TRACE on."));
+        }
         path::check(head.uri.path()).map_err(|problem| problem.refusal())
     }
 

@@ -13,6 +13,10 @@ pub const PLUGIN_BYTES_MAX: u64 = 64 << 20;
 /// Errors are sentences with the remedy.
 pub fn read(path: &Path, sha256: Option<&[u8; 32]>) -> Result<Bytes, String> {
     let shown = path.display();
+    // A pipe would be waited for without end.
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(format!("{shown} is no regular file: give the .wasm file that the build wrote"));
+    }
     let file = File::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => format!("the plugin's file {shown} is not there: build it, or mend `file`"),
         io::ErrorKind::PermissionDenied => {

@@ -76,7 +76,9 @@ impl Breaker {
     /// A call came back well.
     pub(crate) fn succeeded(&self, admission: Admission) {
         if admission == Admission::Try {
-            *self.lock() = State::default();
+            let mut state = self.lock();
+            *state = State::default();
+            // Under the lock: a failure that opens it again must not be overtaken.
             self.tripped.store(false, Ordering::Release);
         }
     }

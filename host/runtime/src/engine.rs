@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
 #[derive(Clone)]
 pub(crate) struct Slots {
     free: Arc<Semaphore>,
+    /// Calls that wait for a slot: while there are any, no instance goes back to its pool.
+    waiting: Arc<AtomicUsize>,
     pools: Arc<Mutex<Vec<Weak<Pool>>>>,
 }
 
@@ -80,7 +83,7 @@ impl Runtime {
         let ticker = Arc::new(Ticker::start(engine.weak())?);
         let cache = Cache::open(options.cache_dir.clone(), &engine)?;
         let free = Arc::new(Semaphore::new(options.instances_max as usize));
-        let slots = Slots { free, pools: Arc::default() };
+        let slots = Slots { free, waiting: Arc::default(), pools: Arc::default() };
         Ok(Runtime { shared: Arc::new(Shared { engine, ticker, slots, cache, images: Mutex::default(), options }) })
     }
 
@@ -120,12 +123,19 @@ impl Slots {
         if let Ok(permit) = self.free.clone().try_acquire_owned() {
             return Ok(permit);
         }
+        // Counted before the look for idle instances: what comes back from now on is dropped, what came before is seen.
+        let _waiting = Waiting::new(&self.waiting);
         self.evict();
         let reserved = tokio::time::timeout(wait, self.free.clone().acquire_owned()).await;
         reserved.ok().and_then(Result::ok).ok_or_else(|| {
             let message = format!("all plugin instances are in use and none became free in {} ms", wait.as_millis());
             Failure::new(FailureKind::NoInstance, message)
         })
+    }
+
+    /// Whether a call waits for a slot, so that an instance that comes back must make room.
+    pub(crate) fn is_short(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
     }
 
     pub(crate) fn register(&self, pool: &Arc<Pool>) {
@@ -144,6 +154,22 @@ impl Slots {
     fn pools(&self) -> Vec<Arc<Pool>> {
         let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// One call that waits for a slot, also when it is cancelled.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Waiting<'_> {
+    fn new(count: &AtomicUsize) -> Waiting<'_> {
+        count.fetch_add(1, Ordering::SeqCst);
+        Waiting(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -72,8 +72,12 @@ impl Plugin {
 
     /// Takes back an instance whose last call went well.
     pub(crate) fn release(&self, instance: Instance) {
-        if self.isolation == Isolation::Pooled {
+        if self.isolation == Isolation::Pooled && !self.slots.is_short() {
             self.pool.put(instance);
+            // A call may have begun to wait in between, and have seen no idle instance.
+            if self.slots.is_short() {
+                self.pool.evict_one();
+            }
         }
     }
 

@@ -47,6 +47,16 @@ impl Run {
                 tracing::warn!(request_id = self.exchange.facts.id, "{message}");
                 Err(Stop::refuse(Refusal::new(code, message)))
             }
+            Ok(Ok(answer)) if fields::has_unknown_transfer_coding(answer.headers()) => {
+                let upstream = &target.upstream.config().name;
+                let why = "its transfer-coding is other than `chunked`";
+                tracing::warn!(
+                    request_id = self.exchange.facts.id,
+                    "the answer of upstream `{upstream}` is refused: {why}"
+                );
+                let message = format!("Upstream `{upstream}` sent an answer that cannot be used.");
+                Err(Stop::refuse(Refusal::new(Code::UpstreamBroken, message)))
+            }
             Ok(Ok(mut answer)) => {
                 let version = answer.version();
                 fields::clean_reply(answer.headers_mut(), version);

@@ -74,6 +74,8 @@ impl ReplyBody {
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
         match polled {
+            // Trailers end here: what is dropped from heads must not come behind the body.
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => Poll::Ready(None),
             Poll::Ready(frame) => {
                 self.idle.reset();
                 Poll::Ready(frame)
@@ -133,7 +135,7 @@ impl Body for ReplyBody {
 
 /// Takes an upstream's answer through the pipe as it comes.
 pub(super) fn piped(run: Arc<Run>, body: UpstreamBody, pipe: Pipe, events: Option<Dialect>) -> Source {
-    let under = Under { run, body, pipe, ready: Vec::new().into_iter(), ended: false, tail: [b'\n'; 2], events };
+    let under = Under { run, body, pipe, ready: Vec::new().into_iter(), ended: false, tail: *b"\n\n\n\n", events };
     Source::Piped(Box::pin(unfold(Some(under), |under| async move {
         let mut under = under?;
         match under.next().await {
@@ -154,8 +156,8 @@ struct Under {
     pipe: Pipe,
     ready: std::vec::IntoIter<Bytes>,
     ended: bool,
-    /// The last two bytes that went on: an error event may only stand between events.
-    tail: [u8; 2],
+    /// The last bytes that went on: an error event may only stand between events.
+    tail: [u8; 4],
     /// The answer is a stream of events, and in this dialect.
     events: Option<Dialect>,
 }
@@ -169,11 +171,10 @@ impl Under {
     async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         loop {
             if let Some(piece) = self.ready.next() {
-                self.tail = match piece.as_ref() {
-                    [.., before, last] => [*before, *last],
-                    [last] => [self.tail[1], *last],
-                    [] => self.tail,
-                };
+                for byte in piece.iter().rev().take(4).rev() {
+                    self.tail.rotate_left(1);
+                    self.tail[3] = *byte;
+                }
                 return Ok(Some(piece));
             }
             if self.ended {
@@ -196,7 +197,9 @@ impl Under {
     }
 
     fn last_event(&self, broken: &Broken) -> Option<Bytes> {
-        let dialect = self.events.filter(|_| self.tail == *b"\n\n")?;
+        let between_events =
+            self.tail.ends_with(b"\n\n") || self.tail.ends_with(b"\r\n\r\n") || self.tail.ends_with(b"\r\r");
+        let dialect = self.events.filter(|_| between_events)?;
         let refusal = match broken {
             Broken::Stop(stop) => {
                 self.run.note_stop(stop);
@@ -266,6 +269,10 @@ impl From<&Stop> for Cut {
 }
 
 impl Cut {
+    pub fn fault(&self) -> Fault {
+        self.fault
+    }
+
     fn timed_out(elapsed: Elapsed) -> Cut {
         let (code, message) = match elapsed {
             Elapsed::Silence => (Code::UpstreamTimeout, "no byte of the answer moved for too long"),

@@ -168,6 +168,8 @@ impl Metered {
         };
         self.idle.reset();
         Poll::Ready(match frame {
+            // Trailers end here: what is dropped from heads must not come behind the body.
+            Some(Ok(frame)) if frame.is_trailers() => None,
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 let total = self.run.request_bytes.fetch_add(length, Ordering::Relaxed) + length;

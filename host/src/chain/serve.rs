@@ -188,11 +188,13 @@ impl Run {
                 Reply::Whole(_) => Source::Whole(None),
             });
         }
+        let streams;
         let (pipe, events) = {
             let mut state = self.exchange.lock();
             let Some(head) = &mut state.reply else { return Ok(Source::Whole(None)) };
-            let is_stream = is_event_stream(&head.headers);
-            (Pipe::new(self, Way::Reply, &mut head.headers)?, is_stream.then(|| self.dialect()))
+            streams = is_stream(&head.headers);
+            let events = is_event_stream(&head.headers).then(|| self.dialect());
+            (Pipe::new(self, Way::Reply, &mut head.headers)?, events)
         };
         let mut whole = BytesMut::new();
         match (pipe, reply) {
@@ -203,7 +205,7 @@ impl Run {
                 pipe.end().await?.iter().for_each(|piece| whole.extend_from_slice(piece));
             }
             (Some(mut pipe), Reply::Upstream(body)) => {
-                if events.is_some() {
+                if streams {
                     pipe.refuse_buffering()?;
                 }
                 if !pipe.is_buffering() {
@@ -329,9 +331,20 @@ impl Run {
     }
 }
 
+/// The media type alone, without parameters; empty where there is none.
+fn media_type(headers: &HeaderMap) -> &[u8] {
+    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
+}
+
 fn is_event_stream(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    media_type.get(..17).is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
+    media_type(headers).eq_ignore_ascii_case(b"text/event-stream")
+}
+
+/// Who speaks these waits for each message: they are never buffered.
+fn is_stream(headers: &HeaderMap) -> bool {
+    let grpc = media_type(headers).get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"));
+    is_event_stream(headers) || grpc
 }
 
 /// The usual fields that carry credentials, and those that a route names.

@@ -172,8 +172,27 @@ pub fn announce_client(headers: &mut HeaderMap, client: &ClientSide<'_>, hop: Ho
 
 /// Takes out of an upstream's answer what ends at this hop, and adds `via`.
 pub fn clean_reply(headers: &mut HeaderMap, version: Version) {
+    // RFC 9112, 6.3: beside a transfer-coding, a length says nothing.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     remove_hop_by_hop(headers);
+    let claimed: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with(OWN_PREFIX)).cloned().collect();
+    for name in claimed {
+        headers.remove(name);
+    }
     add_via(headers, version);
+}
+
+/// The only transfer-coding that this hop undoes is `chunked`, once; any other would be forgotten on the way.
+pub fn has_unknown_transfer_coding(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(TRANSFER_ENCODING).iter();
+    match (values.next(), values.next()) {
+        (None, _) => false,
+        (Some(value), None) => !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => true,
+    }
 }
 
 /// Moves what carries credentials out of the request: the usual places and those that the route names.
@@ -194,6 +213,18 @@ pub fn take_presented(
             let (name, values) = entry.remove_entry_mult();
             values.for_each(|value| presented.add_header(name.clone(), value));
         }
+    }
+    // Servers behind CGI and its heirs read `_` and `-` alike; a field in the other spelling is nobody's.
+    let is_odd = |name: &&HeaderName| {
+        let usual = name.as_str().replace('_', "-");
+        let of_route =
+            |place: &CredentialPlace| matches!(place, CredentialPlace::Header(header) if header.as_str() == usual);
+        name.as_str().contains('_')
+            && (CREDENTIAL_FIELDS.iter().any(|field| field.as_str() == usual) || places.iter().any(of_route))
+    };
+    let odd: Vec<HeaderName> = headers.keys().filter(is_odd).cloned().collect();
+    for name in odd {
+        headers.remove(name);
     }
     let Some(query) = query else { return (presented, None) };
     let mut kept: Vec<&str> = Vec::new();

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::ClientInfo;
+use crate::chain::Cut;
 use crate::error::Fault;
 
 /// The end of a connection that was not in order. Most are clients that leave, so that nothing here is a warning
@@ -49,6 +50,8 @@ pub(super) fn classify(error: &hyper::Error) -> (Fault, &'static str) {
         (Fault::Client, "the request's head cannot be understood; refused")
     } else if error.is_timeout() {
         (Fault::Client, "no whole request head came in time; the connection was closed")
+    } else if let Some(cut) = error.source().and_then(|source| source.downcast_ref::<Cut>()) {
+        (cut.fault(), "the answer was cut; its exchange says why")
     } else if error.is_user() {
         (Fault::Gateway, "the answer could not be completed; the connection was closed")
     } else {

@@ -59,7 +59,13 @@ impl Host for PluginState {
 
     fn set_method(&mut self, method: String) -> Result<Result<(), EditError>> {
         self.edit_request(|head| {
-            head.method = Method::from_bytes(method.as_bytes()).map_err(|_| EditError::InvalidName)?;
+            let method = Method::from_bytes(method.as_bytes()).map_err(|_| EditError::InvalidName)?;
+            // A tunnel and an echo of the credential are not for plugins to open; HEAD decides whether an answer has a body.
+            let changes_head = method != head.method && (method == Method::HEAD || head.method == Method::HEAD);
+            if matches!(method, Method::CONNECT | Method::TRACE) || changes_head {
+                return Err(EditError::Forbidden);
+            }
+            head.method = method;
             Ok(())
         })
     }
