@@ -12,7 +12,7 @@ pub struct RawLimits {
     /// Request line and header fields together, in bytes.
     #[schemars(range(min = 8_192, max = 1_048_576))]
     pub head_bytes_max: u32,
-    /// Header fields of a request or an answer.
+    /// Header fields of a request; the answer of an upstream may have 100.
     #[schemars(range(min = 16, max = 4_096))]
     pub headers_max: u32,
     /// From the first byte of a request's head to its last, in milliseconds.

@@ -190,3 +190,23 @@ fn what_a_plugin_sets_for_the_upstream_goes_there() {
     assert_eq!(headers["authorization"], "Bearer of-the-plugin");
     assert!(headers["authorization"].is_sensitive());
 }
+
+#[test]
+fn a_credential_in_the_other_spelling_reaches_nobody() {
+    let mut headers = HeaderMap::new();
+    headers.insert("x_api_key", HeaderValue::from_static("planted"));
+    headers.insert("x_shop_token", HeaderValue::from_static("planted"));
+    headers.insert("x_other", HeaderValue::from_static("kept"));
+    let places = [CredentialPlace::Header(HeaderName::from_static("x-shop-token"))];
+    let (presented, _) = take_presented(&mut headers, None, &places);
+    assert!(presented.is_empty());
+    assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x_other"]);
+}
+
+#[test]
+fn an_upstream_cannot_speak_in_the_gateways_name() {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-sluicegate-code", HeaderValue::from_static("gateway_internal"));
+    clean_reply(&mut headers, Version::HTTP_11);
+    assert!(!headers.contains_key("x-sluicegate-code"));
+}
