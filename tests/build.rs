@@ -20,25 +20,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let packages: Vec<String> = names.iter().map(|name| format!("guest-{name}")).collect();
     let build = Build::in_build_script(&packages.iter().map(String::as_str).collect::<Vec<_>>())?;
     build.watch(&["tests/guests"]);
-    let components = match build.run() {
-        Ok(components) => components,
-        Err(error) => {
-            // Cargo prints what a build script writes, where an error returned would be one long quoted line.
-            eprintln!("{error}");
-            std::process::exit(1);
-        }
-    };
-    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
+    build.run_into_out_dir(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
     let (mut constants, mut calls) = (String::new(), String::new());
-    for (name, component) in names.iter().zip(components) {
+    for name in &names {
         let file = format!("{name}.wasm");
-        std::fs::copy(&component, out.join(&file))?;
         let constant = name.replace('-', "_").to_uppercase();
         writeln!(constants, "pub const {constant}: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"));")?;
         writeln!(calls, "        $check!({});", name.replace('-', "_"))?;
     }
     let each =
         format!("#[macro_export]\nmacro_rules! for_each_guest {{\n    ($check:ident) => {{\n{calls}    }};\n}}\n");
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     std::fs::write(out.join("guests.rs"), constants + &each)?;
     Ok(())
 }

@@ -96,6 +96,28 @@ impl Build {
         self.packages.iter().map(|package| self.component(package)).collect()
     }
 
+    /// For build scripts: builds all packages, each into `OUT_DIR` as `NAME.wasm`, the names in the packages' order.
+    ///
+    /// If they do not build, says why and ends the process: cargo prints what a build script writes, where an error returned
+    /// would be one long quoted line.
+    pub fn run_into_out_dir(&self, names: &[&str]) -> Result<(), Error> {
+        let components = match self.run() {
+            Ok(components) => components,
+            Err(error) => {
+                eprintln!("{error}");
+                std::process::exit(1);
+            }
+        };
+        let folder = std::env::var_os("OUT_DIR").map(PathBuf::from);
+        let folder = folder.ok_or_else(|| Error::new("OUT_DIR is not set: this runs in a build script."))?;
+        for (name, component) in names.iter().zip(components) {
+            let target = folder.join(format!("{name}.wasm"));
+            std::fs::copy(&component, &target)
+                .map_err(|error| Error::new(format!("{} cannot be written: {error}", target.display())))?;
+        }
+        Ok(())
+    }
+
     fn command(&self) -> Command {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut command = Command::new(cargo);

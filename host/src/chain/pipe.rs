@@ -105,9 +105,7 @@ impl Pipe {
         }
         let mut decoder = None;
         if decode_at.is_some() {
-            let limits =
-                DecodeLimits { ratio_max: limits.decode_ratio_max, decoded_bytes_max: limits.decoded_bytes_max };
-            decoder = Decoder::new(headers.get_all(header::CONTENT_ENCODING), limits)
+            decoder = Decoder::new(headers.get_all(header::CONTENT_ENCODING), DecodeLimits::from(limits))
                 .map_err(|unknown| way.bad_coding(format!("{unknown}")))?;
             headers.remove(header::CONTENT_ENCODING);
         }

@@ -1,6 +1,5 @@
 //! The answer's body on its way to the client, and what its end means for the exchange.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -294,9 +293,3 @@ impl fmt::Display for Cut {
 }
 
 impl std::error::Error for Cut {}
-
-impl From<Infallible> for Cut {
-    fn from(never: Infallible) -> Cut {
-        match never {}
-    }
-}
