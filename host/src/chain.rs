@@ -4,8 +4,10 @@
 //! that each exchange has one outcome.
 
 mod attempt;
+mod events;
 mod finish;
 mod idle;
+mod open;
 mod pipe;
 mod plan;
 mod reply_body;
@@ -14,6 +16,7 @@ mod run;
 mod serve;
 mod stop;
 
-pub use plan::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target};
+pub use open::{GenerationExchanges, OpenExchangeFacts, OpenExchanges};
+pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan, Target};
 pub use reply_body::{Cut, ReplyBody};
 pub use serve::{Inbound, credential_fields, refuse, serve};

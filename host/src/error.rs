@@ -110,6 +110,8 @@ codes! {
     ExchangeTimeout, Gateway, 504, "gateway_timeout";
     /// The gateway is about to end.
     Draining, Gateway, 503, "gateway_draining";
+    /// The configuration that the request began under was ended.
+    GenerationEnded, Gateway, 503, "gateway_generation_ended";
     /// A fault of the gateway itself.
     Internal, Gateway, 500, "gateway_internal";
 }

@@ -1,6 +1,7 @@
 //! A generation: routes, chains, loaded plugins and upstreams of one configuration, immutable.
 
 mod build;
+mod kept;
 mod services;
 
 use std::collections::HashMap;
@@ -12,8 +13,9 @@ use hyper::body::Incoming;
 use sluicegate_runtime::Phase;
 
 pub use build::{BuildError, Foundation, Stage};
+pub use kept::Kept;
 
-use crate::chain::{self, Ground, Inbound, Plan, ReplyBody};
+use crate::chain::{self, GenerationExchanges, Ground, Inbound, Plan, ReplyBody};
 use crate::error::{Code, Refusal};
 use crate::http::{fields, path};
 use crate::listen::ClientInfo;
@@ -66,6 +68,11 @@ impl Generation {
                 .collect()
         };
         Phase::ALL.into_iter().map(|phase| (phase, names(phase))).collect()
+    }
+
+    /// The exchanges that keep it alive once it is no longer the current one.
+    pub fn exchanges(&self) -> &Arc<GenerationExchanges> {
+        &self.ground.open
     }
 
     pub fn plans(&self) -> impl Iterator<Item = &Arc<Plan>> {

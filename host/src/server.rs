@@ -21,7 +21,7 @@ use crate::admin::{AdminError, AdminServer};
 use crate::chain::{OpenExchanges, ReplyBody};
 use crate::clock::SystemClock;
 use crate::config::{AdminAddress, Config};
-use crate::generation::{BuildError, Foundation, Generation};
+use crate::generation::{BuildError, Foundation, Generation, Kept};
 use crate::listen::{Allowance, BindError, ClientInfo, Drain, DrainWatch, Listener};
 use crate::secrets::Redaction;
 use crate::state::counters::Counters;
@@ -91,6 +91,7 @@ pub fn foundation(config: &Config, redaction: Redaction, access_log: AccessLog) 
         redaction,
         tls: Tls::new(),
         open: Arc::new(OpenExchanges::default()),
+        kept: Kept::default(),
     })
 }
 

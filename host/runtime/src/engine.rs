@@ -1,6 +1,7 @@
 //! The engine with its limits, the slots for live instances, and the images that are loaded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -12,6 +13,8 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 use crate::cache::{Cache, Key};
 use crate::failure::{Failure, FailureKind};
 use crate::image::Image;
+use crate::limits::PluginLimits;
+use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
 use crate::ticker::Ticker;
 
@@ -58,9 +61,24 @@ pub(crate) struct Shared {
     pub(crate) slots: Slots,
     pub(crate) cache: Cache,
     /// Images in use: equal component and config share one.
-    images: Mutex<HashMap<Key, Weak<Image>>>,
+    pub(crate) images: InUse<Key, Image>,
+    /// Plugins in use: an entry that a new configuration leaves as it was keeps its warm instances.
+    pub(crate) plugins: InUse<PluginKey, Plugin>,
     pub(crate) options: EngineOptions,
 }
+
+/// Everything that makes a loaded plugin what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PluginKey {
+    pub(crate) image: Key,
+    pub(crate) entry: Arc<str>,
+    pub(crate) grants: BTreeSet<String>,
+    pub(crate) isolation: Isolation,
+    pub(crate) limits: PluginLimits,
+}
+
+/// Finds what somebody else still uses, and keeps nothing alive by itself.
+pub(crate) struct InUse<K, V>(Mutex<HashMap<K, Weak<V>>>);
 
 /// Room for live instances.
 #[derive(Clone)]
@@ -84,7 +102,7 @@ impl Runtime {
         let cache = Cache::open(options.cache_dir.clone(), &engine)?;
         let free = Arc::new(Semaphore::new(options.instances_max as usize));
         let slots = Slots { free, waiting: Arc::default(), pools: Arc::default() };
-        Ok(Runtime { shared: Arc::new(Shared { engine, ticker, slots, cache, images: Mutex::default(), options }) })
+        Ok(Runtime { shared: Arc::new(Shared { engine, ticker, slots, cache, images: InUse::new(), plugins: InUse::new(), options }) })
     }
 
     /// Instances alive now, warm ones included.
@@ -99,21 +117,30 @@ impl Runtime {
         for pool in self.shared.slots.pools() {
             pool.sweep(now);
         }
-        self.shared.images().retain(|_, image| image.strong_count() > 0);
+        self.shared.images.sweep();
+        self.shared.plugins.sweep();
     }
 }
 
-impl Shared {
-    pub(crate) fn image(&self, key: &Key) -> Option<Arc<Image>> {
-        self.images().get(key)?.upgrade()
+impl<K: Eq + Hash, V> InUse<K, V> {
+    fn new() -> InUse<K, V> {
+        InUse(Mutex::new(HashMap::new()))
     }
 
-    pub(crate) fn remember(&self, key: Key, image: &Arc<Image>) {
-        self.images().insert(key, Arc::downgrade(image));
+    pub(crate) fn get(&self, key: &K) -> Option<Arc<V>> {
+        self.lock().get(key)?.upgrade()
     }
 
-    fn images(&self) -> MutexGuard<'_, HashMap<Key, Weak<Image>>> {
-        self.images.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn remember(&self, key: K, value: &Arc<V>) {
+        self.lock().insert(key, Arc::downgrade(value));
+    }
+
+    fn sweep(&self) {
+        self.lock().retain(|_, value| value.strong_count() > 0);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Weak<V>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -19,7 +19,7 @@ pub enum OnError {
     Allow,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryOptions {
     pub on_error: OnError,
     pub breaker: BreakerPolicy,

@@ -8,7 +8,7 @@ use wasmtime::ResourceLimiter;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
 
 /// Limits of a chain entry's plugin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PluginLimits {
     /// Linear memories of one instance together, in bytes.
     pub memory_bytes_max: u64,

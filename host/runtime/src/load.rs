@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use thread_priority::ThreadPriority;
 use wasmtime::component::{Component, InstancePre, Linker};
 
-use crate::cache::{hex, sha256};
+use crate::cache::{Key, hex, sha256};
 use crate::capability::{self, CORE_INTERFACES};
-use crate::engine::{Runtime, Shared};
+use crate::engine::{PluginKey, Runtime, Shared};
 use crate::failure::{Failure, FailureKind};
 use crate::image::{Frozen, Image};
 use crate::inspect::Inspection;
@@ -100,17 +102,33 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 impl Runtime {
-    /// Loads on a thread of its own, so that requests do not wait for the compiler.
+    /// Loads on a thread of its own, which gives way to those that serve requests: a large plugin compiles for seconds.
+    ///
+    /// A plugin that is loaded already, with the same config, grants, isolation and limits, is that one, with its warm instances.
     pub async fn load(&self, spec: PluginSpec) -> Result<Arc<Plugin>, LoadError> {
         let shared = self.shared.clone();
         let handle = tokio::runtime::Handle::current();
-        let entry = spec.entry.to_string();
-        let loading =
-            tokio::task::spawn_blocking(move || handle.block_on(Loader { shared: &shared, spec: &spec }.load()));
-        loading.await.unwrap_or_else(|error| {
-            let message = format!("the compiler failed on it ({error}); please report this with the file");
-            Err(LoadError { entry, stage: LoadStage::Compile, message, problems: Vec::new() })
-        })
+        let failed = {
+            let entry = spec.entry.to_string();
+            |message: String| Err(LoadError { entry, stage: LoadStage::Compile, message, problems: Vec::new() })
+        };
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let thread = std::thread::Builder::new().name("plugin-loader".into()).spawn(move || {
+            // Where the system refuses, it takes longer than it might; nothing else is lost.
+            if let Err(error) = thread_priority::set_current_thread_priority(ThreadPriority::Min) {
+                tracing::debug!("the loader of plugins runs at the usual priority: {error:?}");
+            }
+            let loading = AssertUnwindSafe(|| handle.block_on(Loader { shared: &shared, spec: &spec }.load()));
+            // Whoever asked may be gone.
+            drop(answer.send(std::panic::catch_unwind(loading)));
+        });
+        if let Err(error) = thread {
+            return failed(format!("no thread could be started to compile it: {error}"));
+        }
+        match answered.await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(_)) | Err(_) => failed("the compiler failed on it; please report this with the file".to_owned()),
+        }
     }
 }
 
@@ -122,15 +140,25 @@ struct Loader<'a> {
 impl Loader<'_> {
     async fn load(&self) -> Result<Arc<Plugin>, LoadError> {
         let spec = self.spec;
+        let config = spec.config.to_string();
+        let known = PluginKey {
+            image: self.shared.cache.key(&hex(&sha256(&spec.wasm)), &config),
+            entry: spec.entry.clone(),
+            grants: spec.grants.clone(),
+            isolation: spec.isolation,
+            limits: spec.limits.clone(),
+        };
+        if let Some(plugin) = self.shared.plugins.get(&known) {
+            return Ok(plugin);
+        }
         let inspection = Inspection::of(&spec.wasm).map_err(|message| self.error(LoadStage::Inspect, message))?;
         self.check_grants(&inspection)?;
-        let config = spec.config.to_string();
         if config.len() > CONFIG_BYTES_MAX {
             let message = format!("its config has {} bytes; at most {CONFIG_BYTES_MAX} are possible", config.len());
             return Err(self.error(LoadStage::Configure, message));
         }
         let linker = self.linker(&inspection)?;
-        let image = self.image(&inspection, &linker, &config).await?;
+        let image = self.image(known.image, &inspection, &linker, &config).await?;
         if let (Frozen::No(reason), Isolation::Request) = (&image.frozen, spec.isolation) {
             let message = format!(
                 "it cannot be frozen after `configure` ({reason}), which isolation = \"request\" needs: write isolation = \
@@ -138,31 +166,32 @@ impl Loader<'_> {
             );
             return Err(self.error(LoadStage::Snapshot, message));
         }
-        self.finish(image, &linker, config).await
+        let plugin = self.finish(image, &linker, config).await?;
+        self.shared.plugins.remember(known, &plugin);
+        Ok(plugin)
     }
 
     /// From a loaded plugin with the same bytes and config, from the disk, or made.
     async fn image(
         &self,
+        key: Key,
         inspection: &Inspection,
         linker: &Linker<PluginState>,
         config: &str,
     ) -> Result<Arc<Image>, LoadError> {
-        let digest = hex(&sha256(&self.spec.wasm));
-        let key = self.shared.cache.key(&digest, config);
-        if let Some(image) = self.shared.image(&key) {
+        if let Some(image) = self.shared.images.get(&key) {
             return Ok(image);
         }
         let image = match self.shared.cache.load(&key, &self.shared.engine) {
             Some(image) => image,
             None => {
-                let image = self.make(inspection, linker, config, digest).await?;
+                let image = self.make(inspection, linker, config, hex(&sha256(&self.spec.wasm))).await?;
                 self.shared.cache.store(&key, &image);
                 image
             }
         };
         let image = Arc::new(image);
-        self.shared.remember(key, &image);
+        self.shared.images.remember(key, &image);
         Ok(image)
     }
 

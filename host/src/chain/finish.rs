@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use sluicegate_runtime::Call;
 
-use super::plan::OpenExchange;
+use super::open::OpenExchange;
+use super::reply_body::Cut;
 use super::run::Run;
 use crate::error::{Code, Fault};
 use crate::telemetry::access_log::Record;
@@ -21,7 +22,7 @@ pub(super) struct Finisher {
 
 impl Finisher {
     pub(super) fn new(run: Arc<Run>) -> Finisher {
-        let open = run.ground.open.enter();
+        let open = run.ground.open.enter(&run.exchange);
         Finisher { run, open: Some(open) }
     }
 
@@ -34,18 +35,22 @@ impl Finisher {
         self.end(Outcome::Complete);
     }
 
-    /// The answer was cut.
-    pub(super) fn cut(&mut self, outcome: Outcome, fault: Fault, code: &str, message: &str) {
+    /// The answer will end before its time; what is noted here goes over what was decided before.
+    pub(super) fn note_cut(&mut self, cut: &Cut) {
         if self.open.is_none() {
             return;
         }
-        tracing::warn!(request_id = self.run.exchange.facts.id, code, "answer cut: {message}");
+        tracing::warn!(request_id = self.run.exchange.facts.id, code = cut.code, "answer cut: {}", cut.message);
         let mut log = self.run.log();
-        log.outcome = Some(outcome);
-        log.fault = Some(fault);
-        log.code = Some(code.to_owned());
-        drop(log);
-        self.end(outcome);
+        log.outcome = Some(cut.outcome);
+        log.fault = Some(cut.fault);
+        log.code = Some(cut.code.clone());
+    }
+
+    /// The answer was cut.
+    pub(super) fn cut(&mut self, cut: &Cut) {
+        self.note_cut(cut);
+        self.end(cut.outcome);
     }
 
     fn end(&mut self, outcome: Outcome) {

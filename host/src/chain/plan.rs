@@ -1,13 +1,11 @@
 //! What a generation prepares for each route, so that a request finds everything at hand.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
 use http::HeaderName;
 use sluicegate_runtime::{Entry, Phase, services::Services};
-use tokio::sync::Notify;
 
+use super::open::GenerationExchanges;
 use crate::config::{Limits, Route};
 use crate::secrets::{Credentials, Redaction};
 use crate::telemetry::access_log::AccessLog;
@@ -24,7 +22,7 @@ pub struct Ground {
     pub services: Arc<Services>,
     pub credentials: Credentials,
     pub access_log: Arc<AccessLog>,
-    pub open: Arc<OpenExchanges>,
+    pub open: Arc<GenerationExchanges>,
     /// Knows the secrets of all live generations.
     pub redaction: Redaction,
 }
@@ -79,57 +77,5 @@ impl Chain {
     /// Positions of the entries that take part in a phase, in the order in which they run.
     pub fn positions(&self, phase: Phase) -> &[usize] {
         self.positions.get(phase as usize).map_or(&[], |positions| positions)
-    }
-}
-
-/// Counts exchanges from their head to their last byte, so that a drain knows when it is done.
-#[derive(Debug, Default)]
-pub struct OpenExchanges {
-    count: AtomicUsize,
-    none_left: Notify,
-    /// From then on the gateway itself cuts what is open.
-    cut_at: Mutex<Option<Instant>>,
-}
-
-/// One exchange, open while this lives.
-pub struct OpenExchange(Arc<OpenExchanges>);
-
-impl OpenExchanges {
-    pub fn enter(self: &Arc<OpenExchanges>) -> OpenExchange {
-        self.count.fetch_add(1, Ordering::AcqRel);
-        OpenExchange(self.clone())
-    }
-
-    pub fn count(&self) -> usize {
-        self.count.load(Ordering::Acquire)
-    }
-
-    /// Says that the gateway will cut what is open then, so that no client is blamed for it.
-    pub fn cut_at(&self, instant: Instant) {
-        *self.cut_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(instant);
-    }
-
-    pub(super) fn are_cut(&self) -> bool {
-        let cut_at = *self.cut_at.lock().unwrap_or_else(PoisonError::into_inner);
-        cut_at.is_some_and(|instant| Instant::now() >= instant)
-    }
-
-    /// Returns when none is open.
-    pub async fn wait_until_none(&self) {
-        loop {
-            let notified = self.none_left.notified();
-            if self.count() == 0 {
-                return;
-            }
-            notified.await;
-        }
-    }
-}
-
-impl Drop for OpenExchange {
-    fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.none_left.notify_waiters();
-        }
     }
 }

@@ -10,6 +10,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use http_body::{Body, Frame, SizeHint};
 
+use super::events::EventTail;
 use super::finish::Finisher;
 use super::idle::{Elapsed, Idle};
 use super::pipe::Pipe;
@@ -18,7 +19,6 @@ use super::run::Run;
 use super::stop::Stop;
 use crate::config::Dialect;
 use crate::error::{Code, Fault, Refusal};
-use crate::http::render::render_stream_error;
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::{UpstreamBody, UpstreamError};
 
@@ -27,6 +27,8 @@ pub struct ReplyBody {
     source: Source,
     idle: Idle,
     finisher: Finisher,
+    /// Set for a stream of events that is not encoded: its error can be told as one more event.
+    events: Option<EventTail>,
     /// The answer is cut, and whoever sends it has not been told yet.
     cut: Option<Cut>,
 }
@@ -41,17 +43,20 @@ pub(super) enum Source {
 /// The end of an answer that is none.
 #[derive(Debug, Clone)]
 pub struct Cut {
-    outcome: Outcome,
-    fault: Fault,
-    code: String,
-    message: String,
+    pub(super) outcome: Outcome,
+    pub(super) fault: Fault,
+    pub(super) code: String,
+    pub(super) message: String,
+    /// What a client that reads events is told.
+    told: Option<Box<Refusal>>,
 }
 
 impl ReplyBody {
-    pub(super) fn new(source: Source, finisher: Finisher) -> ReplyBody {
+    /// `events`: the answer is a stream of events in this dialect.
+    pub(super) fn new(source: Source, finisher: Finisher, events: Option<Dialect>) -> ReplyBody {
         let run = finisher.run();
-        let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline);
-        ReplyBody { source, idle, finisher, cut: None }
+        let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline, run.ground.open.clone());
+        ReplyBody { source, idle, finisher, events: events.map(EventTail::new), cut: None }
     }
 
     /// The head alone is the whole answer.
@@ -59,16 +64,22 @@ impl ReplyBody {
         self.finisher.complete();
     }
 
+    fn last_event(&self, cut: &Cut) -> Option<Bytes> {
+        let run = self.finisher.run();
+        self.events.as_ref()?.error_event(cut.told.as_deref()?, &run.exchange.facts.id)
+    }
+
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         // The answer that says so is late by nature.
-        if self.idle.is_past_deadline() && !matches!(self.source, Source::Whole(_)) {
-            return Poll::Ready(Some(Err(Cut::timed_out(Elapsed::Deadline))));
+        if let (Some(elapsed), false) = (self.idle.is_over(), matches!(self.source, Source::Whole(_))) {
+            return Poll::Ready(Some(Err(Cut::timed_out(elapsed))));
         }
         let polled = match &mut self.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::AsItComes(body) => {
                 let run = self.finisher.run();
-                Pin::new(body).poll_frame(context).map_err(|error| Broken::of(error).into_cut(run))
+                // What no plugin has touched is not touched here either: such a stream breaks as it broke.
+                Pin::new(body).poll_frame(context).map_err(|error| Cut { told: None, ..Broken::of(error).into_cut(run) })
             }
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
@@ -97,13 +108,24 @@ impl Body for ReplyBody {
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
                 self.finisher.run().exchange.add_reply_bytes(length);
+                if let (Some(events), Some(bytes)) = (&mut self.events, frame.data_ref()) {
+                    events.follow(bytes);
+                }
                 // Whoever sends stops at the announced length, and may not ask for the end.
                 if self.is_end_stream() {
                     self.finisher.complete();
                 }
             }
             Some(Err(cut)) => {
-                self.finisher.cut(cut.outcome, cut.fault, &cut.code, &cut.message);
+                if let Some(event) = self.last_event(cut) {
+                    // The client reads the error in its own dialect; the stream ends behind it.
+                    self.finisher.note_cut(cut);
+                    self.finisher.run().exchange.add_reply_bytes(event.len());
+                    self.source = Source::Whole(None);
+                    self.finisher.complete();
+                    return Poll::Ready(Some(Ok(Frame::data(event))));
+                }
+                self.finisher.cut(cut);
                 // An error drops what is not written yet, and a client that has not even a head takes the request for unserved
                 // and may send it again. A pause of one turn lets the head and the earlier pieces go out.
                 self.cut = Some(cut.clone());
@@ -133,18 +155,14 @@ impl Body for ReplyBody {
 }
 
 /// Takes an upstream's answer through the pipe as it comes.
-pub(super) fn piped(run: Arc<Run>, body: UpstreamBody, pipe: Pipe, events: Option<Dialect>) -> Source {
-    let under = Under { run, body, pipe, ready: Vec::new().into_iter(), ended: false, tail: *b"\n\n\n\n", events };
+pub(super) fn piped(run: Arc<Run>, body: UpstreamBody, pipe: Pipe) -> Source {
+    let under = Under { run, body, pipe, ready: Vec::new().into_iter(), ended: false };
     Source::Piped(Box::pin(unfold(Some(under), |under| async move {
         let mut under = under?;
         match under.next().await {
             Ok(Some(piece)) => Some((Ok(piece), Some(under))),
             Ok(None) => None,
-            Err(cut) => match under.last_event(&cut) {
-                // The client reads the error in its own dialect; the stream ends behind it.
-                Some(event) => Some((Ok(event), None)),
-                None => Some((Err(cut.into_cut(&under.run)), None)),
-            },
+            Err(broken) => Some((Err(broken.into_cut(&under.run)), None)),
         }
     })))
 }
@@ -155,10 +173,6 @@ struct Under {
     pipe: Pipe,
     ready: std::vec::IntoIter<Bytes>,
     ended: bool,
-    /// The last bytes that went on: an error event may only stand between events.
-    tail: [u8; 4],
-    /// The answer is a stream of events, and in this dialect.
-    events: Option<Dialect>,
 }
 
 enum Broken {
@@ -170,10 +184,6 @@ impl Under {
     async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         loop {
             if let Some(piece) = self.ready.next() {
-                for byte in piece.iter().rev().take(4).rev() {
-                    self.tail.rotate_left(1);
-                    self.tail[3] = *byte;
-                }
                 return Ok(Some(piece));
             }
             if self.ended {
@@ -194,28 +204,6 @@ impl Under {
             self.ready = pieces.map_err(Broken::Stop)?.into_iter();
         }
     }
-
-    fn last_event(&self, broken: &Broken) -> Option<Bytes> {
-        let between_events =
-            self.tail.ends_with(b"\n\n") || self.tail.ends_with(b"\r\n\r\n") || self.tail.ends_with(b"\r\r");
-        let dialect = self.events.filter(|_| between_events)?;
-        let refusal = match broken {
-            Broken::Stop(stop) => {
-                self.run.note_stop(stop);
-                stop.refusal()?.clone()
-            }
-            Broken::Upstream(error) => {
-                tracing::warn!(request_id = self.run.exchange.facts.id, "{error}");
-                let cut = Cut::from(error);
-                let mut log = self.run.log();
-                log.outcome = Some(cut.outcome);
-                log.fault = Some(cut.fault);
-                log.code = Some(cut.code);
-                Refusal::new(Code::UpstreamBroken, "The upstream broke off its answer.")
-            }
-        };
-        Some(render_stream_error(&refusal, dialect, &self.run.exchange.facts.id))
-    }
 }
 
 impl Broken {
@@ -232,7 +220,10 @@ impl Broken {
             run.note_stop(stop);
         }
         match self {
-            Broken::Upstream(error) => Cut::from(&error),
+            Broken::Upstream(error) => {
+                let told = Refusal::new(Code::UpstreamBroken, "The upstream broke off its answer.");
+                Cut { told: Some(Box::new(told)), ..Cut::from(&error) }
+            }
             Broken::Stop(stop) => Cut::from(&stop),
         }
     }
@@ -245,6 +236,7 @@ impl From<&UpstreamError> for Cut {
             fault: Fault::Upstream,
             code: Code::UpstreamBroken.as_str().to_owned(),
             message: error.to_string(),
+            told: None,
         }
     }
 }
@@ -255,13 +247,20 @@ impl From<&Stop> for Cut {
         let outcome = if stop.outcome == Outcome::Complete { Outcome::Rejected } else { stop.outcome };
         match stop.refusal() {
             Some(refusal) => {
-                Cut { outcome, fault: refusal.fault, code: refusal.code.to_string(), message: refusal.message.clone() }
+                Cut {
+                    outcome,
+                    fault: refusal.fault,
+                    code: refusal.code.to_string(),
+                    message: refusal.message.clone(),
+                    told: Some(Box::new(refusal.clone())),
+                }
             }
             None => Cut {
                 outcome,
                 fault: Fault::Policy,
                 code: "policy_answered_late".to_owned(),
                 message: "a plugin answered after the head had gone out".to_owned(),
+                told: None,
             },
         }
     }
@@ -276,14 +275,23 @@ impl Cut {
         let (code, message) = match elapsed {
             Elapsed::Silence => (Code::UpstreamTimeout, "no byte of the answer moved for too long"),
             Elapsed::Deadline => (Code::ExchangeTimeout, "the exchange took longer than its route allows"),
+            Elapsed::Generation => (Code::GenerationEnded, "its generation of the configuration was ended"),
         };
+        let told = (elapsed == Elapsed::Generation).then(|| Box::new(generation_ended()));
         Cut {
             outcome: Outcome::TimedOut,
             fault: code.fault(),
             code: code.as_str().to_owned(),
             message: message.to_owned(),
+            told,
         }
     }
+}
+
+/// For who is still served by a generation that an operator, or a long line of newer ones, has ended.
+pub(super) fn generation_ended() -> Refusal {
+    let message = "The gateway's configuration has changed, and what it was before has been ended; ask again.";
+    Refusal::new(Code::GenerationEnded, message)
 }
 
 impl fmt::Display for Cut {

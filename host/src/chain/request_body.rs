@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 
 use super::idle::{Elapsed, Idle};
 use super::pipe::{Pipe, Way};
+use super::reply_body::generation_ended;
 use super::run::Run;
 use super::stop::Stop;
 use crate::error::{Code, Refusal};
@@ -141,7 +142,7 @@ pub(super) struct Metered {
 
 impl Metered {
     fn new(run: &Arc<Run>, incoming: Incoming) -> Metered {
-        let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline);
+        let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline, run.ground.open.clone());
         Metered { incoming, run: run.clone(), idle }
     }
 
@@ -202,6 +203,7 @@ pub(super) fn timed_out(elapsed: Elapsed, idle: std::time::Duration) -> Stop {
             format!("No byte of the body arrived within {} seconds.", idle.as_secs()),
         ),
         Elapsed::Deadline => Refusal::new(Code::ExchangeTimeout, "The exchange took longer than its route allows."),
+        Elapsed::Generation => generation_ended(),
     })
 }
 

@@ -16,7 +16,7 @@ use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase
 use super::finish::Finisher;
 use super::pipe::{Pipe, Way};
 use super::plan::{Ground, Plan};
-use super::reply_body::{ReplyBody, Source, piped};
+use super::reply_body::{ReplyBody, Source, generation_ended, piped};
 use super::request_body::RequestBody;
 use super::run::{Log, Run};
 use super::stop::{Stop, StopReply};
@@ -189,12 +189,11 @@ impl Run {
             });
         }
         let streams;
-        let (pipe, events) = {
+        let pipe = {
             let mut state = self.exchange.lock();
             let Some(head) = &mut state.reply else { return Ok(Source::Whole(None)) };
             streams = is_stream(&head.headers);
-            let events = is_event_stream(&head.headers).then(|| self.dialect());
-            (Pipe::new(self, Way::Reply, &mut head.headers)?, events)
+            Pipe::new(self, Way::Reply, &mut head.headers)?
         };
         let mut whole = BytesMut::new();
         match (pipe, reply) {
@@ -210,7 +209,7 @@ impl Run {
                 }
                 if !pipe.is_buffering() {
                     self.forget_length();
-                    return Ok(piped(self.clone(), body, pipe, events));
+                    return Ok(piped(self.clone(), body, pipe));
                 }
                 let mut body = body;
                 while let Some(bytes) = self.next_of(&mut body).await? {
@@ -249,7 +248,8 @@ impl Run {
     fn respond(self: &Arc<Run>, source: Source, finisher: Finisher) -> Response<ReplyBody> {
         let has_body = self.reply_has_body();
         let mut state = self.exchange.lock();
-        let mut response = Response::new(ReplyBody::new(source, finisher));
+        let events = state.reply.as_ref().is_some_and(|head| is_plain_event_stream(&head.headers));
+        let mut response = Response::new(ReplyBody::new(source, finisher, events.then(|| self.dialect())));
         if let Some(head) = &mut state.reply {
             head.sent = true;
             *response.status_mut() = head.status;
@@ -324,10 +324,20 @@ impl Run {
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
-        let Some(deadline) = self.deadline else { return work.await };
-        tokio::time::timeout_at(deadline, work).await.unwrap_or_else(|_| {
-            Err(Stop::refuse(Refusal::new(Code::ExchangeTimeout, "The exchange took longer than its route allows.")))
-        })
+        let late = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = async { self.ground.open.ended().await } => Err(Stop::refuse(generation_ended())),
+            () = late => {
+                Err(Stop::refuse(Refusal::new(Code::ExchangeTimeout, "The exchange took longer than its route allows.")))
+            }
+        }
     }
 }
 
@@ -339,6 +349,11 @@ fn media_type(headers: &HeaderMap) -> &[u8] {
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
     media_type(headers).eq_ignore_ascii_case(b"text/event-stream")
+}
+
+/// One that an event of our own could be put into.
+fn is_plain_event_stream(headers: &HeaderMap) -> bool {
+    is_event_stream(headers) && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
 /// Who speaks these waits for each message: they are never buffered.

@@ -8,11 +8,12 @@ use sluicegate_runtime::services::Services;
 use sluicegate_runtime::{Entry, EntryOptions, MetricKind, Plugin, PluginSpec, Runtime};
 
 use super::Generation;
+use super::kept::Kept;
 use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
 use thiserror::Error;
 
 use crate::bundled;
-use crate::chain::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target, credential_fields};
+use crate::chain::{Chain, ENTRIES_MAX, GenerationExchanges, Ground, Link, OpenExchanges, Plan, Target, credential_fields};
 use crate::clock::Clock;
 use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route};
 use crate::router::Router;
@@ -33,6 +34,8 @@ pub struct Foundation {
     pub redaction: Redaction,
     pub tls: Tls,
     pub open: Arc<OpenExchanges>,
+    /// What a new generation takes over from those before it.
+    pub kept: Kept,
 }
 
 /// Where building came to an end.
@@ -83,7 +86,7 @@ impl Foundation {
                 .declare(&name, &declared)
                 .map_err(|error| failed(Stage::Plugins, vec![entry.place.entry_problem(&error.to_string())]))?;
             book.entries.insert(name.clone(), declared);
-            entries.insert(name, Arc::new(self.entry(&entry, plugin, config)));
+            entries.insert(name, self.entry(&entry, plugin, config));
         }
         let mut plans = HashMap::new();
         for route in &config.routes {
@@ -111,7 +114,7 @@ impl Foundation {
             services: Arc::new(services),
             credentials,
             access_log: self.access_log.clone(),
-            open: self.open.clone(),
+            open: Arc::new(GenerationExchanges::new(self.open.clone())),
             redaction: self.redaction.clone(),
         };
         Ok(Generation {
@@ -128,8 +131,8 @@ impl Foundation {
         let mut upstreams = HashMap::new();
         let mut diagnostics = Vec::new();
         for (name, upstream) in &config.upstreams {
-            match Upstream::new(upstream.clone(), &self.tls) {
-                Ok(upstream) => drop(upstreams.insert(name.clone(), Arc::new(upstream))),
+            match self.kept.upstream(upstream, || Upstream::new(upstream.clone(), &self.tls)) {
+                Ok(upstream) => drop(upstreams.insert(name.clone(), upstream)),
                 Err(error) => diagnostics.push(general(error.to_string())),
             }
         }
@@ -172,13 +175,13 @@ impl Foundation {
         if diagnostics.is_empty() { Ok(loaded) } else { Err(failed(stage, diagnostics)) }
     }
 
-    fn entry(&self, entry: &ChainEntry, plugin: Arc<Plugin>, config: &Config) -> Entry {
+    fn entry(&self, entry: &ChainEntry, plugin: Arc<Plugin>, config: &Config) -> Arc<Entry> {
         let options = EntryOptions {
             on_error: entry.on_error,
             breaker: entry.breaker.clone(),
             piece_bytes_max: config.limits.buffer_bytes_max,
         };
-        Entry::new(entry.name.as_str().into(), plugin, options)
+        self.kept.entry(&entry.name, plugin, options)
     }
 
     fn plan<'a>(

@@ -1,0 +1,145 @@
+//! Exchanges that are open: those of one generation, which they keep alive, and those of the whole process.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use sluicegate_runtime::Exchange;
+use tokio::sync::{Notify, watch};
+
+/// Counts exchanges from their head to their last byte, so that a drain knows when it is done.
+#[derive(Debug, Default)]
+pub struct OpenExchanges {
+    count: AtomicUsize,
+    none_left: Notify,
+    /// From then on the gateway itself cuts what is open.
+    cut_at: Mutex<Option<Instant>>,
+}
+
+/// The open exchanges of one generation, and the word that ends them.
+pub struct GenerationExchanges {
+    everywhere: Arc<OpenExchanges>,
+    open: Mutex<Slab<Weak<Exchange>>>,
+    /// Read on every piece of an answer; `end` wakes those who wait.
+    is_ended: AtomicBool,
+    end: watch::Sender<bool>,
+}
+
+/// One exchange, open while this lives.
+pub struct OpenExchange {
+    of: Arc<GenerationExchanges>,
+    slot: usize,
+}
+
+/// An open exchange as an operator is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenExchangeFacts {
+    pub request_id: String,
+    /// Empty where no route matched.
+    pub route: Arc<str>,
+    pub age: Duration,
+}
+
+impl OpenExchanges {
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Says that the gateway will cut what is open then, so that no client is blamed for it.
+    pub fn cut_at(&self, instant: Instant) {
+        *self.cut_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(instant);
+    }
+
+    /// Returns when none is open.
+    pub async fn wait_until_none(&self) {
+        loop {
+            let notified = self.none_left.notified();
+            if self.count() == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    fn are_cut(&self) -> bool {
+        let cut_at = *self.cut_at.lock().unwrap_or_else(PoisonError::into_inner);
+        cut_at.is_some_and(|instant| Instant::now() >= instant)
+    }
+}
+
+impl GenerationExchanges {
+    pub fn new(everywhere: Arc<OpenExchanges>) -> GenerationExchanges {
+        GenerationExchanges {
+            everywhere,
+            open: Mutex::default(),
+            is_ended: AtomicBool::new(false),
+            end: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn enter(self: &Arc<GenerationExchanges>, exchange: &Arc<Exchange>) -> OpenExchange {
+        self.everywhere.count.fetch_add(1, Ordering::AcqRel);
+        let slot = self.lock().insert(Arc::downgrade(exchange));
+        OpenExchange { of: self.clone(), slot }
+    }
+
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// The oldest first, at most `most` of them.
+    pub fn oldest(&self, most: usize) -> Vec<OpenExchangeFacts> {
+        let exchanges: Vec<Arc<Exchange>> = self.lock().iter().filter_map(|(_, exchange)| exchange.upgrade()).collect();
+        let mut open: Vec<OpenExchangeFacts> = exchanges
+            .iter()
+            .map(|exchange| OpenExchangeFacts {
+                request_id: exchange.facts.id.clone(),
+                route: exchange.facts.route.clone(),
+                age: exchange.facts.started.elapsed(),
+            })
+            .collect();
+        open.sort_by_key(|exchange| std::cmp::Reverse(exchange.age));
+        open.truncate(most);
+        open
+    }
+
+    /// Ends every exchange that is open now or comes later: those without an answer get an error, streams an error in the
+    /// client's dialect or a cut.
+    pub fn end(&self) {
+        self.is_ended.store(true, Ordering::Release);
+        self.end.send_replace(true);
+    }
+
+    pub fn is_ended(&self) -> bool {
+        self.is_ended.load(Ordering::Acquire)
+    }
+
+    /// Returns when [`GenerationExchanges::end`] was called. Registers nothing before it is polled.
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut end = self.end.subscribe();
+        async move {
+            if end.wait_for(|ended| *ended).await.is_err() {
+                std::future::pending().await
+            }
+        }
+    }
+
+    pub(super) fn are_cut(&self) -> bool {
+        self.everywhere.are_cut()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slab<Weak<Exchange>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for OpenExchange {
+    fn drop(&mut self) {
+        self.of.lock().try_remove(self.slot);
+        if self.of.everywhere.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.of.everywhere.none_left.notify_waiters();
+        }
+    }
+}

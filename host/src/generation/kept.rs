@@ -1,0 +1,63 @@
+//! What a new generation takes over from those before it: entries with their breakers, upstreams with their connections.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use sluicegate_runtime::{Entry, EntryOptions, Plugin};
+
+use crate::config;
+use crate::upstream::Upstream;
+
+/// Finds by name what a live generation uses, and keeps nothing alive by itself.
+#[derive(Default)]
+pub struct Kept {
+    entries: Mutex<HashMap<String, Weak<Entry>>>,
+    upstreams: Mutex<HashMap<String, KeptUpstream>>,
+}
+
+struct KeptUpstream {
+    /// The certificate authorities that it trusts, as the file held them.
+    authorities: Option<Vec<u8>>,
+    upstream: Weak<Upstream>,
+}
+
+impl Kept {
+    /// The same entry as before if nothing about it has changed: its breaker stays as it is.
+    pub(super) fn entry(&self, name: &str, plugin: Arc<Plugin>, options: EntryOptions) -> Arc<Entry> {
+        let mut entries = lock(&self.entries);
+        entries.retain(|_, entry| entry.strong_count() > 0);
+        let before = entries.get(name).and_then(Weak::upgrade);
+        if let Some(entry) = before.filter(|entry| Arc::ptr_eq(&entry.plugin, &plugin) && entry.options == options) {
+            return entry;
+        }
+        let entry = Arc::new(Entry::new(name.into(), plugin, options));
+        entries.insert(name.to_owned(), Arc::downgrade(&entry));
+        entry
+    }
+
+    /// The same upstream as before if nothing about it has changed: its connections stay open.
+    pub(super) fn upstream<E>(
+        &self,
+        config: &config::Upstream,
+        make: impl FnOnce() -> Result<Upstream, E>,
+    ) -> Result<Arc<Upstream>, E> {
+        // What cannot be read is the maker's to report.
+        let read = |path: &Path| std::fs::read(path).unwrap_or_default();
+        let authorities = config.ca_file.as_deref().map(read);
+        let mut upstreams = lock(&self.upstreams);
+        upstreams.retain(|_, kept| kept.upstream.strong_count() > 0);
+        let before = upstreams.get(&config.name).filter(|kept| kept.authorities == authorities);
+        let before = before.and_then(|kept| kept.upstream.upgrade());
+        if let Some(upstream) = before.filter(|upstream| upstream.config() == config) {
+            return Ok(upstream);
+        }
+        let upstream = Arc::new(make()?);
+        upstreams.insert(config.name.clone(), KeptUpstream { authorities, upstream: Arc::downgrade(&upstream) });
+        Ok(upstream)
+    }
+}
+
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
