@@ -16,7 +16,7 @@ mod run;
 mod serve;
 mod stop;
 
-pub use open::{GenerationExchanges, OpenExchangeFacts, OpenExchanges};
+pub use open::{ConnectionEnd, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
 pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan, Target};
 pub use reply_body::{Cut, ReplyBody};
 pub use serve::{Inbound, credential_fields, refuse, serve};

@@ -12,7 +12,7 @@ use ::http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use sluicegate_runtime::Phase;
 
-pub use build::{BuildError, Foundation, Stage};
+pub use build::{BuildError, Built, Foundation, Stage};
 pub use kept::Kept;
 
 use crate::chain::{self, GenerationExchanges, Ground, Inbound, Plan, ReplyBody};
@@ -42,7 +42,8 @@ impl Generation {
         let started = Instant::now();
         let (head, body) = request.into_parts();
         let id = RequestId::from_headers(&head.headers);
-        let mut inbound = Inbound { head, body, client: client.address.ip(), host: None, started, id };
+        let ClientInfo { address, connection, .. } = client;
+        let mut inbound = Inbound { head, body, client: address.ip(), host: None, started, id, connection };
         let ground = self.ground.clone();
         if let Err(refusal) = self.check(&mut inbound) {
             return chain::refuse(ground, self.unmatched.clone(), inbound, refusal).await;

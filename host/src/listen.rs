@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
@@ -30,6 +31,7 @@ use tokio::time::sleep;
 pub use drain::{Drain, DrainWatch};
 use stall::StallGuard;
 
+use crate::chain::ConnectionEnd;
 use crate::config::Limits;
 
 /// Connections that the system has accepted and we have not, per listener.
@@ -60,35 +62,42 @@ pub struct BindError {
 }
 
 /// Who is at the other end of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ClientInfo {
     pub address: SocketAddr,
     /// Which of our addresses the client has reached.
     pub local: SocketAddr,
+    pub connection: Arc<ConnectionEnd>,
 }
 
 /// What a listener allows; shared by all listeners of a process.
 #[derive(Clone)]
 pub struct Allowance {
-    head_bytes_max: usize,
-    headers_max: usize,
-    head_timeout: Duration,
-    stall_max: Duration,
+    /// For connections that are yet to come.
+    next: Arc<ArcSwap<ConnectionLimits>>,
     connections: Arc<Semaphore>,
     connections_max: usize,
+}
+
+/// What one connection is allowed for its whole life.
+struct ConnectionLimits {
+    builder: http1::Builder,
+    stall_max: Duration,
 }
 
 impl Allowance {
     pub fn new(limits: &Limits) -> Allowance {
         let connections_max = limits.connections_max.clamp(1, Semaphore::MAX_PERMITS);
         Allowance {
-            head_bytes_max: limits.head_bytes_max,
-            headers_max: limits.headers_max,
-            head_timeout: limits.head_timeout,
-            stall_max: limits.body_idle_timeout,
+            next: Arc::new(ArcSwap::from_pointee(ConnectionLimits::of(limits))),
             connections: Arc::new(Semaphore::new(connections_max)),
             connections_max,
         }
+    }
+
+    /// For connections that are accepted from here on. The number of them stays as it is.
+    pub fn change(&self, limits: &Limits) {
+        self.next.store(Arc::new(ConnectionLimits::of(limits)));
     }
 
     /// Connections open now. Each of the `listeners` holds a place for the next one, which is not counted.
@@ -133,7 +142,6 @@ impl Listener {
         E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
     {
         let service = Arc::new(service);
-        let builder = Arc::new(builder(&allowance));
         let mut connections = JoinSet::new();
         let mut draining = drain.clone();
         loop {
@@ -147,15 +155,19 @@ impl Listener {
             let local = stream.local_addr().unwrap_or(self.address);
             // Without it, small answers wait for the client's acknowledgements. A failure costs time, not correctness.
             let _ = stream.set_nodelay(true);
-            let stall_max = allowance.stall_max;
-            let client = ClientInfo { address, local };
-            let (builder, service, drain) = (Arc::clone(&builder), Arc::clone(&service), drain.clone());
+            let limits = allowance.next.load_full();
+            let client = ClientInfo { address, local, connection: Arc::default() };
+            let (service, drain) = (Arc::clone(&service), drain.clone());
             connections.spawn(async move {
-                let stream = StallGuard::new(stream, stall_max);
-                let serving = serve_connection(&builder, stream, client, drain, service);
-                // hyper itself may panic, too; the permit is given back in any case.
-                if AssertUnwindSafe(serving).catch_unwind().await.is_err() {
-                    report::connection_panicked(client);
+                let stream = StallGuard::new(stream, limits.stall_max);
+                let serving = serve_connection(&limits.builder, stream, &client, drain, service);
+                let served = tokio::select! {
+                    // hyper itself may panic, too; the permit is given back in any case.
+                    served = AssertUnwindSafe(serving).catch_unwind() => served,
+                    () = client.connection.wanted() => Ok(()),
+                };
+                if served.is_err() {
+                    report::connection_panicked(&client);
                 }
                 drop(permit);
             });
@@ -192,25 +204,27 @@ impl Listener {
     }
 }
 
-fn builder(allowance: &Allowance) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(allowance.head_timeout)
-        .max_header_size(allowance.head_bytes_max)
-        .max_buf_size(READ_BUFFER_BYTES.max(allowance.head_bytes_max))
-        .half_close(false)
-        .keep_alive(true);
-    if allowance.headers_max != HEADERS_ON_STACK {
-        builder.max_headers(allowance.headers_max);
+impl ConnectionLimits {
+    fn of(limits: &Limits) -> ConnectionLimits {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head_timeout)
+            .max_header_size(limits.head_bytes_max)
+            .max_buf_size(READ_BUFFER_BYTES.max(limits.head_bytes_max))
+            .half_close(false)
+            .keep_alive(true);
+        if limits.headers_max != HEADERS_ON_STACK {
+            builder.max_headers(limits.headers_max);
+        }
+        ConnectionLimits { builder, stall_max: limits.body_idle_timeout }
     }
-    builder
 }
 
 async fn serve_connection<S, F, B, E>(
     builder: &http1::Builder,
     stream: StallGuard,
-    client: ClientInfo,
+    client: &ClientInfo,
     mut drain: DrainWatch,
     service: Arc<S>,
 ) where
@@ -220,7 +234,7 @@ async fn serve_connection<S, F, B, E>(
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let service = service_fn(|request| service(request, client));
+    let service = service_fn(|request| service(request, client.clone()));
     let mut connection = builder.serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
         biased;

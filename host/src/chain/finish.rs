@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use sluicegate_runtime::Call;
 
-use super::open::OpenExchange;
+use super::open::{ConnectionEnd, OpenExchange};
 use super::reply_body::Cut;
 use super::run::Run;
 use crate::error::{Code, Fault};
@@ -21,8 +21,8 @@ pub(super) struct Finisher {
 }
 
 impl Finisher {
-    pub(super) fn new(run: Arc<Run>) -> Finisher {
-        let open = run.ground.open.enter(&run.exchange);
+    pub(super) fn new(run: Arc<Run>, connection: Arc<ConnectionEnd>) -> Finisher {
+        let open = run.ground.open.enter(&run.exchange, connection);
         Finisher { run, open: Some(open) }
     }
 
@@ -79,6 +79,8 @@ impl Drop for Finisher {
             (Outcome::Failed, Fault::Gateway, Some(Code::Internal))
         } else if self.run.ground.open.are_cut() {
             (Outcome::TimedOut, Fault::Gateway, Some(Code::Draining))
+        } else if self.run.ground.open.is_ended() {
+            (Outcome::TimedOut, Fault::Gateway, Some(Code::GenerationEnded))
         } else {
             (Outcome::ClientGone, Fault::Client, None)
         };

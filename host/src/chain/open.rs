@@ -21,11 +21,20 @@ pub struct OpenExchanges {
 /// The open exchanges of one generation, and the word that ends them.
 pub struct GenerationExchanges {
     everywhere: Arc<OpenExchanges>,
-    open: Mutex<Slab<Weak<Exchange>>>,
+    open: Mutex<Slab<Open>>,
     /// Read on every piece of an answer; `end` wakes those who wait.
     is_ended: AtomicBool,
     end: watch::Sender<bool>,
 }
+
+struct Open {
+    exchange: Weak<Exchange>,
+    connection: Arc<ConnectionEnd>,
+}
+
+/// Ends a client's connection from outside, whatever it is at.
+#[derive(Debug, Default)]
+pub struct ConnectionEnd(Notify);
 
 /// One exchange, open while this lives.
 pub struct OpenExchange {
@@ -79,9 +88,13 @@ impl GenerationExchanges {
         }
     }
 
-    pub(super) fn enter(self: &Arc<GenerationExchanges>, exchange: &Arc<Exchange>) -> OpenExchange {
+    pub(super) fn enter(
+        self: &Arc<GenerationExchanges>,
+        exchange: &Arc<Exchange>,
+        connection: Arc<ConnectionEnd>,
+    ) -> OpenExchange {
         self.everywhere.count.fetch_add(1, Ordering::AcqRel);
-        let slot = self.lock().insert(Arc::downgrade(exchange));
+        let slot = self.lock().insert(Open { exchange: Arc::downgrade(exchange), connection });
         OpenExchange { of: self.clone(), slot }
     }
 
@@ -91,7 +104,7 @@ impl GenerationExchanges {
 
     /// The oldest first, at most `most` of them.
     pub fn oldest(&self, most: usize) -> Vec<OpenExchangeFacts> {
-        let exchanges: Vec<Arc<Exchange>> = self.lock().iter().filter_map(|(_, exchange)| exchange.upgrade()).collect();
+        let exchanges: Vec<Arc<Exchange>> = self.lock().iter().filter_map(|(_, open)| open.exchange.upgrade()).collect();
         let mut open: Vec<OpenExchangeFacts> = exchanges
             .iter()
             .map(|exchange| OpenExchangeFacts {
@@ -112,6 +125,13 @@ impl GenerationExchanges {
         self.end.send_replace(true);
     }
 
+    /// Cuts the connections of those that are still open: a client that reads nothing cannot be told anything.
+    pub fn cut(&self) {
+        for (_, open) in self.lock().iter() {
+            open.connection.0.notify_one();
+        }
+    }
+
     pub fn is_ended(&self) -> bool {
         self.is_ended.load(Ordering::Acquire)
     }
@@ -130,8 +150,15 @@ impl GenerationExchanges {
         self.everywhere.are_cut()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slab<Weak<Exchange>>> {
+    fn lock(&self) -> MutexGuard<'_, Slab<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ConnectionEnd {
+    /// Returns when the connection must end.
+    pub async fn wanted(&self) {
+        self.0.notified().await;
     }
 }
 

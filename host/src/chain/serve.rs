@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
 
 use super::finish::Finisher;
+use super::open::ConnectionEnd;
 use super::pipe::{Pipe, Way};
 use super::plan::{Ground, Plan};
 use super::reply_body::{ReplyBody, Source, generation_ended, piped};
@@ -36,6 +37,7 @@ pub struct Inbound {
     pub host: Option<RequestHost>,
     pub started: Instant,
     pub id: RequestId,
+    pub connection: Arc<ConnectionEnd>,
 }
 
 /// Serves a request by the plan of its route. Always answers.
@@ -47,8 +49,9 @@ pub async fn serve(
     inbound: Inbound,
     refusal: Option<Refusal>,
 ) -> Response<ReplyBody> {
+    let connection = inbound.connection.clone();
     let (run, body) = begin(ground, plan, inbound);
-    let finisher = Finisher::new(run.clone());
+    let finisher = Finisher::new(run.clone(), connection);
     let forwarded = async {
         run.head_phase().await?;
         match refusal {
@@ -61,14 +64,15 @@ pub async fn serve(
 
 /// Answers a request that cannot be served at all. No plugin sees it; the log does.
 pub async fn refuse(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound, refusal: Refusal) -> Response<ReplyBody> {
+    let connection = inbound.connection.clone();
     let (run, _) = begin(ground, plan, inbound);
-    let finisher = Finisher::new(run.clone());
+    let finisher = Finisher::new(run.clone(), connection);
     finish(&run, finisher, async { Err(Stop::refuse(refusal)) }).await
 }
 
 /// Takes the head apart: what the client presents goes where plugins cannot see it.
 fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, Incoming) {
-    let Inbound { mut head, body, client, host, started, id } = inbound;
+    let Inbound { mut head, body, client, host, started, id, .. } = inbound;
     let hop = fields::clean_request(&mut head.headers);
     let places = plan.route.as_ref().map_or(&[][..], |route| &route.credential_places);
     let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);

@@ -37,5 +37,5 @@ pub(super) async fn trial(config: &Config, redaction: Redaction) -> anyhow::Resu
     let silent = AccessLog::open(&config::AccessLog::Off, std::sync::Arc::new(|text| text.into()))?;
     let foundation = server::foundation(config, redaction, silent)?;
     let without_secrets = Config { credentials: Default::default(), ..config.clone() };
-    Ok(foundation.build(&without_secrets, 0).await?)
+    Ok(foundation.build(&without_secrets, 0).await?.generation)
 }

@@ -1,11 +1,11 @@
 //! Builds a generation off the request path. Any failure names its stage and leaves what runs alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sluicegate_runtime::services::Services;
-use sluicegate_runtime::{Entry, EntryOptions, MetricKind, Plugin, PluginSpec, Runtime};
+use sluicegate_runtime::{Entry, EntryOptions, LoadError, LoadStage, MetricKind, Plugin, PluginSpec, Runtime};
 
 use super::Generation;
 use super::kept::Kept;
@@ -44,7 +44,9 @@ pub enum Stage {
     Secrets,
     Upstreams,
     Fetch,
-    Plugins,
+    /// And how far the plugin came.
+    Load(LoadStage),
+    Metrics,
     Order,
 }
 
@@ -54,7 +56,8 @@ impl Stage {
             Stage::Secrets => "secrets",
             Stage::Upstreams => "upstreams",
             Stage::Fetch => "fetch",
-            Stage::Plugins => "plugins",
+            Stage::Load(stage) => stage.as_str(),
+            Stage::Metrics => "metrics",
             Stage::Order => "order",
         }
     }
@@ -65,18 +68,27 @@ impl Stage {
 #[error("the configuration cannot be used, stage {}: {diagnostics}", stage.as_str())]
 pub struct BuildError {
     pub stage: Stage,
+    /// The chain entry that it is about, if it is about one; the first of several.
+    pub entry: Option<String>,
     pub diagnostics: Diagnostics,
+}
+
+/// A generation that does not serve yet.
+pub struct Built {
+    pub generation: Generation,
+    /// What the files of `plugins` held, by the plugin's name.
+    pub plugin_files: BTreeMap<String, Bytes>,
 }
 
 impl Foundation {
     /// `id`: the generation's number. Nothing of it is visible before this returns.
-    pub async fn build(&self, config: &Config, id: u64) -> Result<Generation, BuildError> {
+    pub async fn build(&self, config: &Config, id: u64) -> Result<Built, BuildError> {
         let credentials = load_credentials(config)?;
         let registered = self.redaction.register(credentials.secrets()).map_err(|error| {
             failed(Stage::Secrets, vec![general(format!("the secrets cannot be kept out of the log: {error}"))])
         })?;
         let upstreams = self.upstreams(config)?;
-        let plugins = self.plugins(config).await?;
+        let (plugins, plugin_files) = self.plugins(config).await?;
         let mut book = Book::default();
         let mut entries = HashMap::new();
         for (name, (entry, plugin)) in plugins {
@@ -84,7 +96,7 @@ impl Foundation {
             let declared = self
                 .metrics
                 .declare(&name, &declared)
-                .map_err(|error| failed(Stage::Plugins, vec![entry.place.entry_problem(&error.to_string())]))?;
+                .map_err(|error| failed_entry(Stage::Metrics, &entry, &error.to_string()))?;
             book.entries.insert(name.clone(), declared);
             entries.insert(name, self.entry(&entry, plugin, config));
         }
@@ -117,14 +129,15 @@ impl Foundation {
             open: Arc::new(GenerationExchanges::new(self.open.clone())),
             redaction: self.redaction.clone(),
         };
-        Ok(Generation {
+        let generation = Generation {
             id,
             ground: Arc::new(ground),
             router: Router::new(&config.routes),
             plans,
             unmatched: Arc::new(unmatched),
             _registered: registered,
-        })
+        };
+        Ok(Built { generation, plugin_files })
     }
 
     fn upstreams(&self, config: &Config) -> Result<HashMap<String, Arc<Upstream>>, BuildError> {
@@ -139,23 +152,24 @@ impl Foundation {
         if diagnostics.is_empty() { Ok(upstreams) } else { Err(failed(Stage::Upstreams, diagnostics)) }
     }
 
-    /// Each entry once, by name, with its loaded plugin.
-    async fn plugins(&self, config: &Config) -> Result<HashMap<String, (Arc<ChainEntry>, Arc<Plugin>)>, BuildError> {
+    /// Each entry once, by name, with its loaded plugin; and the files that they came from, by the plugin's name.
+    async fn plugins(&self, config: &Config) -> Result<(Loaded, BTreeMap<String, Bytes>), BuildError> {
         let mut loaded = HashMap::new();
-        let mut files: HashMap<&str, Bytes> = HashMap::new();
+        let mut files: BTreeMap<String, Bytes> = BTreeMap::new();
         let mut diagnostics = Vec::new();
-        let mut stage = Stage::Plugins;
+        // Of the first failure.
+        let mut failed_at: Option<(Stage, String)> = None;
         let of_routes = config.routes.iter().flat_map(|route| &route.chain);
         for entry in config.global_chain.iter().chain(of_routes) {
             if loaded.contains_key(&entry.name) {
                 continue;
             }
-            let wasm = match files.get(entry.plugin.as_str()) {
+            let wasm = match files.get(&entry.plugin) {
                 Some(wasm) => wasm.clone(),
                 None => match fetch(config, entry) {
-                    Ok(wasm) => files.entry(entry.plugin.as_str()).or_insert(wasm).clone(),
+                    Ok(wasm) => files.entry(entry.plugin.clone()).or_insert(wasm).clone(),
                     Err(message) => {
-                        stage = Stage::Fetch;
+                        failed_at.get_or_insert((Stage::Fetch, entry.name.clone()));
                         diagnostics.push(entry.place.entry_problem(&message));
                         continue;
                     }
@@ -163,16 +177,19 @@ impl Foundation {
             };
             match self.runtime.load(spec(entry, wasm)).await {
                 Ok(plugin) => drop(loaded.insert(entry.name.clone(), (entry.clone(), plugin))),
-                Err(error) if error.problems.is_empty() => {
-                    diagnostics
-                        .push(entry.place.entry_problem(&format!("plugin `{}`: {}", entry.plugin, error.message)));
+                Err(error) => {
+                    failed_at.get_or_insert((Stage::Load(error.stage), entry.name.clone()));
+                    diagnostics.extend(load_problems(entry, &error));
                 }
-                Err(error) => diagnostics.extend(
-                    error.problems.iter().map(|problem| entry.place.problem(&problem.pointer, &problem.message)),
-                ),
             }
         }
-        if diagnostics.is_empty() { Ok(loaded) } else { Err(failed(stage, diagnostics)) }
+        match failed_at {
+            None => {
+                files.retain(|name, _| matches!(config.plugins.get(name), Some(PluginSource::File { .. })));
+                Ok((loaded, files))
+            }
+            Some((stage, entry)) => Err(BuildError { entry: Some(entry), ..failed(stage, diagnostics) }),
+        }
     }
 
     fn entry(&self, entry: &ChainEntry, plugin: Arc<Plugin>, config: &Config) -> Arc<Entry> {
@@ -203,13 +220,13 @@ impl Foundation {
                      one, such as `api-key` for the identity, before it",
                     entry.name
                 );
-                return Err(failed(Stage::Order, vec![entry.place.entry_problem(&message)]));
+                return Err(failed_entry(Stage::Order, entry, &message));
             }
             links.push(Link { entry: ready.clone(), metrics: self.metrics.entry(&entry.name) });
             provided.extend(entries[&entry.name].plugin.setup().provides.iter().map(String::as_str));
             if links.len() > ENTRIES_MAX {
                 let message = format!("the chain of route `{name}` has over {ENTRIES_MAX} entries; leave some out");
-                return Err(failed(Stage::Order, vec![entry.place.entry_problem(&message)]));
+                return Err(failed_entry(Stage::Order, entry, &message));
             }
         }
         let places = route.as_ref().map_or(&[][..], |route| &route.credential_places);
@@ -222,6 +239,22 @@ impl Foundation {
             route,
         })
     }
+}
+
+type Loaded = HashMap<String, (Arc<ChainEntry>, Arc<Plugin>)>;
+
+/// What the plugin finds wrong with its config has places in the file; anything else stands at the entry.
+fn load_problems(entry: &ChainEntry, error: &LoadError) -> Vec<Diagnostic> {
+    match error.problems.is_empty() {
+        true => vec![entry.place.entry_problem(&format!("plugin `{}`: {}", entry.plugin, error.message))],
+        false => {
+            error.problems.iter().map(|problem| entry.place.problem(&problem.pointer, &problem.message)).collect()
+        }
+    }
+}
+
+fn failed_entry(stage: Stage, entry: &ChainEntry, message: &str) -> BuildError {
+    BuildError { entry: Some(entry.name.clone()), ..failed(stage, vec![entry.place.entry_problem(message)]) }
 }
 
 fn load_credentials(config: &Config) -> Result<Credentials, BuildError> {
@@ -266,7 +299,7 @@ fn declared(metric: &sluicegate_runtime::MetricSpec) -> PluginMetric {
 /// There is always at least one.
 fn failed(stage: Stage, diagnostics: Vec<Diagnostic>) -> BuildError {
     let nothing_said = || Diagnostics { items: vec![general("it cannot be used".to_owned())], dropped: 0 };
-    BuildError { stage, diagnostics: Diagnostics::of(diagnostics).unwrap_or_else(nothing_said) }
+    BuildError { stage, entry: None, diagnostics: Diagnostics::of(diagnostics).unwrap_or_else(nothing_said) }
 }
 
 fn general(message: String) -> Diagnostic {

@@ -10,7 +10,7 @@ use crate::error::Fault;
 
 /// The end of a connection that was not in order. Most are clients that leave, so that nothing here is a warning
 /// unless it is our own fault.
-pub(super) fn connection_failed(client: ClientInfo, error: &hyper::Error) {
+pub(super) fn connection_failed(client: &ClientInfo, error: &hyper::Error) {
     let (fault, what) = classify(error);
     let (address, fault_name, detail) = (client.address, fault.as_str(), detail(error));
     match fault {
@@ -19,7 +19,7 @@ pub(super) fn connection_failed(client: ClientInfo, error: &hyper::Error) {
     }
 }
 
-pub(super) fn connection_panicked(client: ClientInfo) {
+pub(super) fn connection_panicked(client: &ClientInfo) {
     tracing::error!(client = %client.address, fault = Fault::Gateway.as_str(), "a request panicked; its connection was closed");
 }
 
