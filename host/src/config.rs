@@ -13,6 +13,7 @@ mod schema;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use std::ops::Range;
 use std::path::Path;
@@ -26,6 +27,7 @@ pub use model::*;
 pub use place::Place;
 pub use read::FILE_BYTES_MAX;
 pub use schema::schema;
+pub use texts::{TextFile, Texts};
 
 use diagnostic::{Report, Source};
 use raw::RawConfig;
@@ -33,23 +35,24 @@ use raw::RawConfig;
 /// Syntax errors tend to follow from one another; so many are shown.
 const SYNTAX_ERRORS_MAX: usize = 3;
 
-/// Reads and checks the file at `path`. Relative paths in it become relative to its folder.
+/// Reads and checks the file at `path` and what it includes. Relative paths in them become relative to its folder.
 ///
 /// # Errors
-/// All mistakes in the file. Values of secrets are not read, so a secret that is missing is none of them.
+/// All mistakes in the files. Values of secrets are not read, so a secret that is missing is none of them.
 pub fn load(path: &Path) -> Result<Config, Diagnostics> {
-    let text = read::read(path)?;
-    let base_dir = path.parent().unwrap_or(Path::new(""));
-    parse(&text, &path.display().to_string(), base_dir)
+    parse(&Texts::read(path)?)
 }
 
-/// Checks a configuration. `file_name` stands in messages; relative paths become relative to `base_dir`.
+/// Checks a configuration. Relative paths become relative to the folder of the main file.
 ///
 /// # Errors
-/// All mistakes in `text`.
-pub fn parse(text: &str, file_name: &str, base_dir: &Path) -> Result<Config, Diagnostics> {
-    let mut report = Report::new(Source::new(file_name, text));
-    let config = check(text, base_dir, &mut report);
+/// All mistakes in `texts`.
+pub fn parse(texts: &Texts) -> Result<Config, Diagnostics> {
+    let main = texts.files.first();
+    let name = main.map(|file| file.path.display().to_string()).unwrap_or_default();
+    let text = main.map_or("", |file| file.text.as_str());
+    let mut report = Report::new(Source::new(&name, text));
+    let config = check(text, texts, &mut report);
     match config {
         Some(config) if report.is_empty() => Ok(config),
         None if report.is_empty() => {
@@ -60,7 +63,7 @@ pub fn parse(text: &str, file_name: &str, base_dir: &Path) -> Result<Config, Dia
     }
 }
 
-fn check(text: &str, base_dir: &Path, report: &mut Report) -> Option<Config> {
+fn check(text: &str, texts: &Texts, report: &mut Report) -> Option<Config> {
     let (mut document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         syntax(text, &errors, report);
@@ -69,7 +72,7 @@ fn check(text: &str, base_dir: &Path, report: &mut Report) -> Option<Config> {
     let declared = resolve::Declared::of(document.get_ref());
     shape::check(&schema(), &mut document, report);
     let raw = read_raw(document, report)?;
-    resolve::resolve(raw, &declared, base_dir, report)
+    resolve::resolve(raw, &declared, texts, report)
 }
 
 /// What has the shape of the schema can be read. If not, the place is reported, and never the value.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
-use crate::config;
+use crate::config::{self, Texts};
 use crate::state::keys::{self, NewKey};
 
 #[derive(Debug, Subcommand)]
@@ -50,7 +50,8 @@ fn table(key: &NewKey, consumer: &str, scopes: &[String]) -> String {
 /// By the code that will read it, so that the two cannot differ.
 fn refuse_what_the_configuration_refuses(table: &str) -> anyhow::Result<()> {
     let file = format!("[[listen]]\naddress = \"127.0.0.1:0\"\n{table}");
-    let Err(refused) = config::parse(&file, "key", Path::new("")) else { return Ok(()) };
+    let checked = Texts::of(Path::new("key"), file).and_then(|texts| config::parse(&texts));
+    let Err(refused) = checked else { return Ok(()) };
     let sentences: Vec<&str> = refused.items.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
     bail!("{}", sentences.join("; "))
 }

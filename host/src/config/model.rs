@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, Uri};
 pub use sluicegate_runtime::{BreakerPolicy, Isolation, OnError, PluginLimits};
 
-/// One configuration file, read and checked. Paths are absolute or relative to the working directory.
+/// One configuration, read and checked. Paths are absolute or relative to the working directory.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// At least one.
@@ -28,6 +28,17 @@ pub struct Config {
     pub global_chain: Vec<Arc<ChainEntry>>,
     /// In file order; `router` decides precedence.
     pub routes: Vec<Arc<Route>>,
+    pub inputs: Inputs,
+}
+
+/// What a configuration was made from, besides its texts' contents: a change of any of these may change it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// The main file, included files, and the files of plugins, certificate authorities and secrets that these name.
+    /// Absolute, or relative to the working directory. A file that another one stood in for is here all the same.
+    pub files: BTreeSet<PathBuf>,
+    /// Where a file may appear that an `include` pattern matches: these folders themselves, not what lies deeper in them.
+    pub folders: BTreeSet<PathBuf>,
 }
 
 #[derive(Debug, Clone)]

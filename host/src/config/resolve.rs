@@ -14,11 +14,12 @@ use toml::de::{DeTable, DeValue};
 use super::bundled::BUNDLED;
 use super::diagnostic::{Mistake, Report};
 use super::mask::looks_presented;
-use super::model::{Config, PluginSource};
+use super::model::{Config, Inputs, PluginSource};
 use super::near::nearest;
 use super::raw::RawConfig;
 use super::raw::spot::Spot;
 use super::raw::text::Name;
+use super::texts::Texts;
 
 /// The names in the file, also of what has mistakes of its own: a reference to that is no second mistake.
 pub struct Declared {
@@ -45,12 +46,15 @@ struct Context<'a> {
     declared: &'a Declared,
     /// The folder that relative paths start from.
     base_dir: &'a Path,
+    texts: &'a Texts,
+    /// What has been named so far.
+    inputs: Inputs,
     report: &'a mut Report,
 }
 
 /// None, or a value that is of no use, when mistakes were reported.
-pub fn resolve(raw: RawConfig, declared: &Declared, base_dir: &Path, report: &mut Report) -> Option<Config> {
-    let mut context = Context { declared, base_dir, report };
+pub fn resolve(raw: RawConfig, declared: &Declared, texts: &Texts, report: &mut Report) -> Option<Config> {
+    let mut context = Context { declared, base_dir: texts.folder(), texts, inputs: texts.inputs(), report };
     let context = &mut context;
     let data_dir = context.path(&raw.data_dir);
     let listeners = edge::listeners(&raw.listen, context);
@@ -77,6 +81,7 @@ pub fn resolve(raw: RawConfig, declared: &Declared, base_dir: &Path, report: &mu
         plugins,
         global_chain: global_chain.map(|(entries, _)| entries).unwrap_or_default(),
         routes,
+        inputs: std::mem::take(&mut context.inputs),
     })
 }
 
@@ -84,7 +89,8 @@ fn plugins(raw: Vec<(Spot<Name>, super::raw::RawPlugin)>, context: &mut Context<
     let bundled = BUNDLED.iter().map(|plugin| (plugin.name.to_owned(), PluginSource::Bundled(plugin.name)));
     let mut plugins: BTreeMap<String, PluginSource> = bundled.collect();
     for (name, plugin) in raw {
-        let path = context.file(&plugin.file, "build the plugin first, or correct the path");
+        let help = "build the plugin first, or correct the path";
+        let path = context.file(&plugin.file, context.texts.plugin_files.get(&name.0), help);
         let sha256 = plugin.sha256.and_then(|text| keys::digest(&text));
         plugins.insert(name.value.0, PluginSource::File { path, sha256 });
     }
@@ -97,9 +103,16 @@ impl Context<'_> {
         self.base_dir.join(text)
     }
 
-    /// The path of a file that must be there.
-    fn file(&mut self, text: &Spot<impl std::ops::Deref<Target = str>>, help: &str) -> PathBuf {
-        let path = self.path(text);
+    /// The path of a file that must be there, or of the one that stands in for it.
+    fn file(
+        &mut self,
+        text: &Spot<impl std::ops::Deref<Target = str>>,
+        stand_in: Option<&PathBuf>,
+        help: &str,
+    ) -> PathBuf {
+        let named = self.path(text);
+        self.inputs.files.insert(named.clone());
+        let path = stand_in.cloned().unwrap_or(named);
         let problem = match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => "is a directory, not a file",
             Ok(_) => return path,

@@ -9,6 +9,13 @@ mod reference;
 
 use std::path::{Path, PathBuf};
 
+use super::{Config, Diagnostics, Texts};
+
+/// Checks a text as if it stood in the file `name` of `folder`.
+fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Diagnostics> {
+    super::parse(&Texts::of(&folder.join(name), text.to_owned())?)
+}
+
 /// The root of the source tree.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

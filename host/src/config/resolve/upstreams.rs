@@ -25,7 +25,11 @@ fn credential(name: Spot<Name>, raw: RawCredential, context: &mut Context<'_>) -
     let reference = raw.value.strip_prefix("${").and_then(|text| text.strip_suffix('}'))?;
     let source = match reference.split_once(':')? {
         ("env", variable) => SecretSource::Env(variable.to_owned()),
-        (_, path) => SecretSource::File(context.path(path)),
+        (_, path) => {
+            let path = context.path(path);
+            context.inputs.files.insert(path.clone());
+            SecretSource::File(path)
+        }
     };
     let (origin, _) = origin(&raw.origin, &raw.origin.span, context)?;
     let header: HeaderName = raw.header.parse().ok()?;
@@ -53,7 +57,7 @@ fn upstream(
     if let Some(credential) = &raw.credential {
         check_credential(credential, &raw.url.span, &origin, credentials, context);
     }
-    let ca_file = raw.ca_file.map(|file| context.file(&file, "put the certificate authorities there, as PEM"));
+    let ca_file = raw.ca_file.map(|file| context.file(&file, None, "put the certificate authorities there, as PEM"));
     Some(Upstream {
         name: name.value.0,
         origin,

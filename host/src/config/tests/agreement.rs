@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::{Random, assert_is_current, files, root};
-use crate::config::{Mistake, parse, schema, shape};
+use super::{Random, assert_is_current, files, parse, root};
+use crate::config::{Mistake, schema, shape};
 
 /// So many mutations are compared; the seed of each is its number.
 const MUTATIONS: u64 = 1_000;

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{files, root};
+use super::{files, parse, root};
 use crate::config::{
     AccessLog, AdminAddress, Config, CredentialPlace, Isolation, OnError, PathMatch, PluginSource, SecretSource, load,
-    parse,
 };
 
 fn example(name: &str) -> Config {

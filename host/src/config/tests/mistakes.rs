@@ -1,7 +1,7 @@
 //! Every mistake under `tests/config/mistakes` beside the exact text that it produces.
 
-use super::{Random, assert_is_current, files, root};
-use crate::config::{Mistake, diagnostic, parse};
+use super::{Random, assert_is_current, files, parse, root};
+use crate::config::{Mistake, diagnostic};
 
 const FOLDER: &str = "tests/config/mistakes";
 
@@ -15,11 +15,16 @@ fn every_mistake_prints_the_text_that_stands_beside_it() {
             Ok(_) => panic!("{name}.toml is accepted"),
             Err(refused) => refused,
         };
-        assert_is_current(&path.with_extension("txt"), &refused.render(false));
+        assert_is_current(&path.with_extension("txt"), &without_folder(&refused.render(false)));
     }
     let texts: Vec<String> = files(FOLDER, "txt").into_iter().map(|(name, _)| name).collect();
     let names: Vec<String> = mistakes.into_iter().map(|(name, _)| name).collect();
     assert_eq!(texts, names, "a text without its mistake");
+}
+
+/// The folder differs from machine to machine.
+fn without_folder(printed: &str) -> String {
+    printed.replace(&format!("{}/", root().join(FOLDER).display()), "")
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::config::{Place, parse};
+use super::parse;
+use crate::config::Place;
 
 const TEXT: &str = r#"global_chain = "c"
 [[listen]]
