@@ -1,4 +1,5 @@
-//! The admin listener: health, readiness, metrics and a summary of the running config, for this machine alone.
+//! The admin listener: health, readiness, metrics, and the configuration that runs, to look at and to change; for this
+//! machine alone.
 //!
 //! It listens on a loopback address or a Unix socket, and nowhere else. `/health` and `/ready` are open to whoever can
 //! connect; everything else wants the token of the token file. On TCP, a request whose `Host` is no loopback name is refused
@@ -10,6 +11,15 @@
 //! | `GET /ready` | no | 200 while it takes requests; 503 and why while not |
 //! | `GET /metrics` | yes | OpenMetrics text |
 //! | `GET /config` | yes | routes, chains and upstreams as JSON, without any secret |
+//! | `POST /config` | yes | takes the TOML text that it gets as the configuration; `?save` also writes it to the file |
+//! | `GET /config/status` | yes | what runs, where it came from, and the last change that was refused |
+//! | `POST /config/reload` | yes | reads the configuration's files |
+//! | `POST /config/rollback` | yes | back to the configuration before, or to that of `?to=` a generation |
+//! | `GET /config/history` | yes | the configurations that can be gone back to |
+//! | `GET /generations` | yes | live generations: age, what keeps them |
+//! | `DELETE /generations/N` | yes | ends the exchanges of an older generation |
+//!
+//! A change is answered when it serves, or with 422 and the stage, the chain entry and the reason of its refusal.
 //!
 //! Each connection serves one request.
 
@@ -22,15 +32,17 @@ mod token;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::{Semaphore, watch};
+use serde_json::Value;
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use self::answer::Service;
 use self::listener::{Listener, Stream};
@@ -44,6 +56,8 @@ pub const CONNECTIONS_MAX: usize = 64;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A whole connection, so that a client that does not read its answer keeps no place for ever.
 pub const CONNECTION_MAX: Duration = Duration::from_secs(30);
+/// A connection that changes the configuration: plugins are fetched and compiled for it.
+pub const CHANGE_MAX: Duration = Duration::from_secs(15 * 60);
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
 /// How long open connections may go on once the server is told to end.
@@ -58,8 +72,34 @@ pub trait AdminState: Send + Sync + 'static {
     /// OpenMetrics text.
     fn metrics_text(&self) -> String;
     /// Routes, chains and upstreams.
-    fn summary(&self) -> serde_json::Value;
+    fn summary(&self) -> Value;
+    /// What runs, where it came from, and the last change that was refused.
+    fn status(&self) -> Value;
+    /// Configurations that can be gone back to, the newest first.
+    fn history(&self) -> Value;
+    /// Live generations, the oldest first.
+    fn generations(&self) -> Value;
+    /// Err: why it is not ended.
+    fn end_generation(&self, id: u64) -> Result<(), String>;
+    /// Ready when the change serves or is refused. It goes on if nobody waits for it.
+    fn change(&self, change: ConfigChange) -> Changing;
 }
+
+/// What is asked of the running configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigChange {
+    Reload,
+    Text {
+        text: String,
+        /// Whether to write it to the config file, once it serves.
+        save: bool,
+    },
+    /// To the configuration of a generation; none: the one before.
+    Rollback(Option<u64>),
+}
+
+/// Err: `stage`, `entry`, `reason` and `mistakes` of the refusal.
+pub type Changing = Pin<Box<dyn Future<Output = Result<Value, Value>> + Send>>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
@@ -151,9 +191,13 @@ impl AdminServer {
 }
 
 async fn serve(stream: Stream, service: Arc<Service>, timeouts: Timeouts, mut stopped: watch::Receiver<()>) {
-    let answer = service_fn(move |request| {
-        let answer = service.answer(&request);
-        async move { Ok::<_, std::convert::Infallible>(answer) }
+    let changes = Arc::new(Notify::new());
+    let answer = service_fn({
+        let changes = changes.clone();
+        move |request| {
+            let (service, changes) = (service.clone(), changes.clone());
+            async move { Ok::<_, std::convert::Infallible>(service.answer(request, &changes).await) }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -164,11 +208,15 @@ async fn serve(stream: Stream, service: Arc<Service>, timeouts: Timeouts, mut st
         .serve_connection(TokioIo::new(stream), answer);
     let mut connection = pin!(connection);
     let mut lifetime = pin!(tokio::time::sleep(timeouts.connection));
-    tokio::select! {
-        _ = &mut connection => return,
-        () = &mut lifetime => return,
-        _ = stopped.changed() => connection.as_mut().graceful_shutdown(),
+    loop {
+        tokio::select! {
+            _ = &mut connection => return,
+            () = &mut lifetime => return,
+            () = changes.notified() => lifetime.as_mut().reset(Instant::now() + CHANGE_MAX),
+            _ = stopped.changed() => break,
+        }
     }
+    connection.as_mut().graceful_shutdown();
     // A client that hung up or sent nonsense has had its answer from hyper; nobody else is concerned.
     tokio::select! {
         _ = connection => {}

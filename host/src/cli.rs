@@ -1,5 +1,6 @@
 //! The command line: what the words mean, and how errors are shown.
 
+mod admin;
 mod check;
 mod demo;
 mod explain;
@@ -33,6 +34,10 @@ enum Command {
     Check(ConfigFile),
     /// Show which route a request takes and why, and which plugins run in which phase.
     Explain(explain::Options),
+    /// What a running gateway is configured with, and changing it without a restart.
+    Config(admin::ConfigCommand),
+    /// Show which configurations still serve requests, and end one.
+    Generations(admin::GenerationsOptions),
     /// Gateway keys.
     Key {
         #[command(subcommand)]
@@ -58,6 +63,8 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
+        Command::Config(command) => admin::config(&command),
+        Command::Generations(options) => admin::generations(&options),
         Command::Key { command } => key::key(&command),
         Command::Schema => print_schema(),
         Command::Demo(options) => demo::demo(&options),
@@ -86,7 +93,10 @@ fn diagnostics(error: &anyhow::Error) -> Option<&Diagnostics> {
         Some(StartError::Build(error)) => Some(error),
         _ => error.downcast_ref::<BuildError>(),
     };
-    error.downcast_ref::<Diagnostics>().or_else(|| Some(&build()?.diagnostics))
+    match error.downcast_ref::<StartError>() {
+        Some(StartError::Config(mistakes)) => Some(mistakes),
+        _ => error.downcast_ref::<Diagnostics>().or_else(|| Some(&build()?.diagnostics)),
+    }
 }
 
 fn print_schema() -> anyhow::Result<()> {

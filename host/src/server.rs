@@ -1,27 +1,39 @@
 //! The running gateway: listeners, the current generation, and the end in good order.
 
 mod admin_state;
+mod change;
+mod generations;
+mod history;
+mod restart;
 mod signals;
+mod watch;
 
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use sluicegate_runtime::{EngineOptions, Runtime};
 use thiserror::Error;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
 use self::admin_state::State;
+use self::change::LastRefused;
+use self::generations::{Current, Generations, Origin};
+use self::history::History;
+use self::signals::Signals;
+use self::watch::Fingerprint;
 use crate::admin::{AdminError, AdminServer};
 use crate::chain::{OpenExchanges, ReplyBody};
 use crate::clock::SystemClock;
-use crate::config::{AdminAddress, Config};
-use crate::generation::{BuildError, Foundation, Generation, Kept};
+use crate::config::{self, AdminAddress, Config, Diagnostics, Texts};
+use crate::generation::{BuildError, Built, Foundation, Kept};
 use crate::listen::{Allowance, BindError, ClientInfo, Drain, DrainWatch, Listener};
 use crate::secrets::Redaction;
 use crate::state::counters::Counters;
@@ -40,6 +52,8 @@ const SETTLE_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug, Error)]
 pub enum StartError {
     #[error(transparent)]
+    Config(#[from] Diagnostics),
+    #[error(transparent)]
     Build(#[from] BuildError),
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -49,6 +63,10 @@ pub enum StartError {
     AccessLog(#[from] AccessLogError),
     #[error("cannot start the plugin runtime: {0:#}")]
     Runtime(anyhow::Error),
+    #[error("signals cannot be received: {0}")]
+    Signals(std::io::Error),
+    #[error("cannot keep earlier configurations in {}: {source}; check `data_dir`", path.display())]
+    History { path: PathBuf, source: std::io::Error },
 }
 
 /// Bound and ready; [`Server::run`] serves.
@@ -58,19 +76,27 @@ pub struct Server {
     admin: Option<AdminServer>,
     drain: Drain,
     watch: DrainWatch,
-    drain_timeout: Duration,
+    signals: Signals,
 }
 
-/// What requests and the admin listener look at.
+/// What requests, the admin listener and changes of the configuration look at.
 struct Shared {
     foundation: Foundation,
-    generation: ArcSwap<Generation>,
+    generations: Generations,
+    /// None where the data directory does not exist.
+    history: Option<History>,
     watch: DrainWatch,
     allowance: Allowance,
     /// Where clients reach it, with the ports that the system chose.
     addresses: Vec<SocketAddr>,
-    /// For the summary that the admin listener shows.
-    config: Config,
+    config_path: PathBuf,
+    /// Held while a configuration is built and swapped in.
+    changing: Mutex<()>,
+    /// After each swap.
+    changed: Notify,
+    /// What the inputs looked like when they were last read.
+    seen: ArcSwap<Fingerprint>,
+    refused: ArcSwapOption<LastRefused>,
 }
 
 /// What is made before any generation is. Compiled plugins are kept in the data directory if it exists.
@@ -97,24 +123,50 @@ pub fn foundation(config: &Config, redaction: Redaction, access_log: AccessLog) 
 
 impl Server {
     /// Loads everything and binds every address, so that a start either works or says why not.
-    pub async fn start(config: Config, redaction: Redaction) -> Result<Server, StartError> {
+    pub async fn start(texts: Texts, redaction: Redaction) -> Result<Server, StartError> {
+        let config = config::parse(&texts)?;
+        let seen = Fingerprint::of(&config.inputs);
         let access_log = AccessLog::open(&config.access_log, redact(&redaction))?;
         let foundation = foundation(&config, redaction, access_log)?;
-        let generation = foundation.build(&config, 1).await?;
+        let history = match config.data_dir.is_dir() {
+            true => Some(History::open(&config.data_dir).map_err(|source| {
+                StartError::History { path: config.data_dir.clone(), source }
+            })?),
+            false => None,
+        };
+        // Numbers go on where an earlier process ended, so that each means one configuration for good.
+        let id = 1 + history.as_ref().and_then(|history| history.list().last().map(|last| last.id)).unwrap_or(0);
+        let Built { generation, plugin_files } = foundation.build(&config, id).await?;
         let listeners =
             config.listeners.iter().map(|listener| Listener::bind(listener.address)).collect::<Result<Vec<_>, _>>()?;
         let (drain, watch) = Drain::new();
         let allowance = Allowance::new(&config.limits);
-        let drain_timeout = config.limits.drain_timeout;
         let admin = config.admin.clone();
-        let generation = ArcSwap::from_pointee(generation);
         let addresses = listeners.iter().map(Listener::address).collect();
-        let shared = Arc::new(Shared { foundation, generation, watch: watch.clone(), allowance, addresses, config });
+        let config_path = texts.files.first().map(|main| main.path.clone()).unwrap_or_default();
+        let first = Current { generation: Arc::new(generation), config: Arc::new(config), origin: Origin::Start };
+        let shared = Arc::new(Shared {
+            foundation,
+            generations: Generations::new(first),
+            history,
+            watch: watch.clone(),
+            allowance,
+            addresses,
+            config_path,
+            changing: Mutex::default(),
+            changed: Notify::default(),
+            seen: ArcSwap::from_pointee(seen),
+            refused: ArcSwapOption::default(),
+        });
+        if let Err(error) = shared.keep(id, &Origin::Start, None, &texts, &plugin_files) {
+            tracing::warn!("the configuration cannot be kept for a rollback: {error}");
+        }
         let admin = match admin {
             Some(admin) => Some(AdminServer::bind(&admin, Arc::new(State(shared.clone()))).await?),
             None => None,
         };
-        Ok(Server { shared, listeners, admin, drain, watch, drain_timeout })
+        let signals = Signals::catch().map_err(StartError::Signals)?;
+        Ok(Server { shared, listeners, admin, drain, watch, signals })
     }
 
     /// Where clients reach it, with the ports that the system chose.
@@ -128,7 +180,7 @@ impl Server {
 
     /// Serves until a signal, drains, and returns when the last exchange has its outcome in the log.
     pub async fn run(self) {
-        let Server { shared, listeners, admin, drain, mut watch, drain_timeout } = self;
+        let Server { shared, listeners, admin, drain, mut watch, signals } = self;
         let mut serving = JoinSet::new();
         for listener in listeners {
             let serving_by = shared.clone();
@@ -141,8 +193,10 @@ impl Server {
             let running = tokio::spawn(admin.run(async move { drop(stopped.await) }));
             (stop, running)
         });
-        let background = tokio::spawn(sweep(shared.clone()));
-        let signals = tokio::spawn(signals::watch(shared.clone(), drain, drain_timeout));
+        let mut background = JoinSet::new();
+        background.spawn(sweep(shared.clone()));
+        background.spawn(watch::watch(shared.clone()));
+        background.spawn(signals::watch(shared.clone(), drain, signals));
         watch.begun().await;
         while serving.join_next().await.is_some() {}
         let open = &shared.foundation.open;
@@ -153,8 +207,7 @@ impl Server {
             drop(stop);
             drop(running.await);
         }
-        background.abort();
-        signals.abort();
+        background.shutdown().await;
         let access_log = shared.foundation.access_log.clone();
         drop(tokio::task::spawn_blocking(move || access_log.close()).await);
         tracing::info!("ended");
@@ -172,7 +225,7 @@ async fn serve(
     request: Request<Incoming>,
     client: ClientInfo,
 ) -> Result<Response<ReplyBody>, Infallible> {
-    let generation = shared.generation.load_full();
+    let generation = shared.generations.current_generation();
     Ok(generation.serve(request, client).await)
 }
 

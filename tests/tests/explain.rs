@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::Full;
 use serde_json::{Value, json};
-use sluicegate::config::{AccessLog as AccessLogConfig, parse};
+use sluicegate::config::{AccessLog as AccessLogConfig, Texts, parse};
 use sluicegate::generation::Generation;
 use sluicegate::router::Match;
 use sluicegate::secrets::Redaction;
@@ -100,7 +100,7 @@ fn configuration(random: &mut Random, upstream: &str) -> String {
     let mut routes = 0;
     while routes < ROUTES {
         let longer = format!("{text}{}", route(random, &format!("r{routes}")));
-        if parse(&longer, "random.toml", Path::new("")).is_ok() {
+        if parse(&texts(&longer, Path::new(""))).is_ok() {
             text = longer;
             routes += 1;
         }
@@ -109,11 +109,15 @@ fn configuration(random: &mut Random, upstream: &str) -> String {
 }
 
 /// A generation of the same text, made by the code that serves.
+fn texts(text: &str, folder: &Path) -> Texts {
+    Texts::of(&folder.join("random.toml"), text.to_owned()).unwrap()
+}
+
 async fn generation(text: &str, folder: &Path) -> Generation {
-    let config = parse(text, "random.toml", folder).unwrap();
+    let config = parse(&texts(text, folder)).unwrap();
     let silent = AccessLog::open(&AccessLogConfig::Off, Arc::new(|text| text.into())).unwrap();
     let foundation = sluicegate::server::foundation(&config, Redaction::new(), silent).unwrap();
-    foundation.build(&config, 1).await.unwrap()
+    foundation.build(&config, 1).await.unwrap().generation
 }
 
 struct Asked {

@@ -19,6 +19,10 @@ const FORMAT: u32 = 1;
 const MAGIC: &[u8; 8] = b"sluicegc";
 /// Bytes of one file.
 const FILE_BYTES_MAX: u64 = 512 << 20;
+/// Files that are kept; the one that was used least recently goes first.
+pub(crate) const FILES_MAX: usize = 256;
+/// Bytes of all files together.
+const TOTAL_BYTES_MAX: u64 = 2 << 30;
 /// Bytes of the record that stands before the code.
 const RECORD_BYTES_MAX: usize = 1 << 20;
 const DIGEST_BYTES: usize = 32;
@@ -65,7 +69,10 @@ impl Cache {
     pub(crate) fn load(&self, key: &Key, engine: &Engine) -> Option<Image> {
         let path = self.path(key)?;
         match read(&path, key, self.engine_hash, engine) {
-            Ok(image) => Some(image),
+            Ok(image) => {
+                mark_used(&path);
+                Some(image)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
                 tracing::warn!(file = %path.display(), "compiled code is not used and will be made again: {error}");
@@ -83,11 +90,45 @@ impl Cache {
         if let Err(error) = write(&path, key, self.engine_hash, image) {
             tracing::warn!(file = %path.display(), "cannot keep compiled code: {error}");
         }
+        if let Some(dir) = &self.dir
+            && let Err(error) = make_room(dir)
+        {
+            tracing::warn!(folder = %dir.display(), "cannot remove compiled code of the past: {error}");
+        }
     }
 
     fn path(&self, key: &Key) -> Option<PathBuf> {
         Some(self.dir.as_ref()?.join(format!("{}.image", hex(&key.0))))
     }
+}
+
+/// Removes files until the rest are within [`FILES_MAX`] and [`TOTAL_BYTES_MAX`]; also what a process that was killed left half
+/// written.
+fn make_room(dir: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    for file in fs::read_dir(dir)? {
+        let file = file?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() {
+            files.push((metadata.modified()?, metadata.len(), file.path()));
+        }
+    }
+    files.sort();
+    let mut total: u64 = files.iter().map(|(_, length, _)| length).sum();
+    let mut count = files.len();
+    for (_, length, path) in files {
+        if count <= FILES_MAX && total <= TOTAL_BYTES_MAX {
+            break;
+        }
+        fs::remove_file(path)?;
+        (count, total) = (count - 1, total - length);
+    }
+    Ok(())
+}
+
+/// A failure makes it look older than it is, and no more.
+fn mark_used(path: &Path) {
+    drop(File::open(path).and_then(|file| file.set_modified(std::time::SystemTime::now())));
 }
 
 /// The frame: magic, SHA-256 of the rest, length of the record, record, code.

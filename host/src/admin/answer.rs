@@ -8,13 +8,17 @@ use std::sync::Arc;
 use ::http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
+use ::http::request::Parts;
 use ::http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body::Body;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
 
-use super::AdminState;
 use super::token::Token;
-use crate::config::Dialect;
+use super::{AdminState, ConfigChange};
+use crate::config::{Dialect, FILE_BYTES_MAX};
 use crate::error::{Code, Fault, Refusal};
 use crate::http::render::render;
 use crate::telemetry::metrics;
@@ -32,53 +36,99 @@ pub(super) struct Service {
 type Content = (&'static str, String);
 
 impl Service {
-    /// No endpoint reads a body, so none is asked for.
-    pub(super) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        let mut response = match self.content(request) {
+    /// `changes` is told when a change of the configuration begins, which may take its time.
+    pub(super) async fn answer<B>(&self, request: Request<B>, changes: &Notify) -> Response<Full<Bytes>>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let mut response = match self.content(&head, body, changes).await {
             Ok((content_type, body)) => {
                 let mut response = Response::new(Bytes::from(body));
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
                 response
             }
-            Err(refusal) => render(&refusal, Dialect::Http, RequestId::from_headers(request.headers()).as_str()),
+            Err(refusal) => render(&refusal, Dialect::Http, RequestId::from_headers(&head.headers).as_str()),
         };
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response.map(Full::new)
     }
 
-    fn content<B>(&self, request: &Request<B>) -> Result<Content, Box<Refusal>> {
-        if self.loopback_hosts_only && !is_for_loopback(request) {
+    async fn content<B>(&self, head: &Parts, body: B, changes: &Notify) -> Result<Content, Box<Refusal>>
+    where
+        B: Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if self.loopback_hosts_only && !is_for_loopback(head) {
             let message = "The admin listener takes requests for 127.0.0.1, [::1] or localhost only; send such a Host.";
-            return Err(Box::new(Refusal::new(Code::BadHost, message)));
+            return Err(refuse(Code::BadHost, message));
         }
-        let path = request.uri().path();
-        let open = matches!(path, "/health" | "/ready");
-        if !open && !self.has_token(request) {
+        let path = head.uri.path();
+        if !matches!(path, "/health" | "/ready") && !self.has_token(head) {
             return Err(unauthorized());
         }
-        if !matches!(path, "/health" | "/ready" | "/metrics" | "/config") {
-            let message = "The admin listener has /health, /ready, /metrics and /config.";
-            return Err(Box::new(Refusal::new(Code::NoRoute, message)));
+        let endpoint = Endpoint::find(path)?;
+        if !endpoint.methods().contains(&head.method) {
+            return Err(not_allowed(endpoint));
         }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut refusal = Refusal::new(Code::MethodNotAllowed, "The admin listener takes GET and HEAD.");
-            refusal.fields.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return Err(Box::new(refusal));
+        let changes_config = head.method == Method::POST;
+        if changes_config {
+            changes.notify_one();
         }
-        match path {
-            "/health" => Ok((JSON, r#"{"status":"live"}"#.to_string())),
-            "/ready" => match self.state.ready() {
-                Ok(()) => Ok((JSON, r#"{"status":"ready"}"#.to_string())),
+        let json = |value: Value| Ok((JSON, value.to_string()));
+        match endpoint {
+            Endpoint::Health => json(json!({"status": "live"})),
+            Endpoint::Ready => match self.state.ready() {
+                Ok(()) => json(json!({"status": "ready"})),
                 Err(reason) => Err(not_ready(reason)),
             },
-            "/metrics" => Ok((metrics::CONTENT_TYPE, self.state.metrics_text())),
-            _ => Ok((JSON, self.state.summary().to_string())),
+            Endpoint::Metrics => Ok((metrics::CONTENT_TYPE, self.state.metrics_text())),
+            Endpoint::Config if changes_config => {
+                let save = query(head, "save").is_some();
+                let text = read_text(body).await?;
+                self.change(ConfigChange::Text { text, save }).await
+            }
+            Endpoint::Config => json(self.state.summary()),
+            Endpoint::Status => json(self.state.status()),
+            Endpoint::Reload => self.change(ConfigChange::Reload).await,
+            Endpoint::Rollback => {
+                let to = query(head, "to").map(|text| {
+                    text.parse().map_err(|_| refuse(Code::BadRequest, "`to` is the number of a generation, such as `?to=3`."))
+                });
+                self.change(ConfigChange::Rollback(to.transpose()?)).await
+            }
+            Endpoint::History => json(self.state.history()),
+            Endpoint::Generations => json(self.state.generations()),
+            Endpoint::Generation(id) => match self.state.end_generation(id) {
+                Ok(()) => json(json!({"ending": id})),
+                Err(reason) => {
+                    let mut refusal = refuse(Code::NoRoute, &format!("Not ended: {reason}."));
+                    refusal.code = Cow::Borrowed("admin_generation_not_ended");
+                    Err(refusal)
+                }
+            },
         }
     }
 
-    fn has_token<B>(&self, request: &Request<B>) -> bool {
-        let mut values = request.headers().get_all(AUTHORIZATION).iter();
+    async fn change(&self, change: ConfigChange) -> Result<Content, Box<Refusal>> {
+        let done = self.state.change(change).await.map_err(|details| {
+            let entry = details["entry"].as_str().map(|entry| format!(", entry `{entry}`")).unwrap_or_default();
+            let stage = details["stage"].as_str().unwrap_or_default();
+            let message = format!("The configuration is refused at stage `{stage}`{entry}; what ran goes on.");
+            let mut refusal = refuse(Code::BadRequest, &message);
+            refusal.status = StatusCode::UNPROCESSABLE_ENTITY;
+            refusal.code = Cow::Borrowed("admin_config_refused");
+            let members = details.as_object().into_iter().flatten();
+            refusal.details = members.map(|(name, value)| (name.clone(), value.to_string())).collect();
+            refusal
+        })?;
+        Ok((JSON, done.to_string()))
+    }
+
+    fn has_token(&self, head: &Parts) -> bool {
+        let mut values = head.headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return false };
         match value.as_bytes().split_at_checked("Bearer ".len()) {
             Some((scheme, presented)) => {
@@ -89,6 +139,90 @@ impl Service {
     }
 }
 
+/// What can be asked for.
+#[derive(Clone, Copy)]
+enum Endpoint {
+    Health,
+    Ready,
+    Metrics,
+    Config,
+    Status,
+    Reload,
+    Rollback,
+    History,
+    Generations,
+    Generation(u64),
+}
+
+impl Endpoint {
+    fn find(path: &str) -> Result<Endpoint, Box<Refusal>> {
+        Ok(match path {
+            "/health" => Endpoint::Health,
+            "/ready" => Endpoint::Ready,
+            "/metrics" => Endpoint::Metrics,
+            "/config" => Endpoint::Config,
+            "/config/status" => Endpoint::Status,
+            "/config/reload" => Endpoint::Reload,
+            "/config/rollback" => Endpoint::Rollback,
+            "/config/history" => Endpoint::History,
+            "/generations" => Endpoint::Generations,
+            _ => match path.strip_prefix("/generations/").and_then(|id| id.parse().ok()) {
+                Some(id) => Endpoint::Generation(id),
+                None => {
+                    let message = "The admin listener has /health, /ready, /metrics, /config, /config/status, \
+                                   /config/reload, /config/rollback, /config/history and /generations.";
+                    return Err(refuse(Code::NoRoute, message));
+                }
+            },
+        })
+    }
+
+    fn methods(self) -> &'static [Method] {
+        match self {
+            Endpoint::Config => &[Method::GET, Method::HEAD, Method::POST],
+            Endpoint::Reload | Endpoint::Rollback => &[Method::POST],
+            Endpoint::Generation(_) => &[Method::DELETE],
+            _ => &[Method::GET, Method::HEAD],
+        }
+    }
+}
+
+/// A member of the query; empty where it has no value.
+fn query<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+    let members = head.uri.query()?.split('&');
+    members.map(|member| member.split_once('=').unwrap_or((member, ""))).find(|(found, _)| *found == name).map(|(_, value)| value)
+}
+
+async fn read_text<B>(body: B) -> Result<String, Box<Refusal>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let most = FILE_BYTES_MAX as usize;
+    let bytes = Limited::new(body, most).collect().await.map_err(|error| {
+        let too_long = error.is::<LengthLimitError>();
+        match too_long {
+            true => refuse(Code::BodyTooLarge, &format!("A configuration has at most {most} bytes.")),
+            false => refuse(Code::BadRequest, "The configuration did not arrive whole; send it again."),
+        }
+    })?;
+    String::from_utf8(bytes.to_bytes().into())
+        .map_err(|_| refuse(Code::BadRequest, "The configuration is not UTF-8; save it as that."))
+}
+
+fn refuse(code: Code, message: &str) -> Box<Refusal> {
+    Box::new(Refusal::new(code, message))
+}
+
+fn not_allowed(endpoint: Endpoint) -> Box<Refusal> {
+    let allowed = endpoint.methods().iter().map(Method::as_str).collect::<Vec<_>>();
+    let mut refusal = refuse(Code::MethodNotAllowed, &format!("This endpoint takes {}.", allowed.join(" and ")));
+    if let Ok(allowed) = HeaderValue::from_str(&allowed.join(", ")) {
+        refusal.fields.insert(ALLOW, allowed);
+    }
+    refusal
+}
+
 impl fmt::Debug for Service {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Service").finish_non_exhaustive()
@@ -96,11 +230,11 @@ impl fmt::Debug for Service {
 }
 
 /// One `Host`, and it and the target's authority, if there is one, name this machine from within.
-fn is_for_loopback<B>(request: &Request<B>) -> bool {
-    let mut hosts = request.headers().get_all(HOST).iter();
+fn is_for_loopback(head: &Parts) -> bool {
+    let mut hosts = head.headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let named = host.to_str().is_ok_and(is_loopback);
-    named && request.uri().authority().is_none_or(|authority| is_loopback(authority.as_str()))
+    named && head.uri.authority().is_none_or(|authority| is_loopback(authority.as_str()))
 }
 
 /// The port is not compared: behind a forwarded port it is another one.

@@ -10,7 +10,7 @@ use anyhow::Context;
 use sluicegate_provider::{Provider, ProviderKey, ProviderOptions};
 
 use super::{logging, run, tokio_runtime};
-use crate::config;
+use crate::config::Texts;
 use crate::secrets::Redaction;
 use crate::server::Server;
 use crate::state::keys;
@@ -43,10 +43,10 @@ pub(super) fn demo(options: &Options) -> anyhow::Result<()> {
             .replace("@KEY_ID@", &gateway_key.id)
             .replace("@KEY_HASH@", &gateway_key.stored());
         let file = write_files(&options.data_dir, &text, provider_key.expose())?;
-        let config = config::load(&file)?;
+        let texts = Texts::read(&file)?;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = tokio::spawn(provider.serve(async move { drop(stopped.await) }));
-        let server = Server::start(config, redaction).await?;
+        let server = Server::start(texts, redaction).await?;
         run::announce(&server);
         let address = server.addresses().first().copied().context("the demo listens nowhere")?;
         print!("{}", instructions(address, &gateway_key.key, &options.data_dir));

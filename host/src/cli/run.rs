@@ -3,18 +3,19 @@
 use anyhow::Context;
 
 use super::{ConfigFile, logging, tokio_runtime};
-use crate::config::AdminAddress;
+use crate::config::{self, AdminAddress, Texts};
 use crate::secrets::Redaction;
 use crate::server::Server;
 
 pub(super) fn run(options: &ConfigFile) -> anyhow::Result<()> {
-    let config = options.load()?;
+    let texts = Texts::read(&options.config)?;
+    let data_dir = config::parse(&texts)?.data_dir;
     let redaction = Redaction::new();
     logging::start(&redaction, "info")?;
-    std::fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("cannot make the data directory {}", config.data_dir.display()))?;
+    std::fs::create_dir_all(&data_dir)
+        .with_context(|| format!("cannot make the data directory {}", data_dir.display()))?;
     tokio_runtime()?.block_on(async {
-        let server = Server::start(config, redaction).await?;
+        let server = Server::start(texts, redaction).await?;
         announce(&server);
         server.run().await;
         Ok(())

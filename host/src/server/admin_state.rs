@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use sluicegate_runtime::Phase;
 
 use super::Shared;
-use crate::admin::AdminState;
+use super::change::Wanted;
+use super::generations::Origin;
+use crate::admin::{AdminState, Changing, ConfigChange};
 use crate::chain::Plan;
 use crate::telemetry::metrics::Live;
 
@@ -23,8 +25,9 @@ impl AdminState for State {
     fn metrics_text(&self) -> String {
         let foundation = &self.0.foundation;
         foundation.metrics.text(&Live {
-            generation: self.0.generation.load().id,
-            connections_open: self.0.allowance.connections_open(self.0.config.listeners.len()) as u64,
+            generation: self.0.generations.current().generation.id,
+            generations_live: self.0.generations.count() as u64,
+            connections_open: self.0.allowance.connections_open(self.0.addresses.len()) as u64,
             instances_live: foundation.runtime.instances_live() as u64,
             counter_entries: foundation.counters.entries() as u64,
             counter_denied_when_full: foundation.counters.denied_when_full(),
@@ -34,10 +37,11 @@ impl AdminState for State {
     }
 
     fn summary(&self) -> Value {
-        let generation = self.0.generation.load();
+        let current = self.0.generations.current();
+        let generation = &current.generation;
         let mut routes: Vec<Value> = generation.plans().map(|plan| route(plan)).collect();
         routes.sort_by_key(|route| route["name"].as_str().map(str::to_owned));
-        let config = &self.0.config;
+        let config = &current.config;
         let upstreams: Vec<Value> = config
             .upstreams
             .values()
@@ -57,6 +61,66 @@ impl AdminState for State {
             "routes": routes,
             "upstreams": upstreams,
             "keys": config.keys.len(),
+        })
+    }
+
+    fn status(&self) -> Value {
+        let current = self.0.generations.current();
+        let same_as = match current.origin {
+            Origin::Rollback(id) => Some(id),
+            _ => None,
+        };
+        let refused = self.0.refused.load_full().map(|refused| {
+            let mut details = refused.why.details();
+            details["time_unix_ms"] = json!(refused.time_unix_ms);
+            details
+        });
+        json!({
+            "generation": current.generation.id,
+            "origin": current.origin.describe(),
+            "same_as": same_as,
+            "file": self.0.config_path.display().to_string(),
+            "live_generations": self.0.generations.count(),
+            "last_refused": refused,
+        })
+    }
+
+    fn history(&self) -> Value {
+        let current = self.0.generations.current().generation.id;
+        let kept = self.0.history.as_ref().map(|history| history.list()).unwrap_or_default();
+        let newest_first = kept.into_iter().rev().map(|summary| {
+            let mut line = json!(summary);
+            line["current"] = json!(summary.id == current);
+            line
+        });
+        Value::Array(newest_first.collect())
+    }
+
+    fn generations(&self) -> Value {
+        self.0.generations.list()
+    }
+
+    fn end_generation(&self, id: u64) -> Result<(), String> {
+        self.0.generations.end(id).map_err(|error| error.to_string())
+    }
+
+    fn change(&self, change: ConfigChange) -> Changing {
+        let shared = self.0.clone();
+        Box::pin(async move {
+            let wanted = match change {
+                ConfigChange::Reload => Wanted::File,
+                ConfigChange::Text { text, save } => Wanted::Text { text, save },
+                ConfigChange::Rollback(id) => Wanted::Earlier(id),
+            };
+            match shared.change(wanted).await {
+                Ok(applied) => Ok(json!({
+                    "generation": applied.generation,
+                    "previous": applied.previous,
+                    "origin": applied.origin.describe(),
+                    "note": applied.note,
+                })),
+                Err(refused) => Err(refused.details()),
+            }
         })
     }
 }

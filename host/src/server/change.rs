@@ -1,5 +1,6 @@
 //! Changes the configuration of a running gateway: builds a generation apart, and swaps it in only if all of it is good.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,6 +49,17 @@ pub(super) struct Refused {
     pub(super) mistakes: Option<Diagnostics>,
 }
 
+/// The last change, if it was refused.
+pub(super) struct LastRefused {
+    pub(super) time_unix_ms: u64,
+    /// `file`, `push` or `rollback`.
+    pub(super) origin: &'static str,
+    pub(super) why: Refused,
+}
+
+/// The text itself is wrong, or a file that it names is not there.
+pub(super) const CONFIG_STAGE: &str = "config";
+
 /// What is to be built, and how it will be kept.
 struct Candidate {
     texts: Texts,
@@ -68,7 +80,7 @@ impl Shared {
             }
             drop(answer.send(handle.block_on(shared.change_now(wanted))));
         });
-        let failed = |reason: String| Err(Refused::new("config", reason));
+        let failed = |reason: String| Err(Refused::new(CONFIG_STAGE, reason));
         match thread {
             Err(error) => failed(format!("no thread could be started to build it: {error}")),
             Ok(_) => {
@@ -96,7 +108,8 @@ impl Shared {
                 let entry = refused.entry.as_ref().map(|entry| format!(", entry `{entry}`")).unwrap_or_default();
                 let (stage, reason) = (refused.stage, refused.reason.trim_end());
                 tracing::error!("the new configuration is refused at stage `{stage}`{entry}; generation {serving} goes on serving\n{reason}");
-                self.refused.store(Some(Arc::new((self.foundation.clock.now_unix_ms(), refused.clone()))));
+                let time_unix_ms = self.foundation.clock.now_unix_ms();
+                self.refused.store(Some(Arc::new(LastRefused { time_unix_ms, origin, why: refused.clone() })));
             }
         }
         changed
@@ -191,7 +204,7 @@ impl Shared {
         origin: &Origin,
         same_as: Option<u64>,
         texts: &Texts,
-        plugin_files: &std::collections::BTreeMap<String, Bytes>,
+        plugin_files: &BTreeMap<String, Bytes>,
     ) -> std::io::Result<()> {
         let Some(history) = &self.history else { return Ok(()) };
         let summary = Summary {
@@ -243,7 +256,7 @@ impl Refused {
 
 impl From<Diagnostics> for Refused {
     fn from(mistakes: Diagnostics) -> Refused {
-        Refused { reason: mistakes.render(false), mistakes: Some(mistakes), ..Refused::new("config", String::new()) }
+        Refused { reason: mistakes.render(false), mistakes: Some(mistakes), ..Refused::new(CONFIG_STAGE, String::new()) }
     }
 }
 

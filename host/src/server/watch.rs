@@ -14,8 +14,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::Shared;
-use super::change::Wanted;
-use crate::config::Inputs;
+use super::change::{CONFIG_STAGE, Wanted};
+use super::generations::Origin;
+use crate::config::{self, Inputs};
 
 /// A change is taken up when the folders have been quiet for so long: an editor writes in several steps.
 const QUIET: Duration = Duration::from_millis(60);
@@ -74,7 +75,8 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         let inputs = shared.generations.current().config.inputs.clone();
         folders.follow(&inputs);
         let swapped = shared.changed.notified();
-        if *shared.seen.load_full() != Fingerprint::of(&inputs) {
+        let changed = *shared.seen.load_full() != Fingerprint::of(&inputs);
+        if changed || shared.has_become_usable().await {
             settle(&mut events).await;
             // Refusals are in the log.
             drop(shared.change(Wanted::File).await);
@@ -85,6 +87,18 @@ pub(super) async fn watch(shared: Arc<Shared>) {
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
             () = swapped => {}
         }
+    }
+}
+
+impl Shared {
+    /// A file may name another one that comes later. Whether the text that was refused is good now, is looked at quietly.
+    async fn has_become_usable(self: &Arc<Shared>) -> bool {
+        let refused = self.refused.load_full();
+        if !refused.is_some_and(|refused| refused.origin == Origin::File.word() && refused.why.stage == CONFIG_STAGE) {
+            return false;
+        }
+        let path = self.config_path.clone();
+        tokio::task::spawn_blocking(move || config::load(&path).is_ok()).await.unwrap_or(false)
     }
 }
 
@@ -101,7 +115,10 @@ struct Folders {
 
 impl Folders {
     fn new(events: mpsc::Sender<()>) -> Folders {
-        let watcher = notify::recommended_watcher(move |_| drop(events.try_send(())));
+        let watcher = notify::recommended_watcher(move |_| {
+            // When there is no room, a look is due already.
+            let _ = events.try_send(());
+        });
         if let Err(error) = &watcher {
             tracing::warn!("changes of files are found by a look every {} s, since: {error}", LOOK_INTERVAL.as_secs());
         }

@@ -52,6 +52,7 @@ struct Known {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Live {
     pub generation: u64,
+    pub generations_live: u64,
     pub connections_open: u64,
     pub instances_live: u64,
     pub counter_entries: u64,
@@ -86,10 +87,18 @@ impl Metrics {
         UpstreamMetrics::new(self.families.clone(), label)
     }
 
+    /// One change of the configuration that was tried. `origin`: `file`, `push` or `rollback`.
+    pub fn config_changed(&self, origin: &'static str, applied: bool) {
+        let result = if applied { "applied" } else { "refused" };
+        let labels = names::CONFIG_CHANGES.labels([Label::Word(origin), Label::Word(result)]);
+        self.families.config_changes.get_or_create(&labels).inc();
+    }
+
     /// Everything, in the form that Prometheus reads. Its content type is [`CONTENT_TYPE`].
     pub fn text(&self, live: &Live) -> String {
         let families = &self.families;
         families.generation.set(gauge(live.generation));
+        families.generations_live.set(gauge(live.generations_live));
         families.connections_open.set(gauge(live.connections_open));
         families.instances_live.set(gauge(live.instances_live));
         families.counter_entries.set(gauge(live.counter_entries));

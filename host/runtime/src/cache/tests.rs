@@ -132,3 +132,22 @@ fn a_directory_that_cannot_be_written_costs_a_compilation_and_no_start() {
     cache.store(&key, &image(&engine));
     assert!(!path.exists() && cache.load(&key, &engine).is_none());
 }
+
+#[test]
+fn past_the_limit_the_file_that_was_used_least_recently_goes() {
+    let (folder, engine, cache, key, path) = stored("room");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    let age = |path: &Path| File::open(path).unwrap().set_modified(old).unwrap();
+    for number in 0..FILES_MAX {
+        let path = folder.0.join(format!("{number}.image"));
+        fs::write(&path, "x").unwrap();
+        age(&path);
+    }
+    age(&path);
+    // Read, and so used.
+    assert!(cache.load(&key, &engine).is_some());
+    let another = cache.key("another", "{}");
+    cache.store(&another, &image(&engine));
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), FILES_MAX);
+    assert!(path.exists() && cache.load(&another, &engine).is_some());
+}

@@ -100,6 +100,10 @@ table! {
     CONNECTIONS_OPEN: "gauge" "sluicegate_connections_open" [""];
     /// Number of the generation that serves new requests
     GENERATION: "gauge" "sluicegate_generation" [""];
+    /// Generations that serve new requests or still have open ones
+    GENERATIONS_LIVE: "gauge" "sluicegate_generations_live" [""];
+    /// Changes of the configuration, by where they came from (file, push, rollback) and what came of them (applied, refused)
+    CONFIG_CHANGES: "counter" "sluicegate_config_changes" ["", "origin", "result"];
     /// Access log lines dropped because the queue was full
     ACCESS_LOG_DROPPED: "counter" "sluicegate_access_log_dropped" [""];
     /// Access log lines that could not be written

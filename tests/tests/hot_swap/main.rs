@@ -1,0 +1,7 @@
+//! Changing the configuration of a running gateway: what serves, what is refused, and what goes on.
+
+mod admin;
+mod files;
+mod keeps;
+mod streams;
+mod support;
