@@ -39,7 +39,7 @@ enum Command {
         command: key::Command,
     },
     /// Print the JSON schema of the configuration file.
-    Schema,
+    Schema(SchemaOptions),
     /// Run a gateway on a built-in configuration, with a model provider to talk to beside it.
     Demo(demo::Options),
 }
@@ -51,6 +51,13 @@ struct ConfigFile {
     config: PathBuf,
 }
 
+#[derive(Debug, clap::Args)]
+struct SchemaOptions {
+    /// That of a file which another one includes.
+    #[arg(long)]
+    included: bool,
+}
+
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -59,7 +66,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Key { command } => key::key(&command),
-        Command::Schema => print_schema(),
+        Command::Schema(options) => print_schema(&options),
         Command::Demo(options) => demo::demo(&options),
     };
     match done {
@@ -89,8 +96,9 @@ fn diagnostics(error: &anyhow::Error) -> Option<&Diagnostics> {
     error.downcast_ref::<Diagnostics>().or_else(|| Some(&build()?.diagnostics))
 }
 
-fn print_schema() -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(&config::schema())?);
+fn print_schema(options: &SchemaOptions) -> anyhow::Result<()> {
+    let schema = if options.included { config::included_schema() } else { config::schema() };
+    println!("{}", serde_json::to_string_pretty(&schema)?);
     Ok(())
 }
 
