@@ -1,6 +1,7 @@
 //! The texts that a configuration is made from, as they were when they were read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -24,12 +25,18 @@ pub struct Texts {
     pub plugin_files: BTreeMap<String, PathBuf>,
 }
 
-/// One file and what stood in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One file and what stood in it. `Debug` shows none of it, since a text that is not checked yet may hold a secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextFile {
     /// Absolute, or relative to the working directory.
     pub path: PathBuf,
     pub text: String,
+}
+
+impl fmt::Debug for TextFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} ({} bytes)", self.path.display(), self.text.len())
+    }
 }
 
 impl Texts {

@@ -136,6 +136,21 @@ fn a_mistake_behind_crlf_and_a_byte_order_mark_has_its_line_and_column() {
 }
 
 #[test]
+fn a_mistake_at_the_very_end_of_a_file_belongs_to_that_file() {
+    let folder = Folder::new();
+    folder.file("a.toml", "x = \"");
+    folder.file("b.toml", "# fine");
+    assert!(refused(&folder, &["*.toml"]).starts_with("a.toml:1:6: not valid TOML"));
+}
+
+#[test]
+fn debug_output_shows_nothing_of_the_texts() {
+    let texts = Texts::of(std::path::Path::new("x.toml"), "private".to_owned()).unwrap();
+    let printed = format!("{texts:?}");
+    assert!(printed.contains("x.toml (7 bytes)") && !printed.contains("private"), "{printed}");
+}
+
+#[test]
 fn a_problem_that_a_plugin_reports_is_found_in_the_included_file() {
     let folder = Folder::new();
     let chain = "[[chains.c]]\nplugin = \"headers\"\n[chains.c.config]\na = [1, 2]\n";

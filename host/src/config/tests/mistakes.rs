@@ -1,7 +1,7 @@
 //! Every mistake under `tests/config/mistakes` beside the exact text that it produces.
 
 use super::{Random, assert_is_current, files, parse, root};
-use crate::config::{Mistake, diagnostic, load};
+use crate::config::{Mistake, TextFile, Texts, diagnostic, load};
 
 const FOLDER: &str = "tests/config/mistakes";
 
@@ -116,6 +116,16 @@ fn no_text_makes_the_loader_or_its_messages_panic() {
         let text: String = characters.into_iter().collect();
         if let Err(refused) = parse(&text, "x.toml", &root().join("examples")) {
             assert!(!refused.items.is_empty(), "seed {seed}");
+            assert!(!refused.render(true).is_empty() && !refused.render(false).is_empty(), "seed {seed}");
+        }
+        // The same text in two files that are included: everything in it is a mistake, or is there twice.
+        let listen = "[[listen]]\naddress = \"127.0.0.1:0\"";
+        let files = [listen, text.trim_end(), text.as_str()].into_iter().enumerate().map(|(number, text)| TextFile {
+            path: root().join(format!("examples/x{number}.toml")),
+            text: text.to_owned(),
+        });
+        let texts = Texts { files: files.collect(), plugin_files: Default::default() };
+        if let Err(refused) = crate::config::parse(&texts) {
             assert!(!refused.render(true).is_empty() && !refused.render(false).is_empty(), "seed {seed}");
         }
     }
