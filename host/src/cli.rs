@@ -44,7 +44,7 @@ enum Command {
         command: key::Command,
     },
     /// Print the JSON schema of the configuration file.
-    Schema,
+    Schema(SchemaOptions),
     /// Run a gateway on a built-in configuration, with a model provider to talk to beside it.
     Demo(demo::Options),
 }
@@ -54,6 +54,13 @@ struct ConfigFile {
     /// The configuration file.
     #[arg(short, long, value_name = "FILE", default_value = "sluicegate.toml")]
     config: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct SchemaOptions {
+    /// That of a file which another one includes.
+    #[arg(long)]
+    included: bool,
 }
 
 /// Runs the command that the process was started with.
@@ -66,7 +73,7 @@ pub fn main() -> ExitCode {
         Command::Config(command) => admin::config(&command),
         Command::Generations(options) => admin::generations(&options),
         Command::Key { command } => key::key(&command),
-        Command::Schema => print_schema(),
+        Command::Schema(options) => print_schema(&options),
         Command::Demo(options) => demo::demo(&options),
     };
     match done {
@@ -99,8 +106,9 @@ fn diagnostics(error: &anyhow::Error) -> Option<&Diagnostics> {
     }
 }
 
-fn print_schema() -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(&config::schema())?);
+fn print_schema(options: &SchemaOptions) -> anyhow::Result<()> {
+    let schema = if options.included { config::included_schema() } else { config::schema() };
+    println!("{}", serde_json::to_string_pretty(&schema)?);
     Ok(())
 }
 

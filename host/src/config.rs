@@ -2,7 +2,10 @@
 
 pub mod bundled;
 pub mod diagnostic;
+mod include;
+mod inputs;
 mod mask;
+mod merge;
 pub mod model;
 mod near;
 mod place;
@@ -11,11 +14,12 @@ mod read;
 mod resolve;
 mod schema;
 mod shape;
+mod source;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod texts;
 
-use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -23,17 +27,16 @@ use toml::Spanned;
 use toml::de::{DeTable, Deserializer};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Mistake};
+pub use include::{FOLDER_ENTRIES_MAX, INCLUDED_FILES_MAX};
 pub use model::*;
 pub use place::Place;
-pub use read::FILE_BYTES_MAX;
-pub use schema::schema;
+pub use read::TEXT_BYTES_MAX;
+pub use schema::{included_schema, schema};
 pub use texts::{TextFile, Texts};
 
-use diagnostic::{Report, Source};
+use diagnostic::Report;
 use raw::RawConfig;
-
-/// Syntax errors tend to follow from one another; so many are shown.
-const SYNTAX_ERRORS_MAX: usize = 3;
+use source::Source;
 
 /// Reads and checks the file at `path` and what it includes. Relative paths in them become relative to its folder.
 ///
@@ -48,11 +51,8 @@ pub fn load(path: &Path) -> Result<Config, Diagnostics> {
 /// # Errors
 /// All mistakes in `texts`.
 pub fn parse(texts: &Texts) -> Result<Config, Diagnostics> {
-    let main = texts.files.first();
-    let name = main.map(|file| file.path.display().to_string()).unwrap_or_default();
-    let text = main.map_or("", |file| file.text.as_str());
-    let mut report = Report::new(Source::new(&name, text));
-    let config = check(text, texts, &mut report);
+    let mut report = Report::new(Source::new(&texts.files));
+    let config = check(texts, &mut report);
     match config {
         Some(config) if report.is_empty() => Ok(config),
         None if report.is_empty() => {
@@ -63,14 +63,10 @@ pub fn parse(texts: &Texts) -> Result<Config, Diagnostics> {
     }
 }
 
-fn check(text: &str, texts: &Texts, report: &mut Report) -> Option<Config> {
-    let (mut document, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        syntax(text, &errors, report);
-        return None;
-    }
-    let declared = resolve::Declared::of(document.get_ref());
-    shape::check(&schema(), &mut document, report);
+fn check(texts: &Texts, report: &mut Report) -> Option<Config> {
+    let documents = syntax::parse(texts, report)?;
+    let declared = resolve::Declared::of(&documents);
+    let document = merge::merge(documents, report)?;
     let raw = read_raw(document, report)?;
     resolve::resolve(raw, &declared, texts, report)
 }
@@ -84,35 +80,4 @@ fn read_raw(document: Spanned<DeTable<'_>>, report: &mut Report) -> Option<RawCo
             None
         }
     }
-}
-
-fn syntax(text: &str, errors: &[toml::de::Error], report: &mut Report) {
-    let mut errors: Vec<_> = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message())).collect();
-    errors.sort_by_key(|(span, _)| span.start);
-    // The first error of a line tends to be the cause of the others.
-    let line = |span: &Range<usize>| text.get(..span.start).unwrap_or_default().rfind('\n');
-    errors.dedup_by_key(|(span, _)| line(span));
-    for (span, message) in errors.into_iter().take(SYNTAX_ERRORS_MAX) {
-        report.add(Mistake::Syntax, &span, format!("not valid TOML: {message}")).help(syntax_help(message));
-    }
-}
-
-fn syntax_help(message: &str) -> &'static str {
-    let helps = [
-        ("duplicate key", "a key or a table may stand in a file once; write `[[…]]` for each of several tables"),
-        ("must be quoted", "put the value in double quotes"),
-        ("unclosed", "close what was opened on this line or above it"),
-        (
-            "basic string",
-            "a string ends on its line with the quote that it began with; `\\` stands before a `\"` or `\\` in it",
-        ),
-        (
-            "unquoted key",
-            "a key is letters, digits, `_` and `-`, or stands in quotes; between it and its value stands `=`",
-        ),
-        ("key with no value", "write `key = value`, one on each line"),
-        ("missing comma", "put a comma between the members of a list or an inline table"),
-    ];
-    let help = helps.into_iter().find(|(part, _)| message.contains(part)).map(|(_, help)| help);
-    help.unwrap_or("the rules of TOML are at https://toml.io")
 }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::mask::masked;
+use super::source::{Part, Source};
 
 /// So many mistakes are printed; the rest are counted.
 pub const SHOWN_MAX: usize = 50;
@@ -39,20 +39,22 @@ pub struct Diagnostic {
     pub line: usize,
     /// In characters, counted from 1; 0 when the mistake has no place.
     pub column: usize,
-    /// In bytes of the file; within one line.
+    /// In bytes of `file`; within one line.
     pub span: Option<Range<usize>>,
     /// One sentence on what is wrong. Never holds a value from the file.
     pub message: String,
     /// Stands beside the place.
     pub label: Option<String>,
-    /// Another place that belongs to it, with its label.
-    pub also: Option<(Range<usize>, String)>,
     /// How to mend it.
     pub help: Option<String>,
+    /// The place, by the number of its file.
+    part: Option<Part>,
+    /// Another place that belongs to it, with its label; it may stand in another file.
+    also: Option<(Part, String)>,
     source: Arc<Source>,
 }
 
-/// All mistakes of one file, in file order; never empty.
+/// All mistakes of a configuration, in the order of its files; never empty.
 #[derive(Clone)]
 pub struct Diagnostics {
     /// At most [`KEPT_MAX`].
@@ -61,15 +63,7 @@ pub struct Diagnostics {
     pub dropped: usize,
 }
 
-/// A file's name and its text as it may be shown.
-pub(super) struct Source {
-    pub name: String,
-    shown: String,
-    /// Where each line but the first begins, in bytes.
-    line_starts: Vec<usize>,
-}
-
-/// Collects mistakes while a file is checked.
+/// Collects mistakes while a configuration is checked.
 pub(super) struct Report {
     pub source: Arc<Source>,
     found: Vec<Diagnostic>,
@@ -78,48 +72,17 @@ pub(super) struct Report {
     dropped: usize,
 }
 
-impl Source {
-    pub fn new(name: &str, text: &str) -> Arc<Source> {
-        let shown = masked(text);
-        let line_starts = shown.match_indices('\n').map(|(newline, _)| newline + 1).collect();
-        Arc::new(Source { name: name.to_owned(), shown, line_starts })
-    }
-
-    /// The part of `span` that stands on its first line.
-    fn first_line(&self, span: &Range<usize>) -> Range<usize> {
-        let start = floor(&self.shown, span.start);
-        let end = floor(&self.shown, span.end.max(start));
-        let text = self.shown.get(start..end).unwrap_or_default();
-        let length = text.find(['\n', '\r']).unwrap_or(text.len());
-        start..start + length
-    }
-
-    /// Line and column of a byte, both counted from 1.
-    fn position(&self, at: usize) -> (usize, usize) {
-        let lines_before = self.line_starts.partition_point(|start| *start <= at);
-        let line_start =
-            lines_before.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or(0);
-        let column = self.shown.get(line_start..at).unwrap_or_default().chars().count() + 1;
-        (lines_before + 1, column)
-    }
-}
-
-fn floor(text: &str, at: usize) -> usize {
-    let at = at.min(text.len());
-    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
-}
-
 impl Report {
     pub fn new(source: Arc<Source>) -> Report {
         Report { source, found: Vec::new(), overflow: None, dropped: 0 }
     }
 
-    /// A mistake at a place.
+    /// A mistake at a place, which is an offset among all texts.
     pub fn add(&mut self, mistake: Mistake, span: &Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
         self.push(mistake, Some(span), message)
     }
 
-    /// A mistake of the whole file.
+    /// A mistake of the main file as a whole.
     pub fn add_without_place(&mut self, mistake: Mistake, message: impl Into<String>) -> &mut Diagnostic {
         self.push(mistake, None, message)
     }
@@ -138,7 +101,7 @@ impl Report {
     }
 
     pub fn into_diagnostics(mut self) -> Diagnostics {
-        self.found.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start));
+        self.found.sort_by_key(Diagnostic::rank);
         Diagnostics { items: self.found, dropped: self.dropped }
     }
 }
@@ -150,20 +113,26 @@ impl Diagnostic {
         span: Option<&Range<usize>>,
         message: impl Into<String>,
     ) -> Diagnostic {
-        let span = span.map(|span| source.first_line(span));
-        let (line, column) = span.as_ref().map_or((0, 0), |span| source.position(span.start));
+        let part = span.map(|span| source.part(span));
+        let (line, column) = part.as_ref().map_or((0, 0), |part| source.position(part.file, part.span.start));
         Diagnostic {
             mistake,
-            file: source.name.clone(),
+            file: source.name_of(part.as_ref().map_or(0, |part| part.file)).to_owned(),
             line,
             column,
-            span,
+            span: part.as_ref().map(|part| part.span.clone()),
             message: message.into(),
             label: None,
-            also: None,
             help: None,
+            part,
+            also: None,
             source: source.clone(),
         }
+    }
+
+    /// Orders mistakes as a reader meets them.
+    fn rank(&self) -> (usize, usize) {
+        self.part.as_ref().map_or((0, 0), |part| (part.file, part.span.start))
     }
 
     pub fn label(&mut self, label: impl Into<String>) -> &mut Diagnostic {
@@ -177,7 +146,7 @@ impl Diagnostic {
     }
 
     pub fn also(&mut self, span: &Range<usize>, label: impl Into<String>) -> &mut Diagnostic {
-        self.also = Some((self.source.first_line(span), label.into()));
+        self.also = Some((self.source.part(span), label.into()));
         self
     }
 
@@ -185,8 +154,8 @@ impl Diagnostic {
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
-        match &self.span {
-            Some(span) => group = group.element(self.snippet(span)),
+        match &self.part {
+            Some(part) => group = group.elements(self.snippets(part)),
             None if !self.file.is_empty() => group = group.element(annotate_snippets::Origin::path(self.file.as_str())),
             None => {}
         }
@@ -196,30 +165,40 @@ impl Diagnostic {
         renderer.render(&[group])
     }
 
-    /// Only the lines that are marked are handed on: a file may be long.
-    fn snippet<'a>(&'a self, span: &Range<usize>) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-        let shown = self.source.shown.as_str();
-        let also = self.also.as_ref();
-        let first = also.map_or(span.start, |(also, _)| also.start.min(span.start));
-        let last = also.map_or(span.end, |(also, _)| also.end.max(span.end));
-        let start = shown.get(..first).unwrap_or_default().rfind('\n').map_or(0, |newline| newline + 1);
-        let end = shown.get(last..).unwrap_or_default().find('\n').map_or(shown.len(), |length| last + length);
-        let inside = |span: &Range<usize>| span.start - start..span.end - start;
-        let mut snippet = Snippet::source(shown.get(start..end).unwrap_or_default())
-            .path(self.file.as_str())
-            .line_start(self.source.position(start).0)
-            .annotation(AnnotationKind::Primary.span(inside(span)).label(self.label.as_deref()));
-        if let Some((span, label)) = also {
-            snippet = snippet.annotation(AnnotationKind::Context.span(inside(span)).label(label.as_str()));
+    /// The place, and the other one if there is one: in one snippet when they stand in one file.
+    fn snippets<'a>(&'a self, part: &Part) -> Vec<Snippet<'a, Annotation<'a>>> {
+        let primary = (AnnotationKind::Primary, part.span.clone(), self.label.as_deref());
+        let Some((also, label)) = &self.also else { return vec![self.snippet(part.file, &part.span, [primary])] };
+        let context = (AnnotationKind::Context, also.span.clone(), Some(label.as_str()));
+        if also.file == part.file {
+            let both = part.span.start.min(also.span.start)..part.span.end.max(also.span.end);
+            return vec![self.snippet(part.file, &both, [primary, context])];
         }
-        snippet
+        vec![self.snippet(part.file, &part.span, [primary]), self.snippet(also.file, &also.span, [context])]
+    }
+
+    /// Only the lines that are marked are handed on: a file may be long.
+    fn snippet<'a, const N: usize>(
+        &'a self,
+        file: usize,
+        range: &Range<usize>,
+        annotations: [(AnnotationKind, Range<usize>, Option<&'a str>); N],
+    ) -> Snippet<'a, Annotation<'a>> {
+        let (start, lines) = self.source.lines(file, range);
+        let annotations = annotations
+            .into_iter()
+            .map(|(kind, span, label)| kind.span(span.start - start..span.end - start).label(label));
+        Snippet::source(lines)
+            .path(self.source.name_of(file))
+            .line_start(self.source.position(file, start).0)
+            .annotations(annotations)
     }
 }
 
 impl Diagnostics {
     /// What plugins found, in file order; none if they found nothing.
     pub fn of(mut items: Vec<Diagnostic>) -> Option<Diagnostics> {
-        items.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start));
+        items.sort_by_key(Diagnostic::rank);
         let dropped = items.len().saturating_sub(KEPT_MAX);
         items.truncate(KEPT_MAX);
         (!items.is_empty()).then_some(Diagnostics { items, dropped })

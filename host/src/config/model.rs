@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use super::inputs::Inputs;
 use http::{HeaderName, HeaderValue, Method, Uri};
 pub use sluicegate_runtime::{BreakerPolicy, Isolation, OnError, PluginLimits};
 
@@ -28,17 +29,8 @@ pub struct Config {
     pub global_chain: Vec<Arc<ChainEntry>>,
     /// In file order; `router` decides precedence.
     pub routes: Vec<Arc<Route>>,
+    /// What it was made from.
     pub inputs: Inputs,
-}
-
-/// What a configuration was made from, besides its texts' contents: a change of any of these may change it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Inputs {
-    /// The main file, included files, and the files of plugins, certificate authorities and secrets that these name.
-    /// Absolute, or relative to the working directory. A file that another one stood in for is here all the same.
-    pub files: BTreeSet<PathBuf>,
-    /// Where a file may appear that an `include` pattern matches: these folders themselves, not what lies deeper in them.
-    pub folders: BTreeSet<PathBuf>,
 }
 
 #[derive(Debug, Clone)]

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Mistake, Source};
+use super::diagnostic::{Diagnostic, Mistake};
+use super::source::Source;
 
 /// The place of one chain entry.
 #[derive(Clone)]
@@ -36,7 +38,7 @@ impl Place {
     /// A pointer to what is not there, such as a member that is missing, finds the nearest value around it.
     pub fn problem(&self, pointer: &str, message: &str) -> Diagnostic {
         let Some(known) = &self.known else {
-            let source = Source::new("", "");
+            let source = Source::without_text(Path::new(""));
             let mut diagnostic = Diagnostic::at(&source, Mistake::Plugin, None, message);
             if !pointer.is_empty() {
                 diagnostic.help(format!("it is at `{pointer}` in the config"));
@@ -62,7 +64,7 @@ impl Place {
     pub fn entry_problem(&self, message: &str) -> Diagnostic {
         match &self.known {
             Some(known) => Diagnostic::at(&known.source, Mistake::Plugin, Some(&known.entry), message),
-            None => Diagnostic::at(&Source::new("", ""), Mistake::Plugin, None, message),
+            None => Diagnostic::at(&Source::without_text(Path::new("")), Mistake::Plugin, None, message),
         }
     }
 }
@@ -70,7 +72,10 @@ impl Place {
 impl fmt::Debug for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.known {
-            Some(known) => write!(formatter, "Place({}, byte {})", known.source.name, known.entry.start),
+            Some(known) => {
+                let part = known.source.part(&known.entry);
+                write!(formatter, "Place({}, byte {})", known.source.name_of(part.file), part.span.start)
+            }
             None => formatter.write_str("Place(unknown)"),
         }
     }

@@ -16,7 +16,7 @@ use route::RawRoute;
 use spot::{Named, Spot};
 use text::{
     AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, FolderPath, HeaderNameText, HeaderPrefix,
-    KeyHash, KeyId, ListenAddress, Name, OriginText, ScopeText, SecretReference, Sha256Text, UrlText,
+    IncludeText, KeyHash, KeyId, ListenAddress, Name, OriginText, ScopeText, SecretReference, Sha256Text, UrlText,
 };
 
 /// Sluicegate's configuration: one TOML file. Relative paths in it are relative to its folder.
@@ -24,6 +24,11 @@ use text::{
 #[serde(deny_unknown_fields)]
 #[schemars(extend("required" = ["listen"]))]
 pub struct RawConfig {
+    /// Further files, and patterns that match files, relative to the folder of this one: what they hold is added to what stands here.
+    /// They may hold `credentials`, `upstreams`, `keys`, `plugins`, `chains` and `routes`.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    pub include: Vec<IncludeText>,
     /// Where the gateway keeps what outlives a start, such as compiled plugins.
     #[serde(default = "data_dir")]
     pub data_dir: FolderPath,

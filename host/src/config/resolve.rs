@@ -9,7 +9,8 @@ mod upstreams;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::DeTable;
 
 use super::bundled::BUNDLED;
 use super::diagnostic::{Mistake, Report};
@@ -21,7 +22,7 @@ use super::raw::spot::Spot;
 use super::raw::text::Name;
 use super::texts::Texts;
 
-/// The names in the file, also of what has mistakes of its own: a reference to that is no second mistake.
+/// The names in all files, also of what has mistakes of its own: a reference to that is no second mistake.
 pub struct Declared {
     credentials: BTreeSet<String>,
     upstreams: BTreeSet<String>,
@@ -30,10 +31,11 @@ pub struct Declared {
 }
 
 impl Declared {
-    pub fn of(document: &DeTable<'_>) -> Declared {
-        let names = |section: &str| match document.get(section).map(|section| section.get_ref()) {
-            Some(DeValue::Table(table)) => table.keys().map(|name| name.get_ref().to_string()).collect(),
-            _ => BTreeSet::new(),
+    pub fn of(documents: &[Spanned<DeTable<'_>>]) -> Declared {
+        let names = |section: &str| -> BTreeSet<String> {
+            let sections =
+                documents.iter().filter_map(|document| document.get_ref().get(section)?.get_ref().as_table());
+            sections.flat_map(|table| table.keys()).map(|name| name.get_ref().to_string()).collect()
         };
         let mut plugins = names("plugins");
         plugins.extend(BUNDLED.iter().map(|plugin| plugin.name.to_owned()));
@@ -54,7 +56,8 @@ struct Context<'a> {
 
 /// None, or a value that is of no use, when mistakes were reported.
 pub fn resolve(raw: RawConfig, declared: &Declared, texts: &Texts, report: &mut Report) -> Option<Config> {
-    let mut context = Context { declared, base_dir: texts.folder(), texts, inputs: texts.inputs(), report };
+    let inputs = texts.inputs(raw.include.iter().map(|item| &**item));
+    let mut context = Context { declared, base_dir: texts.folder(), texts, inputs, report };
     let context = &mut context;
     let data_dir = context.path(&raw.data_dir);
     let listeners = edge::listeners(&raw.listen, context);

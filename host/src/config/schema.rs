@@ -16,6 +16,25 @@ pub fn schema() -> Value {
     settings.into_generator().into_root_schema_for::<RawConfig>().to_value()
 }
 
+/// What may stand in a file that is included.
+pub const INCLUDABLE: [&str; 6] = ["chains", "credentials", "keys", "plugins", "routes", "upstreams"];
+
+/// The schema of a file that is included: a part of [`schema`], and nothing in it is required.
+pub fn included_schema() -> Value {
+    included_part(schema())
+}
+
+pub fn included_part(mut schema: Value) -> Value {
+    if let Some(members) = schema.as_object_mut() {
+        members.remove("required");
+        members.insert("description".to_owned(), "A file that the configuration of Sluicegate includes.".into());
+        if let Some(properties) = members.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.retain(|name, _| INCLUDABLE.contains(&name.as_str()));
+        }
+    }
+    schema
+}
+
 /// TOML has no null, and knows no widths of integers.
 #[derive(Clone)]
 struct Tidy;

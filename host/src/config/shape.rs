@@ -14,6 +14,7 @@ use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 use super::diagnostic::{Mistake, Report};
 use super::near::nearest;
 use super::raw::spot::Span;
+pub use phrase::quoted;
 
 /// The keywords that are enforced here, and after them those that say nothing about validity.
 #[cfg(test)]
@@ -25,18 +26,21 @@ pub const KEYWORDS: [&str; 22] = [
 ];
 
 /// Reports what does not fit and takes it out of `document`.
-pub fn check(schema: &Value, document: &mut Spanned<DeTable<'_>>, report: &mut Report) {
+pub fn check(schema: &Value, document: &mut Spanned<DeTable<'_>>, patterns: &mut Patterns, report: &mut Report) {
     let nothing = Map::new();
     let root = schema.as_object().unwrap_or(&nothing);
-    let mut shape = Shape { report, root, patterns: BTreeMap::new(), path: Vec::new() };
+    let mut shape = Shape { report, root, patterns, path: Vec::new() };
     let span = document.span();
     shape.table(root, document.get_mut(), &span);
 }
 
+/// The patterns of schemas, each compiled when it is first needed.
+pub type Patterns = BTreeMap<String, Option<Regex>>;
+
 struct Shape<'a> {
     report: &'a mut Report,
     root: &'a Map<String, Value>,
-    patterns: BTreeMap<String, Option<Regex>>,
+    patterns: &'a mut Patterns,
     /// The keys that lead to the current value.
     path: Vec<Step>,
 }
@@ -265,10 +269,11 @@ impl Shape<'_> {
     fn unknown(&mut self, name: &str, known: &Map<String, Value>, span: &Span) {
         let message = format!("{} is not a key of {}", phrase::quoted(name), phrase::table(&self.path));
         let names: Vec<&str> = known_names(Some(known)).collect();
-        let at_the_top = self.root.get("properties").and_then(|properties| properties.get(name)?.get("type"));
+        let at_the_top = self.root.get("properties").and_then(|properties| properties.get(name));
+        let is_string = |schema: &Value| schema.get("type").is_some_and(|kind| kind == "string");
         let found = self.report.add(Mistake::Shape, span, message).label("unknown key");
         // In TOML a key belongs to the table above it, so this one only came too late.
-        if at_the_top.is_some_and(|kind| kind == "string") {
+        if at_the_top.is_some_and(|schema| is_string(schema) || schema.get("items").is_some_and(is_string)) {
             found.help(format!("`{name}` belongs to the top of the file, above its first table"));
             return;
         }

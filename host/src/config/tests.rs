@@ -3,6 +3,8 @@
 mod agreement;
 mod examples;
 mod files;
+mod includes;
+mod inputs;
 mod mistakes;
 mod place;
 mod reference;
@@ -46,6 +48,27 @@ fn files(folder: &str, extension: &str) -> Vec<(String, PathBuf)> {
         .collect();
     files.sort();
     files
+}
+
+/// A folder of a test's own, removed at its end.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file, in folders that are made if need be.
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014).

@@ -109,6 +109,8 @@ texts! {
         "must be lower-case letters, digits and hyphens, and begin with a letter or digit";
     FilePath, 4096, r"^[^\x00]+$",
         "must be the path of a file, relative to the folder of this configuration file or absolute";
+    IncludeText, 4096, r"^[^\x00]+$",
+        "must be the path of a file or a pattern such as `routes/*.toml`, relative to the folder of this configuration file or absolute";
     FolderPath, 4096, r"^[^\x00]+$",
         "must be the path of a folder, relative to the folder of this configuration file or absolute";
     ListenAddress, 64, concat!("^(", ipv4!(), r"|\[", ipv6!(), r"\]):(0|", port!(), ")$"),

@@ -1,7 +1,7 @@
 //! Every mistake under `tests/config/mistakes` beside the exact text that it produces.
 
 use super::{Random, assert_is_current, files, parse, root};
-use crate::config::{Mistake, diagnostic};
+use crate::config::{Mistake, TextFile, Texts, diagnostic, load};
 
 const FOLDER: &str = "tests/config/mistakes";
 
@@ -10,8 +10,7 @@ fn every_mistake_prints_the_text_that_stands_beside_it() {
     let mistakes = files(FOLDER, "toml");
     assert!(mistakes.len() >= 45, "only {} mistakes", mistakes.len());
     for (name, path) in &mistakes {
-        let text = std::fs::read_to_string(path).unwrap();
-        let refused = match parse(&text, &format!("{name}.toml"), &root().join(FOLDER)) {
+        let refused = match load(path) {
             Ok(_) => panic!("{name}.toml is accepted"),
             Err(refused) => refused,
         };
@@ -30,8 +29,7 @@ fn without_folder(printed: &str) -> String {
 #[test]
 fn every_mistake_but_those_of_the_whole_file_has_a_line_a_column_and_a_remedy() {
     for (name, path) in files(FOLDER, "toml") {
-        let text = std::fs::read_to_string(path).unwrap();
-        for diagnostic in parse(&text, &name, &root().join(FOLDER)).unwrap_err().items {
+        for diagnostic in load(&path).unwrap_err().items {
             let has_place = diagnostic.line > 0 && diagnostic.column > 0 && diagnostic.span.is_some();
             assert!(has_place || diagnostic.message.contains("the configuration has no"), "{diagnostic}");
             let says_how =
@@ -44,8 +42,7 @@ fn every_mistake_but_those_of_the_whole_file_has_a_line_a_column_and_a_remedy() 
 #[test]
 fn no_printed_text_holds_a_secret_from_the_file() {
     for (name, path) in files(FOLDER, "toml") {
-        let text = std::fs::read_to_string(path).unwrap();
-        let refused = parse(&text, &name, &root().join(FOLDER)).unwrap_err();
+        let refused = load(&path).unwrap_err();
         for printed in [refused.render(false), refused.render(true), format!("{refused:?}"), refused.to_string()] {
             for secret in ["sk-proj", "hunter2", "my-very-secret-key"] {
                 assert!(!printed.contains(secret), "{name}: {printed}");
@@ -119,6 +116,16 @@ fn no_text_makes_the_loader_or_its_messages_panic() {
         let text: String = characters.into_iter().collect();
         if let Err(refused) = parse(&text, "x.toml", &root().join("examples")) {
             assert!(!refused.items.is_empty(), "seed {seed}");
+            assert!(!refused.render(true).is_empty() && !refused.render(false).is_empty(), "seed {seed}");
+        }
+        // The same text in two files that are included: everything in it is a mistake, or is there twice.
+        let listen = "[[listen]]\naddress = \"127.0.0.1:0\"";
+        let files = [listen, text.trim_end(), text.as_str()].into_iter().enumerate().map(|(number, text)| TextFile {
+            path: root().join(format!("examples/x{number}.toml")),
+            text: text.to_owned(),
+        });
+        let texts = Texts { files: files.collect(), plugin_files: Default::default() };
+        if let Err(refused) = crate::config::parse(&texts) {
             assert!(!refused.render(true).is_empty() && !refused.render(false).is_empty(), "seed {seed}");
         }
     }
