@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::token::Token;
 use super::{AdminState, ConfigChange};
-use crate::config::{Dialect, FILE_BYTES_MAX};
+use crate::config::{Dialect, TEXT_BYTES_MAX};
 use crate::error::{Code, Fault, Refusal};
 use crate::http::render::render;
 use crate::telemetry::metrics;
@@ -198,7 +198,7 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let most = FILE_BYTES_MAX as usize;
+    let most = TEXT_BYTES_MAX as usize;
     let bytes = Limited::new(body, most).collect().await.map_err(|error| {
         let too_long = error.is::<LengthLimitError>();
         match too_long {

@@ -8,9 +8,10 @@ pub(super) fn difference(running: &Config, wanted: &Config) -> Option<&'static s
     let admin = |admin: &Option<Admin>| admin.as_ref().map(|admin| (admin.address.clone(), admin.token_file.clone()));
     let settings = [
         ("listen", listen(running) == listen(wanted)),
-        ("admin", admin(&running.admin) == admin(&wanted.admin)),
         ("access_log", running.access_log == wanted.access_log),
+        // Before `admin`, whose token file lies in it unless given.
         ("data_dir", running.data_dir == wanted.data_dir),
+        ("admin", admin(&running.admin) == admin(&wanted.admin)),
         ("limits.connections_max", running.limits.connections_max == wanted.limits.connections_max),
         ("limits.instances_max", running.limits.instances_max == wanted.limits.instances_max),
     ];

@@ -52,7 +52,16 @@ async fn what_is_pushed_with_mistakes_is_answered_with_their_places_and_changes_
     // A plugin that refuses its config is named with its entry and the value's place.
     let said = push(&gateway, &edited(&gateway, "reply = [{ set = \"x-version\"", "reply = [{ sett = \"x-version\""));
     assert_eq!(said.status, 1);
-    insta::assert_snapshot!(said.stderr, @"");
+    insta::assert_snapshot!(said.stderr, @r#"
+    error: The configuration is refused at stage `configure`, entry `versioned`; what ran goes on.
+    error: unknown field `sett`, expected one of `set`, `append`, `rename`, `remove`, `value`, `to`, `when_empty`.
+      --> sluicegate.toml:19:19
+       |
+    19 | reply = [{ sett = "x-version", value = "***" }]
+       |                   ^^^^^^^^^^^
+
+    1 mistake
+    "#);
     assert_eq!(version(&gateway).await, "one");
     assert_eq!(ask(&gateway, &["config", "status"])["last_refused"]["stage"], "configure");
 }
@@ -191,11 +200,11 @@ async fn each_command_says_what_to_do_when_it_cannot_reach_the_gateway() {
     let say = |words: &[&str]| sluicegate_tests::sluicegate(folder.path(), words).stderr;
     insta::assert_snapshot!(say(&["config", "status"]), @"error: cannot read sluicegate.toml; name the gateway's configuration by -c, or give --admin and --token-file: No such file or directory (os error 2)");
     fs::write(folder.path().join("sluicegate.toml"), "[[listen]]\naddress = \"127.0.0.1:0\"\n").unwrap();
-    insta::assert_snapshot!(say(&["generations"]), @"");
+    insta::assert_snapshot!(say(&["generations"]), @r#"error: sluicegate.toml has no admin listener: add `[admin]` with `address = "127.0.0.1:9901"` and restart the gateway"#);
     fs::write(folder.path().join("sluicegate.toml"), "[admin]\naddress = \"127.0.0.1:1\"\n").unwrap();
-    insta::assert_snapshot!(say(&["config", "reload"]), @"");
+    insta::assert_snapshot!(say(&["config", "reload"]), @"error: cannot read the admin token in .sluicegate/admin.token: run this as the gateway's user, or give --token-file: No such file or directory (os error 2)");
     fs::create_dir(folder.path().join(".sluicegate")).unwrap();
     fs::write(folder.path().join(".sluicegate/admin.token"), "x").unwrap();
-    insta::assert_snapshot!(say(&["config", "reload"]), @"");
-    insta::assert_snapshot!(say(&["config", "push", "nothing.toml"]), @"");
+    insta::assert_snapshot!(say(&["config", "reload"]), @"error: no gateway answers at 127.0.0.1:1; start it with `sluicegate run`, or give --admin: Connection refused (os error 111)");
+    insta::assert_snapshot!(say(&["config", "push", "nothing.toml"]), @"error: cannot read nothing.toml: No such file or directory (os error 2)");
 }
