@@ -155,10 +155,14 @@ fn a_new_key_fits_into_a_configuration_and_its_secret_does_not() {
 }
 
 #[test]
-fn the_schema_that_is_printed_is_the_one_in_the_repository() {
-    let said = sluicegate(Path::new("."), &["schema"]);
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/sluicegate.schema.json");
-    assert_eq!((said.status, said.stdout), (0, fs::read_to_string(file).unwrap()));
+fn the_schemas_that_are_printed_are_those_in_the_repository() {
+    for (words, name) in
+        [(vec!["schema"], "sluicegate.schema.json"), (vec!["schema", "--included"], "sluicegate-included.schema.json")]
+    {
+        let said = sluicegate(Path::new("."), &words);
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host").join(name);
+        assert_eq!((said.status, said.stdout), (0, fs::read_to_string(file).unwrap()));
+    }
 }
 
 #[test]
