@@ -129,9 +129,10 @@ impl Server {
         let access_log = AccessLog::open(&config.access_log, redact(&redaction))?;
         let foundation = foundation(&config, redaction, access_log)?;
         let history = match config.data_dir.is_dir() {
-            true => Some(History::open(&config.data_dir).map_err(|source| {
-                StartError::History { path: config.data_dir.clone(), source }
-            })?),
+            true => Some(
+                History::open(&config.data_dir)
+                    .map_err(|source| StartError::History { path: config.data_dir.clone(), source })?,
+            ),
             false => None,
         };
         // Numbers go on where an earlier process ended, so that each means one configuration for good.
@@ -144,7 +145,9 @@ impl Server {
         let admin = config.admin.clone();
         let addresses = listeners.iter().map(Listener::address).collect();
         let config_path = texts.files.first().map(|main| main.path.clone()).unwrap_or_default();
-        let first = Current { generation: Arc::new(generation), config: Arc::new(config), origin: Origin::Start };
+        let texts = Arc::new(texts);
+        let (generation, config) = (Arc::new(generation), Arc::new(config));
+        let first = Current { generation, config, texts: texts.clone(), origin: Origin::Start };
         let shared = Arc::new(Shared {
             foundation,
             generations: Generations::new(first),

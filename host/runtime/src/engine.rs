@@ -102,7 +102,17 @@ impl Runtime {
         let cache = Cache::open(options.cache_dir.clone(), &engine)?;
         let free = Arc::new(Semaphore::new(options.instances_max as usize));
         let slots = Slots { free, waiting: Arc::default(), pools: Arc::default() };
-        Ok(Runtime { shared: Arc::new(Shared { engine, ticker, slots, cache, images: InUse::new(), plugins: InUse::new(), options }) })
+        Ok(Runtime {
+            shared: Arc::new(Shared {
+                engine,
+                ticker,
+                slots,
+                cache,
+                images: InUse::new(),
+                plugins: InUse::new(),
+                options,
+            }),
+        })
     }
 
     /// Instances alive now, warm ones included.

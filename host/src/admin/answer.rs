@@ -95,7 +95,8 @@ impl Service {
             Endpoint::Reload => self.change(ConfigChange::Reload).await,
             Endpoint::Rollback => {
                 let to = query(head, "to").map(|text| {
-                    text.parse().map_err(|_| refuse(Code::BadRequest, "`to` is the number of a generation, such as `?to=3`."))
+                    text.parse()
+                        .map_err(|_| refuse(Code::BadRequest, "`to` is the number of a generation, such as `?to=3`."))
                 });
                 self.change(ConfigChange::Rollback(to.transpose()?)).await
             }
@@ -190,7 +191,10 @@ impl Endpoint {
 /// A member of the query; empty where it has no value.
 fn query<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
     let members = head.uri.query()?.split('&');
-    members.map(|member| member.split_once('=').unwrap_or((member, ""))).find(|(found, _)| *found == name).map(|(_, value)| value)
+    members
+        .map(|member| member.split_once('=').unwrap_or((member, "")))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value)
 }
 
 async fn read_text<B>(body: B) -> Result<String, Box<Refusal>>

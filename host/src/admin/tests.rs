@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -17,6 +17,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 #[derive(Default)]
 struct State {
     draining: AtomicBool,
+    change_takes: Duration,
 }
 
 impl AdminState for State {
@@ -30,6 +31,33 @@ impl AdminState for State {
 
     fn summary(&self) -> serde_json::Value {
         json!({"routes": ["chat"]})
+    }
+
+    fn status(&self) -> Value {
+        json!({"generation": 1})
+    }
+
+    fn history(&self) -> Value {
+        json!([])
+    }
+
+    fn generations(&self) -> Value {
+        json!([])
+    }
+
+    fn end_generation(&self, id: u64) -> Result<(), String> {
+        Err(format!("there is no live generation {id}"))
+    }
+
+    fn change(&self, change: ConfigChange) -> Changing {
+        let wait = self.change_takes;
+        Box::pin(async move {
+            tokio::time::sleep(wait).await;
+            match change {
+                ConfigChange::Reload => Ok(json!({"generation": 2})),
+                _ => Err(json!({"stage": "config", "entry": null, "reason": "why", "mistakes": []})),
+            }
+        })
     }
 }
 
@@ -55,7 +83,7 @@ impl Running {
         let folder = tempfile::tempdir().unwrap();
         let token_file = folder.path().join("admin.token");
         write_token(&token_file, TOKEN, 0o600);
-        let state = Arc::new(State::default());
+        let state = Arc::new(State { change_takes: timeouts.connection * 2, ..State::default() });
         let admin = Admin { address: address(folder.path()), token_file };
         let mut server = AdminServer::bind(&admin, state.clone()).await.unwrap();
         server.timeouts = timeouts;
@@ -189,7 +217,19 @@ async fn a_host_that_is_no_loopback_name_is_refused_whatever_its_token() {
 }
 
 #[tokio::test]
-async fn only_get_and_head_are_taken() {
+async fn a_change_may_take_longer_than_any_other_connection() {
+    let tcp = |_: &Path| AdminAddress::Tcp("127.0.0.1:0".parse().unwrap());
+    let timeouts = Timeouts { head: HEAD_TIMEOUT, connection: Duration::from_millis(200) };
+    let running = Running::with_timeouts(tcp, timeouts).await;
+    let ask = |path: &str| {
+        format!("POST {path} HTTP/1.1\nhost: localhost\nauthorization: Bearer {TOKEN}\ncontent-length: 0\n\n")
+    };
+    assert!(running.ask(&ask("/config/reload")).await.ends_with(r#"{"generation":2}"#));
+    insta::assert_snapshot!(running.ask(&ask("/config")).await.lines().last().unwrap().split_once("\"code\"").unwrap().1, @r#":"admin_config_refused","entry":null,"mistakes":[],"reason":"why","stage":"config"}"#);
+}
+
+#[tokio::test]
+async fn health_takes_get_and_head_only() {
     let running = Running::tcp().await;
     let answer = running.ask("POST /health HTTP/1.1\nhost: localhost\ncontent-length: 0\n\n").await;
     assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("allow: GET, HEAD"), "{answer}");

@@ -104,7 +104,8 @@ impl GenerationExchanges {
 
     /// The oldest first, at most `most` of them.
     pub fn oldest(&self, most: usize) -> Vec<OpenExchangeFacts> {
-        let exchanges: Vec<Arc<Exchange>> = self.lock().iter().filter_map(|(_, open)| open.exchange.upgrade()).collect();
+        let exchanges: Vec<Arc<Exchange>> =
+            self.lock().iter().filter_map(|(_, open)| open.exchange.upgrade()).collect();
         let mut open: Vec<OpenExchangeFacts> = exchanges
             .iter()
             .map(|exchange| OpenExchangeFacts {

@@ -79,7 +79,9 @@ impl ReplyBody {
             Source::AsItComes(body) => {
                 let run = self.finisher.run();
                 // What no plugin has touched is not touched here either: such a stream breaks as it broke.
-                Pin::new(body).poll_frame(context).map_err(|error| Cut { told: None, ..Broken::of(error).into_cut(run) })
+                Pin::new(body)
+                    .poll_frame(context)
+                    .map_err(|error| Cut { told: None, ..Broken::of(error).into_cut(run) })
             }
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
@@ -246,15 +248,13 @@ impl From<&Stop> for Cut {
     fn from(stop: &Stop) -> Cut {
         let outcome = if stop.outcome == Outcome::Complete { Outcome::Rejected } else { stop.outcome };
         match stop.refusal() {
-            Some(refusal) => {
-                Cut {
-                    outcome,
-                    fault: refusal.fault,
-                    code: refusal.code.to_string(),
-                    message: refusal.message.clone(),
-                    told: Some(Box::new(refusal.clone())),
-                }
-            }
+            Some(refusal) => Cut {
+                outcome,
+                fault: refusal.fault,
+                code: refusal.code.to_string(),
+                message: refusal.message.clone(),
+                told: Some(Box::new(refusal.clone())),
+            },
             None => Cut {
                 outcome,
                 fault: Fault::Policy,

@@ -23,8 +23,8 @@ pub(super) enum StopReply {
 impl Stop {
     /// The gateway's own refusal.
     pub(super) fn refuse(refusal: Refusal) -> Stop {
-        let timeouts =
-            [Code::ExchangeTimeout, Code::UpstreamTimeout, Code::RequestTimeout, Code::GenerationEnded].map(Code::as_str);
+        let timeouts = [Code::ExchangeTimeout, Code::UpstreamTimeout, Code::RequestTimeout, Code::GenerationEnded]
+            .map(Code::as_str);
         let outcome = match refusal.code.as_ref() {
             code if timeouts.contains(&code) => Outcome::TimedOut,
             code if code == Code::Internal.as_str() => Outcome::Failed,

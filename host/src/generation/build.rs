@@ -13,7 +13,9 @@ use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
 use thiserror::Error;
 
 use crate::bundled;
-use crate::chain::{Chain, ENTRIES_MAX, GenerationExchanges, Ground, Link, OpenExchanges, Plan, Target, credential_fields};
+use crate::chain::{
+    Chain, ENTRIES_MAX, GenerationExchanges, Ground, Link, OpenExchanges, Plan, Target, credential_fields,
+};
 use crate::clock::Clock;
 use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route};
 use crate::router::Router;
@@ -247,9 +249,7 @@ type Loaded = HashMap<String, (Arc<ChainEntry>, Arc<Plugin>)>;
 fn load_problems(entry: &ChainEntry, error: &LoadError) -> Vec<Diagnostic> {
     match error.problems.is_empty() {
         true => vec![entry.place.entry_problem(&format!("plugin `{}`: {}", entry.plugin, error.message))],
-        false => {
-            error.problems.iter().map(|problem| entry.place.problem(&problem.pointer, &problem.message)).collect()
-        }
+        false => error.problems.iter().map(|problem| entry.place.problem(&problem.pointer, &problem.message)).collect(),
     }
 }
 

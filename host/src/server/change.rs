@@ -23,6 +23,8 @@ pub(super) enum Wanted {
     File,
     /// A text in place of what the config file holds; `save` writes it there, once it serves.
     Text { text: String, save: bool },
+    /// What serves, with files that have changed.
+    Again,
     /// An earlier configuration; none: the one before that which serves.
     Earlier(Option<u64>),
 }
@@ -107,7 +109,9 @@ impl Shared {
                 let serving = self.generations.current().generation.id;
                 let entry = refused.entry.as_ref().map(|entry| format!(", entry `{entry}`")).unwrap_or_default();
                 let (stage, reason) = (refused.stage, refused.reason.trim_end());
-                tracing::error!("the new configuration is refused at stage `{stage}`{entry}; generation {serving} goes on serving\n{reason}");
+                tracing::error!(
+                    "the new configuration is refused at stage `{stage}`{entry}; generation {serving} goes on serving\n{reason}"
+                );
                 let time_unix_ms = self.foundation.clock.now_unix_ms();
                 self.refused.store(Some(Arc::new(LastRefused { time_unix_ms, origin, why: refused.clone() })));
             }
@@ -134,7 +138,9 @@ impl Shared {
         self.allowance.change(&config.limits);
         let previous = running.generation.id;
         drop(running);
-        let next = Current { generation: Arc::new(generation), config: Arc::new(config), origin: origin.clone() };
+        self.seen.store(Arc::new(self.seen.load().with_new(&config.inputs)));
+        let (generation, config, texts) = (Arc::new(generation), Arc::new(config), Arc::new(texts));
+        let next = Current { generation, config, texts: texts.clone(), origin: origin.clone() };
         self.generations.swap(next).await;
         let mut notes = Vec::new();
         if let Err(error) = self.keep(id, &origin, same_as, &texts, &plugin_files) {
@@ -155,24 +161,26 @@ impl Shared {
         let (texts, origin, same_as) = match wanted {
             Wanted::File => {
                 // Looked at before it is read: what changes from now on is seen as a further change.
-                let seen = Fingerprint::of(&self.generations.current().config.inputs);
-                self.seen.store(Arc::new(seen));
+                self.seen.store(Arc::new(Fingerprint::of(&self.all_inputs())));
                 (Texts::read(path)?, Origin::File, None)
             }
             Wanted::Text { text, .. } => (Texts::of(path, text)?, Origin::Push, None),
+            Wanted::Again => {
+                let current = self.generations.current();
+                self.seen.store(Arc::new(Fingerprint::of(&current.config.inputs)));
+                (current.texts.as_ref().clone(), current.origin.clone(), None)
+            }
             Wanted::Earlier(id) => {
                 let id = self.earlier(id)?;
                 let texts = self.history.as_ref().map(|history| history.texts(id));
                 let texts = texts.unwrap_or_else(|| Err(std::io::ErrorKind::NotFound.into()));
-                let unusable = |error| Refused::new("history", format!("the configuration of generation {id} cannot be read: {error}"));
+                let unusable = |error| {
+                    Refused::new("history", format!("the configuration of generation {id} cannot be read: {error}"))
+                };
                 (texts.map_err(unusable)?, Origin::Rollback(id), Some(id))
             }
         };
         let config = config::parse(&texts)?;
-        if origin == Origin::File {
-            let seen = self.seen.load().with_new(&config.inputs);
-            self.seen.store(Arc::new(seen));
-        }
         Ok(Candidate { texts, config, origin, same_as })
     }
 
@@ -223,7 +231,7 @@ impl Wanted {
     fn origin(&self) -> &'static str {
         match self {
             Wanted::File => Origin::File.word(),
-            Wanted::Text { .. } => Origin::Push.word(),
+            Wanted::Text { .. } | Wanted::Again => Origin::Push.word(),
             Wanted::Earlier(_) => Origin::Rollback(0).word(),
         }
     }
@@ -256,7 +264,11 @@ impl Refused {
 
 impl From<Diagnostics> for Refused {
     fn from(mistakes: Diagnostics) -> Refused {
-        Refused { reason: mistakes.render(false), mistakes: Some(mistakes), ..Refused::new(CONFIG_STAGE, String::new()) }
+        Refused {
+            reason: mistakes.render(false),
+            mistakes: Some(mistakes),
+            ..Refused::new(CONFIG_STAGE, String::new())
+        }
     }
 }
 

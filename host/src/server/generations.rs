@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 
 use crate::chain::GenerationExchanges;
-use crate::config::Config;
+use crate::config::{Config, Texts};
 use crate::generation::Generation;
 
 /// Generations that may be live at once; for one more, the oldest is ended.
@@ -26,6 +26,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 pub(super) struct Current {
     pub(super) generation: Arc<Generation>,
     pub(super) config: Arc<Config>,
+    pub(super) texts: Arc<Texts>,
     pub(super) origin: Origin,
 }
 

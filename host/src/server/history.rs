@@ -60,7 +60,9 @@ impl History {
             if path.extension().is_some_and(|extension| extension == "json") {
                 match read(&path) {
                     Ok(record) => known.push(record.summary),
-                    Err(error) => tracing::warn!(file = %path.display(), "a configuration of the past is not usable: {error}"),
+                    Err(error) => {
+                        tracing::warn!(file = %path.display(), "a configuration of the past is not usable: {error}")
+                    }
                 }
             }
         }
@@ -73,7 +75,12 @@ impl History {
     }
 
     /// Keeps what serves now, and gives up what is past [`RECORDS_MAX`].
-    pub(super) fn keep(&self, mut summary: Summary, texts: &Texts, plugin_files: &BTreeMap<String, Bytes>) -> io::Result<()> {
+    pub(super) fn keep(
+        &self,
+        mut summary: Summary,
+        texts: &Texts,
+        plugin_files: &BTreeMap<String, Bytes>,
+    ) -> io::Result<()> {
         for (name, bytes) in plugin_files {
             let sha256 = hex_sha256(bytes);
             let path = self.plugin_path(&sha256);

@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::Shared;
-use super::change::{CONFIG_STAGE, Wanted};
+use super::change::Wanted;
 use super::generations::Origin;
-use crate::config::{self, Inputs};
+use crate::config::Inputs;
 
 /// A change is taken up when the folders have been quiet for so long: an editor writes in several steps.
 const QUIET: Duration = Duration::from_millis(60);
@@ -40,15 +40,18 @@ impl Fingerprint {
         Fingerprint(inputs.files.iter().map(|file| (file.clone(), stamp(file))).chain(folders).collect())
     }
 
-    /// For the inputs of a new configuration: what is in both is taken as it was seen before.
+    /// The same, and what it does not know yet as it looks now.
     pub(super) fn with_new(&self, inputs: &Inputs) -> Fingerprint {
-        let mut now = Fingerprint::of(inputs);
-        for (path, stamp) in &mut now.0 {
-            if let Some(before) = self.0.get(path) {
-                *stamp = *before;
-            }
-        }
-        now
+        let mut all = Fingerprint::of(inputs);
+        all.0.extend(self.0.iter().map(|(path, stamp)| (path.clone(), *stamp)));
+        all.0.retain(|path, _| inputs.files.contains(path) || inputs.folders.contains(path));
+        all
+    }
+
+    /// Those that look other than they did. What was never looked at has not changed.
+    fn changed(&self, inputs: &Inputs) -> BTreeSet<PathBuf> {
+        let now = Fingerprint::of(inputs).0.into_iter();
+        now.filter(|(path, stamp)| self.0.get(path).is_some_and(|seen| seen != stamp)).map(|(path, _)| path).collect()
     }
 }
 
@@ -72,14 +75,14 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     let (sender, mut events) = mpsc::channel(1);
     let mut folders = Folders::new(sender);
     loop {
-        let inputs = shared.generations.current().config.inputs.clone();
-        folders.follow(&inputs);
         let swapped = shared.changed.notified();
-        let changed = *shared.seen.load_full() != Fingerprint::of(&inputs);
-        if changed || shared.has_become_usable().await {
+        let inputs = shared.inputs();
+        folders.follow(&inputs);
+        let changed = shared.seen.load().changed(&inputs);
+        if !changed.is_empty() {
             settle(&mut events).await;
             // Refusals are in the log.
-            drop(shared.change(Wanted::File).await);
+            drop(shared.change(shared.wanted_after(&changed)).await);
             continue;
         }
         tokio::select! {
@@ -91,14 +94,31 @@ pub(super) async fn watch(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    /// A file may name another one that comes later. Whether the text that was refused is good now, is looked at quietly.
-    async fn has_become_usable(self: &Arc<Shared>) -> bool {
-        let refused = self.refused.load_full();
-        if !refused.is_some_and(|refused| refused.origin == Origin::File.word() && refused.why.stage == CONFIG_STAGE) {
-            return false;
+    /// What is watched: the inputs of what serves and, where the file itself is refused, those of what it says now.
+    fn inputs(&self) -> Inputs {
+        match self.refused.load_full() {
+            Some(refused) if refused.origin == Origin::File.word() => self.all_inputs(),
+            _ => self.generations.current().config.inputs.clone(),
         }
-        let path = self.config_path.clone();
-        tokio::task::spawn_blocking(move || config::load(&path).is_ok()).await.unwrap_or(false)
+    }
+
+    /// The inputs of what serves, and those of what the file says now.
+    pub(super) fn all_inputs(&self) -> Inputs {
+        let mut inputs = self.generations.current().config.inputs.clone();
+        let of_file = Inputs::of_refused(&self.config_path);
+        inputs.files.extend(of_file.files);
+        inputs.folders.extend(of_file.folders);
+        inputs
+    }
+
+    /// A text that was pushed stays, with the plugin or certificate that is new; the gateway's own text takes its place.
+    fn wanted_after(&self, changed: &BTreeSet<PathBuf>) -> Wanted {
+        let current = self.generations.current();
+        let is_text = |path: &PathBuf| path.is_dir() || current.texts.files.iter().any(|file| file.path == *path);
+        match current.origin {
+            Origin::Push if !changed.iter().any(is_text) => Wanted::Again,
+            _ => Wanted::File,
+        }
     }
 }
 
@@ -226,6 +246,20 @@ mod tests {
         symlink("three", root.join("next")).unwrap();
         std::fs::rename(root.join("next"), &link).unwrap();
         assert_ne!(renamed, Fingerprint::of(&inputs));
-        assert_ne!(before.with_new(&inputs), Fingerprint::of(&inputs));
+        assert_eq!(before.changed(&inputs), BTreeSet::from([file, link]));
+        assert_eq!(before.with_new(&inputs).changed(&inputs), before.changed(&inputs));
+    }
+
+    #[test]
+    fn what_was_never_looked_at_has_not_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        let seen = Fingerprint::of(&inputs(&[&one]));
+        std::fs::write(&two, "text").unwrap();
+        let both = inputs(&[&one, &two]);
+        assert!(seen.changed(&both).is_empty());
+        let seen = seen.with_new(&both);
+        std::fs::remove_file(&two).unwrap();
+        assert_eq!(seen.changed(&both), BTreeSet::from([two]));
     }
 }

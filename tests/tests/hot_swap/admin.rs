@@ -31,6 +31,27 @@ async fn a_pushed_configuration_serves_until_the_file_changes_and_a_saved_one_is
 }
 
 #[tokio::test]
+async fn a_pushed_configuration_stays_when_a_plugin_that_it_alone_names_is_built_anew() {
+    let upstream = ok().await;
+    let gateway = start(&upstream.url(), "one");
+    let headers = sluicegate::bundled::bundled("headers").unwrap();
+    let file = gateway.folder().join("mine.wasm");
+    fs::write(&file, headers).unwrap();
+    let plugin = "[plugins.mine]\nfile = \"mine.wasm\"\n[[listen]]";
+    let text = next_version(&gateway, "one", "two")
+        .replace("plugin = \"headers\"", "plugin = \"mine\"\ngrants = [\"identity\"]");
+    assert_eq!(push(&gateway, &text.replace("[[listen]]", plugin)).status, 0);
+    fs::write(gateway.folder().join("new.wasm"), [headers, &[0, 3, 1, b'x', 0]].concat()).unwrap();
+    fs::rename(gateway.folder().join("new.wasm"), &file).unwrap();
+    wait_for_generation(&gateway, 3);
+    assert_eq!(version(&gateway).await, "two");
+    // The gateway's own file takes its place as soon as it changes.
+    fs::write(config_file(&gateway), next_version(&gateway, "one", "three")).unwrap();
+    wait_for_generation(&gateway, 4);
+    assert_eq!(version(&gateway).await, "three");
+}
+
+#[tokio::test]
 async fn what_is_pushed_with_mistakes_is_answered_with_their_places_and_changes_nothing() {
     let upstream = ok().await;
     let gateway = start(&upstream.url(), "one");
@@ -77,7 +98,12 @@ async fn each_stage_of_a_refusal_is_named() {
         ("fetch", guests::CLERK, "sha256 = \"0000000000000000000000000000000000000000000000000000000000000000\"\n", ""),
         ("configure", guests::LIAR, "", "config = { lie = \"no-problem\" }\n"),
         ("snapshot", guests::CLERK, "", "isolation = \"request\"\n"),
-        ("secrets", guests::CLERK, "[credentials.c]\nvalue = \"${env:SLUICEGATE_NOT_SET}\"\norigin = \"https://example.com\"\nheader = \"authorization\"\n", "isolation = \"pooled\"\n"),
+        (
+            "secrets",
+            guests::CLERK,
+            "[credentials.c]\nvalue = \"${env:SLUICEGATE_NOT_SET}\"\norigin = \"https://example.com\"\nheader = \"authorization\"\n",
+            "isolation = \"pooled\"\n",
+        ),
     ];
     let gateway = start(&upstream.url(), "one");
     for (stage, wasm, in_plugin, in_entry) in cases {
@@ -108,10 +134,16 @@ async fn what_only_a_restart_can_change_is_refused_by_name() {
     for (setting, from, to) in edits {
         let said = push(&gateway, &edited(&gateway, from, to));
         assert_eq!(said.status, 1, "{setting}");
-        assert!(said.stderr.contains("stage `restart`") && said.stderr.contains(&format!("`{setting}` can only change when")), "{}", said.stderr);
+        assert!(
+            said.stderr.contains("stage `restart`")
+                && said.stderr.contains(&format!("`{setting}` can only change when")),
+            "{}",
+            said.stderr
+        );
     }
     // The other limits are not of that kind.
-    let said = push(&gateway, &edited(&gateway, "[upstreams.service]", "[limits]\nbody_bytes_max = 2\n[upstreams.service]"));
+    let said =
+        push(&gateway, &edited(&gateway, "[upstreams.service]", "[limits]\nbody_bytes_max = 2\n[upstreams.service]"));
     assert_eq!(said.status, 0, "{}", said.stderr);
     assert_eq!(sluicegate_tests::post(&gateway.url("/"), "abc").await.status, 413);
 }
@@ -120,7 +152,8 @@ async fn what_only_a_restart_can_change_is_refused_by_name() {
 async fn a_rollback_goes_one_further_back_each_time_and_brings_the_plugin_that_was_there() {
     let upstream = ok().await;
     let plugin = "[plugins.mine]\nfile = \"mine.wasm\"\n";
-    let text = versioned(&upstream.url(), "one").replace("plugin = \"headers\"", "plugin = \"mine\"\ngrants = [\"identity\"]");
+    let text =
+        versioned(&upstream.url(), "one").replace("plugin = \"headers\"", "plugin = \"mine\"\ngrants = [\"identity\"]");
     let headers = sluicegate::bundled::bundled("headers").unwrap();
     let gateway = Gateway::start(&format!("{plugin}{text}"), &[("mine.wasm", headers)]);
     push_version(&gateway, "one", "two");
@@ -135,7 +168,10 @@ async fn a_rollback_goes_one_further_back_each_time_and_brings_the_plugin_that_w
     assert_eq!(ask(&gateway, &["config", "rollback"])["origin"], "rollback to 1");
     assert_eq!(version(&gateway).await, "one");
     let said = command(&gateway, &["config", "rollback"]);
-    assert!(said.status == 1 && said.stderr.contains("no configuration before that of generation 1 is kept"), "{said:?}");
+    assert!(
+        said.status == 1 && said.stderr.contains("no configuration before that of generation 1 is kept"),
+        "{said:?}"
+    );
     assert_eq!(ask(&gateway, &["config", "rollback", "3"])["origin"], "rollback to 3");
     assert_eq!(version(&gateway).await, "three");
     let said = command(&gateway, &["config", "rollback", "99"]);
@@ -159,7 +195,12 @@ async fn after_a_restart_numbers_go_on_and_the_past_is_still_there() {
     let records: Vec<(String, Vec<u8>)> = history
         .filter_map(|file| {
             let path = file.unwrap().path();
-            path.is_file().then(|| (format!(".sluicegate/history/{}", path.file_name().unwrap().to_str().unwrap()), fs::read(&path).unwrap()))
+            path.is_file().then(|| {
+                (
+                    format!(".sluicegate/history/{}", path.file_name().unwrap().to_str().unwrap()),
+                    fs::read(&path).unwrap(),
+                )
+            })
         })
         .collect();
     let files: Vec<(&str, &[u8])> = records.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
@@ -180,10 +221,22 @@ async fn changing_wants_the_token_the_method_and_a_text_of_bounded_length() {
         let request = request.header("authorization", format!("Bearer {token}"));
         send(request.body(Full::new(Bytes::from(body))).unwrap()).await.status.as_u16()
     };
-    for (method, path) in [("POST", "/config"), ("POST", "/config/reload"), ("POST", "/config/rollback"), ("DELETE", "/generations/1"), ("GET", "/config/history")] {
+    for (method, path) in [
+        ("POST", "/config"),
+        ("POST", "/config/reload"),
+        ("POST", "/config/rollback"),
+        ("DELETE", "/generations/1"),
+        ("GET", "/config/history"),
+    ] {
         assert_eq!(status(method, path, "wrong", Vec::new()).await, 401, "{path}");
     }
-    for (method, path) in [("PUT", "/config"), ("GET", "/config/reload"), ("GET", "/config/rollback"), ("POST", "/generations/1"), ("POST", "/config/status")] {
+    for (method, path) in [
+        ("PUT", "/config"),
+        ("GET", "/config/reload"),
+        ("GET", "/config/rollback"),
+        ("POST", "/generations/1"),
+        ("POST", "/config/status"),
+    ] {
         assert_eq!(status(method, path, &token, Vec::new()).await, 405, "{method} {path}");
     }
     assert_eq!(status("POST", "/config", &token, vec![b'#'; (4 << 20) + 1]).await, 413);

@@ -62,7 +62,8 @@ async fn an_included_file_and_a_new_one_beside_it_are_followed() {
     let upstream = ok().await;
     let include = "include = [\"more/*.toml\"]\n";
     let route = |name: &str| format!("[[routes]]\nname = \"{name}\"\nupstream = \"service\"\npath = \"/{name}\"\n");
-    let text = format!("{include}{}", versioned(&upstream.url(), "one").replace("[[routes]]\n", "[[routes]]\npath = \"/\"\n"));
+    let text =
+        format!("{include}{}", versioned(&upstream.url(), "one").replace("[[routes]]\n", "[[routes]]\npath = \"/\"\n"));
     let gateway = Gateway::start(&text, &[("more/first.toml", route("first").as_bytes())]);
     let routes = async || {
         let summary = summary(&gateway).await;
@@ -82,7 +83,10 @@ async fn an_included_file_and_a_new_one_beside_it_are_followed() {
 async fn a_plugin_file_that_is_built_anew_is_loaded() {
     let upstream = ok().await;
     let plugin = "[plugins.mine]\nfile = \"mine.wasm\"\n";
-    let text = format!("{plugin}{}", versioned(&upstream.url(), "one").replace("plugin = \"headers\"", "plugin = \"mine\"\ngrants = [\"identity\"]"));
+    let text = format!(
+        "{plugin}{}",
+        versioned(&upstream.url(), "one").replace("plugin = \"headers\"", "plugin = \"mine\"\ngrants = [\"identity\"]")
+    );
     let headers = sluicegate::bundled::bundled("headers").unwrap();
     let gateway = Gateway::start(&text, &[("mine.wasm", headers)]);
     assert_eq!(version(&gateway).await, "one");

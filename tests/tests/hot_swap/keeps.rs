@@ -77,10 +77,23 @@ async fn of_a_generation_without_requests_nothing_stays() {
         }
     };
     swap(16).await;
-    let before = (descriptors(&gateway), mappings(&gateway), threads(&gateway), metric(&gateway, "sluicegate_instances_live").await);
+    let before = (
+        descriptors(&gateway),
+        mappings(&gateway),
+        threads(&gateway),
+        metric(&gateway, "sluicegate_instances_live").await,
+    );
     swap(16).await;
-    let after = (descriptors(&gateway), mappings(&gateway), threads(&gateway), metric(&gateway, "sluicegate_instances_live").await);
-    assert!(after.0 <= before.0 && after.1 <= before.1 + 8 && after.2 <= before.2 && after.3 <= before.3, "{before:?} became {after:?}");
+    let after = (
+        descriptors(&gateway),
+        mappings(&gateway),
+        threads(&gateway),
+        metric(&gateway, "sluicegate_instances_live").await,
+    );
+    assert!(
+        after.0 <= before.0 && after.1 <= before.1 + 8 && after.2 <= before.2 && after.3 <= before.3,
+        "{before:?} became {after:?}"
+    );
     assert_eq!(ask(&gateway, &["generations"]).as_array().unwrap().len(), 1);
     assert_eq!(gateway.log().iter().filter(|line| line["outcome"] != json!("complete")).count(), 0);
 }
@@ -88,7 +101,8 @@ async fn of_a_generation_without_requests_nothing_stays() {
 async fn metric(gateway: &Gateway, name: &str) -> f64 {
     let authorization = format!("Bearer {}", gateway.admin_token());
     let request = http::Request::get(format!("{}/metrics", gateway.admin())).header("authorization", authorization);
-    let text = sluicegate_tests::send(request.body(http_body_util::Full::<bytes::Bytes>::default()).unwrap()).await.text();
+    let text =
+        sluicegate_tests::send(request.body(http_body_util::Full::<bytes::Bytes>::default()).unwrap()).await.text();
     let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} "))).expect("the metric is there");
     line.parse().unwrap()
 }

@@ -47,7 +47,10 @@ async fn a_stream_goes_on_under_the_configuration_that_it_began_with() {
 
     let live = generations(&gateway);
     assert_eq!(live.len(), 2, "{live:#?}");
-    assert_eq!((&live[0]["id"], &live[0]["open_exchanges"], &live[0]["current"]), (&json!(1), &json!(1), &json!(false)));
+    assert_eq!(
+        (&live[0]["id"], &live[0]["open_exchanges"], &live[0]["current"]),
+        (&json!(1), &json!(1), &json!(false))
+    );
     assert_eq!(live[0]["oldest_exchanges"][0]["route"], "all");
     assert_eq!((&live[1]["id"], &live[1]["open_exchanges"], &live[1]["current"]), (&json!(2), &json!(1), &json!(true)));
     let table = command(&gateway, &["generations"]).stdout;
@@ -66,13 +69,12 @@ async fn a_stream_goes_on_under_the_configuration_that_it_began_with() {
 
 #[tokio::test]
 async fn a_generation_that_is_ended_tells_its_event_streams_and_cuts_the_others() {
-    for (content_type, dialect, told) in [
-        (EVENTS, "openai", true),
-        (EVENTS, "anthropic", true),
-        ("application/octet-stream", "openai", false),
-    ] {
+    for (content_type, dialect, told) in
+        [(EVENTS, "openai", true), (EVENTS, "anthropic", true), ("application/octet-stream", "openai", false)]
+    {
         let upstream = streaming(content_type).await;
-        let text = versioned(&upstream.url(), "one").replace("name = \"all\"", &format!("name = \"all\"\ndialect = \"{dialect}\""));
+        let text = versioned(&upstream.url(), "one")
+            .replace("name = \"all\"", &format!("name = \"all\"\ndialect = \"{dialect}\""));
         let gateway = Gateway::start(&text, &[]);
         let (client, _) = open(&gateway).await;
         push_version(&gateway, "one", "two");

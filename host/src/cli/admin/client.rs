@@ -37,7 +37,8 @@ impl Client {
         let (status, bytes) = runtime.block_on(async {
             match &self.address {
                 AdminAddress::Tcp(address) => {
-                    let stream = TcpStream::connect(address).await.with_context(|| not_running(&address.to_string()))?;
+                    let stream =
+                        TcpStream::connect(address).await.with_context(|| not_running(&address.to_string()))?;
                     self.exchange(stream, method, target, body).await
                 }
                 AdminAddress::Unix(path) => {

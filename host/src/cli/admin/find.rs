@@ -23,7 +23,9 @@ pub(super) fn find(gateway: &Gateway) -> anyhow::Result<(AdminAddress, PathBuf)>
         format!("cannot read {shown}; name the gateway's configuration by -c, or give --admin and --token-file")
     })?;
     let document: Table = text.parse().map_err(|_| {
-        anyhow::anyhow!("{shown} is not valid TOML (`sluicegate check` says where); mend it, or give --admin and --token-file")
+        anyhow::anyhow!(
+            "{shown} is not valid TOML (`sluicegate check` says where); mend it, or give --admin and --token-file"
+        )
     })?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let admin = document.get("admin").and_then(Value::as_table);

@@ -61,6 +61,7 @@ fn everything_counted_once_is_printed_under_the_names_of_the_table() {
     plugin.observe(&route, "size", f64::NAN);
     let live = Live {
         generation: 3,
+        generations_live: 2,
         connections_open: 4,
         instances_live: 5,
         counter_entries: 6,
