@@ -42,6 +42,19 @@ fn what_the_demo_prints_works_when_pasted() {
 }
 
 #[test]
+fn the_demo_swaps_a_plugin_while_a_stream_runs() {
+    let demo = Demo::start();
+    let said = demo.paste(demo.command("a swap while a stream runs")).stdout;
+    assert!(said.contains("x-swapped-for: demo") && said.trim_end().ends_with("data: [DONE]"), "{said}");
+    // Ended last, and still of the first generation.
+    let lines = demo.wait_for_log(2);
+    let stream = lines.iter().find(|line| line["path"] == "/v1/chat/completions").expect("the stream");
+    let call = lines.iter().rfind(|line| line["path"] == "/v1/models").expect("the call");
+    assert_eq!((&stream["generation"], &call["generation"]), (&1.into(), &2.into()), "{lines:#?}");
+    assert_eq!(demo.interrupt().code(), Some(0));
+}
+
+#[test]
 fn the_demo_keeps_its_secrets_to_its_user_and_out_of_sight() {
     let demo = Demo::start();
     let folder = demo.folder().join(".sluicegate/demo");

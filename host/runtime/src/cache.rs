@@ -1,10 +1,11 @@
 //! Compiled code on disk: one file an image, framed with a checksum, used only if it was made by this engine for this machine.
 
-use std::fs::{self, File};
+use std::fs::{self, File, FileTimes};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -110,7 +111,7 @@ fn make_room(dir: &Path) -> io::Result<()> {
         let file = file?;
         let metadata = file.metadata()?;
         if metadata.is_file() {
-            files.push((metadata.modified()?, metadata.len(), file.path()));
+            files.push((metadata.accessed()?, metadata.len(), file.path()));
         }
     }
     files.sort();
@@ -128,7 +129,8 @@ fn make_room(dir: &Path) -> io::Result<()> {
 
 /// A failure makes it look older than it is, and no more.
 fn mark_used(path: &Path) {
-    drop(File::open(path).and_then(|file| file.set_modified(std::time::SystemTime::now())));
+    let now = FileTimes::new().set_accessed(SystemTime::now());
+    drop(File::open(path).and_then(|file| file.set_times(now)));
 }
 
 /// The frame: magic, SHA-256 of the rest, length of the record, record, code.

@@ -104,6 +104,9 @@ curl -sS -i $OPENAI_BASE_URL/models -H "authorization: Bearer sg_wrong"
 # a limit reached: ten requests in ten seconds are allowed
 for i in $(seq 12); do curl -sS -o /dev/null -w "%{{http_code}}\n" $OPENAI_BASE_URL/models -H "authorization: Bearer $OPENAI_API_KEY"; done
 
+# a swap while a stream runs: a plugin's configuration changes, the next call meets it, the stream goes on as it began
+(curl -sSN $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" -H "x-provider-chunk-ms: 200" -d '{{"model":"story-1","stream":true,"messages":[{{"role":"user","content":"Tell me a story of 30 words"}}]}}' | tail -n 2) & sleep 1; sed -i 's/x-served-for/x-swapped-for/' {config}; until curl -sS -i $OPENAI_BASE_URL/models -H "authorization: Bearer $OPENAI_API_KEY" | grep x-swapped-for; do sleep 1; done; wait
+
 Configuration: {config}
 Access log:    {log}
 Ctrl-C drains and ends.

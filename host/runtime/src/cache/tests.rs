@@ -136,8 +136,8 @@ fn a_directory_that_cannot_be_written_costs_a_compilation_and_no_start() {
 #[test]
 fn past_the_limit_the_file_that_was_used_least_recently_goes() {
     let (folder, engine, cache, key, path) = stored("room");
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
-    let age = |path: &Path| File::open(path).unwrap().set_modified(old).unwrap();
+    let old = FileTimes::new().set_accessed(SystemTime::now() - std::time::Duration::from_secs(3600));
+    let age = |path: &Path| File::open(path).unwrap().set_times(old).unwrap();
     for number in 0..FILES_MAX {
         let path = folder.0.join(format!("{number}.image"));
         fs::write(&path, "x").unwrap();

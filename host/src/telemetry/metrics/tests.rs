@@ -59,6 +59,7 @@ fn everything_counted_once_is_printed_under_the_names_of_the_table() {
     plugin.add(&route, "undeclared", 1);
     plugin.add(&route, "size", 1);
     plugin.observe(&route, "size", f64::NAN);
+    metrics.config_changed("push", false);
     let live = Live {
         generation: 3,
         generations_live: 2,
