@@ -15,7 +15,7 @@ use crate::call::{Call, Verdict};
 use crate::exchange::Exchange;
 use crate::failure::{Failure, FailureKind, Violation};
 use crate::limits::{Limiter, PluginLimits};
-use crate::ticker::{TICK, Ticker};
+use crate::ticker::{TICK, Ticker, Ticking};
 use crate::wasi::Wasi;
 
 /// What host calls find in the store.
@@ -35,6 +35,8 @@ pub(crate) struct PluginState {
     ticks_left: u64,
     wall_end: Instant,
     ticker: Arc<Ticker>,
+    /// While a call is under way.
+    ticking: Option<Ticking>,
 }
 
 /// What instances of one plugin have in common.
@@ -124,6 +126,7 @@ impl Instance {
             ticks_left: 0,
             wall_end: Instant::now(),
             ticker: context.ticker.clone(),
+            ticking: None,
         };
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
@@ -134,6 +137,7 @@ impl Instance {
             Ok(instance) => instance,
             Err(error) => return Err(classify(&error, store.data().limiter.denied)),
         };
+        store.data_mut().ticking = None;
         let functions = Functions::default();
         Ok(Instance { store, instance, functions, calls: 0, last_used: Instant::now(), _permit: permit })
     }
@@ -175,7 +179,9 @@ impl Instance {
                 finish.call_on_finish(&mut self.store).await.map(|()| Ok(Verdict::Proceed))
             }
         };
-        self.store.data_mut().exchange = None;
+        let state = self.store.data_mut();
+        state.exchange = None;
+        state.ticking = None;
         self.calls += 1;
         match called {
             Ok(verdict) => verdict,
@@ -192,6 +198,7 @@ impl Instance {
         arm(&mut self.store);
         let policy = function!(self, indices, policy);
         let configured = policy.call_configure(&mut self.store, config).await;
+        self.store.data_mut().ticking = None;
         configured.map_err(|error| classify(&error, self.store.data().limiter.denied))
     }
 
@@ -252,7 +259,7 @@ fn wall_violation(wall_max: Duration) -> wasmtime::Error {
 /// Gives a call its budgets.
 fn arm(store: &mut Store<PluginState>) {
     let state = store.data_mut();
-    state.ticker.wake();
+    state.ticking = Some(state.ticker.tick());
     state.host_calls_left = state.limits.host_calls_max;
     // What an earlier call was refused and got over does not explain how this one ends.
     state.limiter.denied = false;
@@ -265,7 +272,6 @@ fn arm(store: &mut Store<PluginState>) {
 /// Runs when a guest meets a tick: it yields its thread, or has used up its budget.
 fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data_mut();
-    state.ticker.wake();
     if Instant::now() >= state.wall_end {
         return Err(wall_violation(state.limits.wall_max));
     }

@@ -1,7 +1,7 @@
 //! The OS thread that advances the engine's epoch, so that no guest can hold a thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
@@ -9,16 +9,21 @@ use wasmtime::EngineWeak;
 
 /// The length of one tick: how long a guest runs before it yields.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
-/// After so many ticks without a guest at work the thread sleeps until the next call.
+/// After so many ticks that found no call under way the thread sleeps until the next call.
 const IDLE_TICKS_MAX: u32 = 200;
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// A guest was called, or was still running at a tick.
-    busy: AtomicBool,
+    /// Calls under way, those that wait for the host or for their turn included: a guest that comes back to its thread after a
+    /// long wait must meet a tick like any other.
+    calls: AtomicUsize,
     asleep: AtomicBool,
     stop: AtomicBool,
 }
+
+/// One call under way: while there is any, ticks come.
+#[derive(Debug)]
+pub(crate) struct Ticking(Arc<Shared>);
 
 /// Ends its thread when dropped.
 #[derive(Debug)]
@@ -38,14 +43,19 @@ impl Ticker {
         Ok(Ticker { thread: join.thread().clone(), shared, join: Some(join) })
     }
 
-    /// Says that a guest is about to run. Costs two loads while ticks are on.
-    pub(crate) fn wake(&self) {
-        if !self.shared.busy.load(Ordering::SeqCst) {
-            self.shared.busy.store(true, Ordering::SeqCst);
-        }
+    /// A guest is about to run.
+    pub(crate) fn tick(&self) -> Ticking {
+        self.shared.calls.fetch_add(1, Ordering::SeqCst);
         if self.shared.asleep.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
+        Ticking(self.shared.clone())
+    }
+}
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -64,14 +74,14 @@ impl Drop for Ticker {
 fn run(shared: &Shared, engine: &EngineWeak) {
     let mut idle_ticks = 0;
     while !shared.stop.load(Ordering::SeqCst) {
-        match shared.busy.swap(false, Ordering::SeqCst) {
-            true => idle_ticks = 0,
-            false => idle_ticks += 1,
+        match shared.calls.load(Ordering::SeqCst) {
+            0 => idle_ticks += 1,
+            _ => idle_ticks = 0,
         }
         if idle_ticks > IDLE_TICKS_MAX {
             shared.asleep.store(true, Ordering::SeqCst);
-            // A call that began before `asleep` was set has set `busy`: look again before sleeping.
-            if !shared.busy.load(Ordering::SeqCst) && !shared.stop.load(Ordering::SeqCst) {
+            // A call that began before `asleep` was set has not seen it: look again before sleeping.
+            if shared.calls.load(Ordering::SeqCst) == 0 && !shared.stop.load(Ordering::SeqCst) {
                 thread::park();
             }
             shared.asleep.store(false, Ordering::SeqCst);
@@ -82,5 +92,33 @@ fn run(shared: &Shared, engine: &EngineWeak) {
             Some(engine) => engine.increment_epoch(),
             None => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::Engine;
+
+    use super::*;
+
+    #[test]
+    fn it_sleeps_when_no_call_is_under_way_and_never_during_one() {
+        let engine = Engine::default();
+        let ticker = Ticker::start(engine.weak()).unwrap();
+        let asleep = || ticker.shared.asleep.load(Ordering::SeqCst);
+        let wait_until_asleep = || {
+            while !asleep() {
+                thread::sleep(TICK);
+            }
+        };
+        wait_until_asleep();
+        let waiting_for_the_host = ticker.tick();
+        // Far longer than it takes to fall asleep.
+        for _ in 0..2 * IDLE_TICKS_MAX {
+            thread::sleep(TICK);
+        }
+        assert!(!asleep());
+        drop(waiting_for_the_host);
+        wait_until_asleep();
     }
 }
