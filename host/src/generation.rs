@@ -1,7 +1,9 @@
 //! A generation: routes, chains, loaded plugins and upstreams of one configuration, immutable.
 
 mod build;
+mod self_test;
 mod services;
+mod versions;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -20,10 +20,11 @@ pub struct Exchange {
     pub facts: ExchangeFacts,
     /// Bytes of the answer's body that went to the client.
     pub reply_bytes: AtomicU64,
-    state: Mutex<State>,
+    pub(crate) state: Mutex<State>,
 }
 
 /// What never changes.
+#[derive(Clone)]
 pub struct ExchangeFacts {
     pub id: String,
     /// Empty when no route matched and only the global chain runs.
@@ -51,6 +52,7 @@ pub struct State {
     pub(crate) log_lines: u32,
 }
 
+#[derive(Clone)]
 pub struct RequestHead {
     pub method: Method,
     /// `http` or `https`.
@@ -64,6 +66,7 @@ pub struct RequestHead {
     pub sent: bool,
 }
 
+#[derive(Clone)]
 pub struct ReplyHead {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -72,7 +75,7 @@ pub struct ReplyHead {
 }
 
 /// Each part written once; the log says by whom.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     parts: BTreeMap<String, (String, Arc<str>)>,
 }
@@ -128,6 +131,11 @@ impl Identity {
     /// Part, value, and the chain entry that wrote it.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.parts.iter().map(|(part, (value, writer))| (part.as_str(), value.as_str(), &**writer))
+    }
+
+    /// Writes a part on the host's own account. False when it cannot be written: it is set, unknown, too long or one too many.
+    pub fn establish(&mut self, part: &str, value: &str, writer: &str) -> bool {
+        self.set(part.to_owned(), value.to_owned(), writer.into()).is_ok()
     }
 
     pub(crate) fn set(&mut self, part: String, value: String, writer: Arc<str>) -> Result<(), IdentityError> {

@@ -95,6 +95,11 @@ impl Presented {
         self.set_for_upstream.contains(name)
     }
 
+    /// Whether a plugin has set any field for the upstream.
+    pub fn has_fields_for_upstream(&self) -> bool {
+        !self.set_for_upstream.is_empty()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.headers.is_empty() && self.query.is_empty()
     }

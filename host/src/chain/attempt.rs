@@ -134,8 +134,12 @@ impl Run {
         self.plan.chain.positions(Phase::ReplyBody).iter().any(|position| {
             let link = self.plan.chain.links().get(*position);
             link.is_some_and(|link| {
-                let need = link.entry.plugin.setup().reply_body;
-                need.mode != BodyMode::None && !need.encoded
+                let chosen = self.chosen(*position, link).entry;
+                let need = chosen.plugin.setup().reply_body;
+                link.shadow.is_none()
+                    && chosen.phases().contains(Phase::ReplyBody)
+                    && need.mode != BodyMode::None
+                    && !need.encoded
             })
         })
     }

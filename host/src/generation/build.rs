@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluicegate_runtime::services::Services;
-use sluicegate_runtime::{Entry, EntryOptions, MetricKind, Plugin, PluginSpec, Runtime};
-
-use super::Generation;
-use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
+use sluicegate_runtime::services::{Keys, Services};
+use sluicegate_runtime::{Entry, EntryOptions, MetricKind, PluginSpec, Runtime, Version};
 use thiserror::Error;
 
+use super::Generation;
+use super::self_test::Bench;
+use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
+use super::versions::{Loaded, Versions, versions_of};
 use crate::bundled;
-use crate::chain::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target, credential_fields};
+use crate::chain::{Chain, ENTRIES_MAX, Ground, OpenExchanges, Plan, Target, credential_fields};
 use crate::clock::Clock;
 use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route};
 use crate::router::Router;
@@ -42,6 +43,8 @@ pub enum Stage {
     Upstreams,
     Fetch,
     Plugins,
+    /// A plugin fails a test of its entry.
+    SelfTest,
     Order,
 }
 
@@ -52,6 +55,7 @@ impl Stage {
             Stage::Upstreams => "upstreams",
             Stage::Fetch => "fetch",
             Stage::Plugins => "plugins",
+            Stage::SelfTest => "self-test",
             Stage::Order => "order",
         }
     }
@@ -74,16 +78,20 @@ impl Foundation {
         })?;
         let upstreams = self.upstreams(config)?;
         let plugins = self.plugins(config).await?;
+        let keys: Arc<dyn Keys> = Arc::new(LocalKeys { ring: KeyRing::new(&config.keys), clock: self.clock.clone() });
+        let bench = Bench { generation: id, keys: keys.clone(), clock: self.clock.clone() };
+        self_tests(&bench, &plugins, config).await?;
         let mut book = Book::default();
         let mut entries = HashMap::new();
-        for (name, (entry, plugin)) in plugins {
+        for ((name, version), (entry, plugin)) in plugins {
             let declared: Vec<PluginMetric> = plugin.setup().metrics.iter().map(declared).collect();
             let declared = self
                 .metrics
-                .declare(&name, &declared)
+                .declare(&name, version, &declared)
                 .map_err(|error| failed(Stage::Plugins, vec![entry.place.entry_problem(&error.to_string())]))?;
-            book.entries.insert(name.clone(), declared);
-            entries.insert(name, Arc::new(self.entry(&entry, plugin, config)));
+            book.insert(&name, version, declared);
+            let ready = Entry::new(name.as_str().into(), plugin, options(&entry, config));
+            entries.entry(name).or_insert_with(Versions::default).put(&entry, version, Arc::new(ready));
         }
         let mut plans = HashMap::new();
         for route in &config.routes {
@@ -100,7 +108,7 @@ impl Foundation {
         let unmatched = self.plan(None, config.global_chain.iter(), None, &entries)?;
         book.routes.insert(String::new(), unmatched.metrics.clone());
         let services = Services {
-            keys: Arc::new(LocalKeys { ring: KeyRing::new(&config.keys), clock: self.clock.clone() }),
+            keys,
             counters: Arc::new(LocalCounters { counters: self.counters.clone(), clock: self.clock.clone() }),
             metrics: Arc::new(book),
             clock: Arc::new(SharedClock(self.clock.clone())),
@@ -136,15 +144,16 @@ impl Foundation {
         if diagnostics.is_empty() { Ok(upstreams) } else { Err(failed(Stage::Upstreams, diagnostics)) }
     }
 
-    /// Each entry once, by name, with its loaded plugin.
-    async fn plugins(&self, config: &Config) -> Result<HashMap<String, (Arc<ChainEntry>, Arc<Plugin>)>, BuildError> {
-        let mut loaded = HashMap::new();
+    /// Each version of each entry once, with its loaded plugin.
+    async fn plugins(&self, config: &Config) -> Result<Loaded, BuildError> {
+        let mut loaded = Loaded::new();
         let mut files: HashMap<&str, Bytes> = HashMap::new();
         let mut diagnostics = Vec::new();
         let mut stage = Stage::Plugins;
         let of_routes = config.routes.iter().flat_map(|route| &route.chain);
-        for entry in config.global_chain.iter().chain(of_routes) {
-            if loaded.contains_key(&entry.name) {
+        for (version, entry) in config.global_chain.iter().chain(of_routes).flat_map(versions_of) {
+            let key = (entry.name.clone(), version);
+            if loaded.contains_key(&key) {
                 continue;
             }
             let wasm = match files.get(entry.plugin.as_str()) {
@@ -158,8 +167,8 @@ impl Foundation {
                     }
                 },
             };
-            match self.runtime.load(spec(entry, wasm)).await {
-                Ok(plugin) => drop(loaded.insert(entry.name.clone(), (entry.clone(), plugin))),
+            match self.runtime.load(spec(entry, version, wasm)).await {
+                Ok(plugin) => drop(loaded.insert(key, (entry.clone(), plugin))),
                 Err(error) if error.problems.is_empty() => {
                     diagnostics
                         .push(entry.place.entry_problem(&format!("plugin `{}`: {}", entry.plugin, error.message)));
@@ -172,29 +181,19 @@ impl Foundation {
         if diagnostics.is_empty() { Ok(loaded) } else { Err(failed(stage, diagnostics)) }
     }
 
-    fn entry(&self, entry: &ChainEntry, plugin: Arc<Plugin>, config: &Config) -> Entry {
-        let options = EntryOptions {
-            on_error: entry.on_error,
-            breaker: entry.breaker.clone(),
-            piece_bytes_max: config.limits.buffer_bytes_max,
-        };
-        Entry::new(entry.name.as_str().into(), plugin, options)
-    }
-
     fn plan<'a>(
         &self,
         route: Option<Arc<Route>>,
         chain: impl Iterator<Item = &'a Arc<ChainEntry>>,
         target: Option<Target>,
-        entries: &HashMap<String, Arc<Entry>>,
+        entries: &HashMap<String, Versions>,
     ) -> Result<Plan, BuildError> {
         let name = route.as_ref().map_or("", |route| route.name.as_str());
         let mut links = Vec::new();
         let mut provided: Vec<&str> = Vec::new();
         for entry in chain {
             let Some(ready) = entries.get(&entry.name) else { continue };
-            let setup = ready.plugin.setup();
-            if let Some(word) = setup.requires.iter().find(|word| !provided.contains(&word.as_str())) {
+            if let Some(word) = ready.requires().find(|word| !provided.contains(word)) {
                 let message = format!(
                     "entry `{}` needs the {word} that an entry in front of it provides, and on route `{name}` none does: put \
                      one, such as `api-key` for the identity, before it",
@@ -202,8 +201,16 @@ impl Foundation {
                 );
                 return Err(failed(Stage::Order, vec![entry.place.entry_problem(&message)]));
             }
-            links.push(Link { entry: ready.clone(), metrics: self.metrics.entry(&entry.name) });
-            provided.extend(entries[&entry.name].plugin.setup().provides.iter().map(String::as_str));
+            if ready.is_sticky_by_consumer() && !provided.contains(&"identity") {
+                let message = format!(
+                    "the canary of entry `{}` is sticky by consumer, and on route `{name}` no entry in front of it provides the \
+                     identity: put one, such as `api-key`, before it, or write `sticky = \"request\"`",
+                    entry.name
+                );
+                return Err(failed(Stage::Order, vec![entry.place.entry_problem(&message)]));
+            }
+            links.extend(ready.link(&self.metrics));
+            provided.extend(ready.provides());
             if links.len() > ENTRIES_MAX {
                 let message = format!("the chain of route `{name}` has over {ENTRIES_MAX} entries; leave some out");
                 return Err(failed(Stage::Order, vec![entry.place.entry_problem(&message)]));
@@ -241,9 +248,27 @@ fn bundled_plugin(name: &str) -> Result<Bytes, String> {
     bundled::bundled(name).map(Bytes::from_static).ok_or_else(|| format!("there is no plugin `{name}`"))
 }
 
-fn spec(entry: &ChainEntry, wasm: Bytes) -> PluginSpec {
+/// Before the first plugin that fails, no metric is declared and nothing else is begun.
+async fn self_tests(bench: &Bench, plugins: &Loaded, config: &Config) -> Result<(), BuildError> {
+    let mut diagnostics = Vec::new();
+    for (entry, plugin) in plugins.values() {
+        diagnostics.extend(bench.run(entry, plugin, &options(entry, config)).await);
+    }
+    if diagnostics.is_empty() { Ok(()) } else { Err(failed(Stage::SelfTest, diagnostics)) }
+}
+
+fn options(entry: &ChainEntry, config: &Config) -> EntryOptions {
+    EntryOptions {
+        on_error: entry.on_error,
+        breaker: entry.breaker.clone(),
+        piece_bytes_max: config.limits.buffer_bytes_max,
+    }
+}
+
+fn spec(entry: &ChainEntry, version: Version, wasm: Bytes) -> PluginSpec {
     PluginSpec {
         entry: entry.name.as_str().into(),
+        version,
         wasm,
         config: entry.config.clone(),
         grants: entry.grants.clone(),

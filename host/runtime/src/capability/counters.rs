@@ -1,11 +1,14 @@
 //! `counters`: quotas that outlive the request, taken atomically.
 
+use std::sync::Arc;
+
 use wasmtime::Result;
 
 use crate::bindings::host::counters::{Claim, Host, Taken};
 use crate::failure::{FailureKind, Violation};
 use crate::instance::PluginState;
 use crate::services;
+use crate::version::Version;
 
 /// Claims of one call.
 const CLAIMS_MAX: usize = 16;
@@ -20,11 +23,21 @@ impl Host for PluginState {
             return Err(Violation::raise(FailureKind::BadReturn, message));
         }
         let claims = claims.into_iter().map(check).collect::<Result<Vec<_>>>()?;
-        let entry = self.entry.clone();
+        let namespace = self.namespace();
         let counters = exchange.facts.services.counters.clone();
-        let taken = self.wait_within_wall(async move { counters.take(&entry, &claims).await }).await?;
+        let taken = self.wait_within_wall(async move { counters.take(&namespace, &claims).await }).await?;
         let taken = taken.into_iter();
         Ok(taken.map(|one| Taken { allowed: one.allowed, remaining: one.remaining, reset_ms: one.reset_ms }).collect())
+    }
+}
+
+impl PluginState {
+    /// A canary counts with the stable version, since it is the same policy; a shadow takes no real quota.
+    fn namespace(&self) -> Arc<str> {
+        match self.version {
+            Version::Stable | Version::Canary => self.entry.clone(),
+            Version::Shadow => format!("shadow:{}", self.entry).into(),
+        }
     }
 }
 
