@@ -141,7 +141,7 @@ impl Run {
             _ => chosen.call(&mut Held::default(), &self.exchange, position, &call).await,
         };
         if let Some(canary) = &link.canary {
-            self.compare(canary, chosen, &called);
+            self.compare(canary, chosen, call.phase(), &called);
         }
         match called {
             Ok(Verdict::Reject(rejection)) => Err(Stop::rejected(rejection, position)),
@@ -189,11 +189,15 @@ impl Run {
     }
 
     /// Holds what a version did against the thresholds of its entry's rollback.
-    fn compare(&self, canary: &Canary, chosen: Chosen<'_>, called: &Result<Verdict, Failure>) {
+    fn compare(&self, canary: &Canary, chosen: Chosen<'_>, phase: Phase, called: &Result<Verdict, Failure>) {
         let event = match called {
             Ok(Verdict::Reject(_)) => Event::Rejected,
-            // A machine that is full is no fault of the version; a breaker that is open is.
-            Err(failure) if failure.kind != FailureKind::NoInstance => Event::Failed,
+            // A machine that is full is no fault of the version; a breaker that is open is, where it costs a request something.
+            Err(failure) => match failure.kind {
+                FailureKind::NoInstance => return,
+                FailureKind::Suspended if phase == Phase::Finish => return,
+                _ => Event::Failed,
+            },
             _ => return,
         };
         self.note_event(canary, chosen.entry.version(), event);

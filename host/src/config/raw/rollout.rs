@@ -30,7 +30,7 @@ pub struct RawCanary {
     /// The host's interfaces that the second version may use. Unless given, the entry's own; for another plugin that is bundled, what it needs.
     pub grants: Option<Vec<RawGrant>>,
     /// Percent of the exchanges that meet the second version.
-    #[schemars(range(min = 0, max = 100))]
+    #[schemars(range(min = 0, max = 100), example = &5)]
     pub weight: u8,
     /// What meets the same version again: `request`, each request by its id; `consumer`, all requests of one consumer, as long as the weight does not sink.
     #[serde(default)]
@@ -139,6 +139,7 @@ impl Default for RawTestReply {
 #[serde(deny_unknown_fields)]
 pub struct RawExpect {
     /// What the plugin decides, in whichever phase: `proceed` if it never decides otherwise.
+    #[schemars(example = &"proceed")]
     pub decision: Spot<RawDecision>,
     /// The status of the rejection or of the plugin's own answer.
     #[schemars(range(min = 200, max = 599))]
