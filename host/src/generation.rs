@@ -15,7 +15,7 @@ use sluicegate_runtime::Phase;
 
 pub use build::{BuildError, Foundation, Stage};
 
-use crate::chain::{self, Ground, Inbound, Plan, ReplyBody};
+use crate::chain::{self, Ground, Inbound, Link, Plan, ReplyBody};
 use crate::error::{Code, Refusal};
 use crate::http::{fields, path};
 use crate::listen::ClientInfo;
@@ -58,14 +58,11 @@ impl Generation {
 
     /// The entries that take part in each phase of a route's exchanges, in the order in which they run. Without a route,
     /// those of the global chain.
-    pub fn order(&self, route: Option<&str>) -> Vec<(Phase, Vec<&str>)> {
+    pub fn order(&self, route: Option<&str>) -> Vec<(Phase, Vec<String>)> {
         let plan = route.and_then(|name| self.plans.get(name)).unwrap_or(&self.unmatched);
         let names = |phase: Phase| {
             let positions = plan.chain.positions(phase).iter();
-            positions
-                .filter_map(|position| plan.chain.links().get(*position))
-                .map(|link| link.entry.name.as_ref())
-                .collect()
+            positions.filter_map(|position| plan.chain.links().get(*position)).map(Link::to_string).collect()
         };
         Phase::ALL.into_iter().map(|phase| (phase, names(phase))).collect()
     }

@@ -220,6 +220,40 @@ async fn an_encoded_answer_stays_encoded_and_the_shadow_reads_it_decoded() {
 }
 
 #[tokio::test]
+async fn what_a_shadow_cannot_read_is_said_and_passes_as_it_is() {
+    let upstream = Upstream::start(|request| {
+        let (name, value) = match request.target.as_str() {
+            "/coded" => ("content-encoding", "secret-sauce"),
+            _ => ("content-type", "text/event-stream"),
+        };
+        Response::builder().header(name, value).body(Full::new(Bytes::from_static(b"data: !\n\n"))).unwrap()
+    })
+    .await;
+    let gateway = start(&upstream, &[&hostile("config = { reply_body = \"buffered\" }")]).await;
+    for (number, (path, why)) in [("/coded", "coding"), ("/events", "stream")].into_iter().enumerate() {
+        let request = Request::get(gateway.url(path)).body(Full::default()).unwrap();
+        assert_eq!(send(request).await.text(), "data: !\n\n");
+        let record = gateway.wait_for_log(number + 1)[number]["shadow"]["audit"].clone();
+        assert_eq!((&record["decision"], &record["why"]), (&"given-up".into(), &why.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_shadow_that_buffers_decides_on_the_whole_body() {
+    let upstream = echo().await;
+    let gateway = start(&upstream, &[&hostile("config = { body = \"buffered\", reply_body = \"buffered\" }")]).await;
+    let body = "x".repeat(200_000) + "!";
+    for (number, phase) in ["body", "reply-body"].into_iter().enumerate() {
+        assert_eq!(post(&gateway, &format!("{phase}=change"), &body).await.text(), body);
+        let record = gateway.wait_for_log(number + 1)[number]["shadow"]["audit"].clone();
+        let changed = if phase == "body" { "request-body" } else { "reply-body" };
+        assert_eq!(record, json!({ "decision": "proceed", "changed": [changed] }));
+        let calls = metric(&gateway, "sluicegate_policy_call_seconds_count", &[&format!("phase=\"{phase}\"")]).await;
+        assert_eq!(calls, 1.0 + number as f64, "one call with the whole for each exchange");
+    }
+}
+
+#[tokio::test]
 async fn a_shadow_reads_what_passes_between_two_plugins_that_enforce() {
     let upstream = echo().await;
     let changes = |name: &str| format!("plugin = \"hostile\"\nname = \"{name}\"\ngrants = [\"identity-writer\"]\n");

@@ -1,5 +1,6 @@
 //! What a generation prepares for each route, so that a request finds everything at hand.
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -112,6 +113,18 @@ impl Link {
     fn takes_part_in(&self, phase: Phase) -> bool {
         let canary = self.canary.as_ref();
         self.entry.phases().contains(phase) || canary.is_some_and(|canary| canary.entry.phases().contains(phase))
+    }
+}
+
+/// As a person reads it in the order of a chain.
+impl fmt::Display for Link {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.entry.name;
+        match (&self.canary, &self.shadow) {
+            (Some(canary), _) => write!(formatter, "{name} (canary {} %)", canary.weight),
+            (None, Some(_)) => write!(formatter, "{name} (shadow)"),
+            (None, None) => formatter.write_str(name),
+        }
     }
 }
 
