@@ -9,6 +9,8 @@ use serde_json::Value;
 use sluicegate_tests::{
     Gateway, Key, Reply, Upstream, ask_admin, config, guests, metric, new_key, send, wait_for_metric,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// The stable version says `stable` in the answer; `canary` holds the lines of the second one.
 fn entry(canary: &str) -> String {
@@ -159,6 +161,29 @@ async fn a_canary_that_traps_is_rolled_back_at_its_threshold_and_no_request_fail
     let traps = "sluicegate_policy_traps_total";
     assert_eq!(metric(&gateway, traps, &["version=\"canary\"", "kind=\"trap\""]).await, 4.0);
     assert_eq!(metric(&gateway, traps, &["version=\"stable\""]).await, 0.0);
+}
+
+#[tokio::test]
+async fn an_exchange_that_met_the_canary_stays_with_it_over_a_rollback() {
+    let upstream = Upstream::ok().await;
+    let canary = format!("{HOSTILE}weight = 100\n[chains.all.canary.rollback]\ntraps = 3");
+    let gateway = start(&upstream, &[entry(&canary)], &[]);
+    let mut open = TcpStream::connect(gateway.address()).await.unwrap();
+    let head =
+        "POST /open HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-do: reply-head=labels\r\ncontent-length: 5\r\n\r\nhe";
+    open.write_all(head.as_bytes()).await.unwrap();
+    wait_for_metric(&gateway, "sluicegate_policy_exchanges_total", &["version=\"canary\""], 1.0).await;
+    for id in 0..3 {
+        assert_eq!(ask(&gateway, id, &[("x-do", "head=trap")]).await.status, 500);
+    }
+    assert_eq!(chosen(&ask(&gateway, 3, &[("x-do", "head=trap")]).await), "stable");
+    open.write_all(b"llo").await.unwrap();
+    let mut answer = String::new();
+    open.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("x-version"), "{answer}");
+    let log = gateway.wait_for_log(5);
+    let line = log.iter().find(|line| line["path"] == "/open").unwrap();
+    assert_eq!((&line["versions"]["mark"], &line["labels"]["name-64"]), (&"canary".into(), &"true".into()), "{line}");
 }
 
 #[tokio::test]

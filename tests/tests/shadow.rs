@@ -110,6 +110,7 @@ async fn the_record_says_what_the_shadow_would_have_done_and_where() {
         ("reply-body=reject", reject("reply-body")),
         ("head=trap", json!({ "decision": "fail", "phase": "head", "why": "trap", "changed": [] })),
         ("body=bad-return", json!({ "decision": "fail", "phase": "body", "why": "bad_return", "changed": [] })),
+        ("finish=trap", json!({ "decision": "proceed", "why": "trap", "changed": [] })),
         ("head=bytes", proceed(&["labels", "request-head"])),
         ("head=identity", proceed(&["identity", "labels"])),
         ("body=change", proceed(&["request-body"])),
@@ -120,11 +121,11 @@ async fn the_record_says_what_the_shadow_would_have_done_and_where() {
         let log = gateway.wait_for_log(number + 1);
         assert_eq!(log[number]["shadow"], json!({ "audit": record }), "{acts}");
     }
-    for (decision, count) in [("reject", 4.0), ("fail", 2.0), ("proceed", 5.0)] {
+    for (decision, count) in [("reject", 4.0), ("fail", 2.0), ("proceed", 6.0)] {
         let labels = ["entry=\"audit\"", "version=\"shadow\"", &format!("decision=\"{decision}\"")];
         assert_eq!(metric(&gateway, "sluicegate_policy_decisions_total", &labels).await, count);
     }
-    assert_eq!(metric(&gateway, "sluicegate_policy_traps_total", &["version=\"shadow\""]).await, 2.0);
+    assert_eq!(metric(&gateway, "sluicegate_policy_traps_total", &["version=\"shadow\""]).await, 3.0);
     assert!(metric(&gateway, "sluicegate_policy_call_seconds_count", &["version=\"shadow\""]).await > 0.0);
     assert_eq!(metric(&gateway, "sluicegate_policy_call_seconds_count", &["version=\"stable\""]).await, 0.0);
 }

@@ -10,6 +10,7 @@ use crate::exchange::{Exchange, Identity, ReplyHead, RequestHead, State};
 #[derive(Clone)]
 pub struct Snapshot {
     request: RequestHead,
+    fields_for_upstream: usize,
     reply: Option<ReplyHead>,
     identity: Identity,
     labels: BTreeMap<String, String>,
@@ -49,6 +50,7 @@ impl Exchange {
         let state = self.lock();
         Snapshot {
             request: state.request.clone(),
+            fields_for_upstream: state.presented.fields_for_upstream(),
             reply: state.reply.clone(),
             identity: state.identity.clone(),
             labels: state.labels.clone(),
@@ -87,7 +89,7 @@ impl Exchange {
                 || request.path != was.path
                 || request.query != was.query
                 || request.headers != was.headers
-                || state.presented.has_fields_for_upstream(),
+                || state.presented.fields_for_upstream() != before.fields_for_upstream,
             reply_head: match (&state.reply, &before.reply) {
                 (Some(reply), Some(was)) => reply.status != was.status || reply.headers != was.headers,
                 (reply, was) => reply.is_some() != was.is_some(),
@@ -106,5 +108,56 @@ impl Changes {
             identity: self.identity || other.identity,
             labels: self.labels || other.labels,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, Method, StatusCode};
+
+    use super::*;
+    use crate::exchange::tests::exchange;
+
+    #[test]
+    fn what_happens_on_a_copy_does_not_happen_to_the_original() {
+        let original = exchange();
+        let copy = original.copy();
+        let before = copy.snapshot();
+        assert_eq!(copy.changes_since(&before), Changes::default());
+        {
+            let mut state = copy.lock();
+            state.request.method = Method::DELETE;
+            state.labels.insert("a".to_owned(), "b".to_owned());
+            assert!(state.identity.establish("consumer", "acme", "shadow"));
+            state.reply = Some(ReplyHead { status: StatusCode::OK, headers: Default::default(), sent: false });
+        }
+        let all = Changes { request_head: true, reply_head: true, identity: true, labels: true };
+        assert_eq!(copy.changes_since(&before), all);
+        assert_eq!(original.changes_since(&before), Changes::default());
+    }
+
+    #[test]
+    fn a_refreshed_copy_takes_over_what_its_plugin_has_not_changed() {
+        let original = exchange();
+        let copy = original.copy();
+        copy.lock().request.headers.insert("x-own", HeaderValue::from_static("1"));
+        original.lock().request.headers.insert("x-later", HeaderValue::from_static("1"));
+        original.lock().labels.insert("later".to_owned(), "1".to_owned());
+        let own = Changes { request_head: true, ..Changes::default() };
+        copy.refresh(original.snapshot(), own);
+        let state = copy.lock();
+        assert!(state.request.headers.contains_key("x-own") && !state.request.headers.contains_key("x-later"));
+        assert!(state.labels.contains_key("later"));
+    }
+
+    #[test]
+    fn a_field_that_an_earlier_plugin_set_for_the_upstream_is_no_change_of_the_copys() {
+        let original = exchange();
+        original.lock().presented.set_header(http::header::AUTHORIZATION, HeaderValue::from_static("x"));
+        let copy = original.copy();
+        let before = copy.snapshot();
+        assert!(!copy.changes_since(&before).request_head);
+        copy.lock().presented.set_header(http::header::COOKIE, HeaderValue::from_static("x"));
+        assert!(copy.changes_since(&before).request_head);
     }
 }

@@ -162,8 +162,71 @@ pub(crate) enum IdentityError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::services::{Claim, Clock, Counters, KeyFailure, KeyOwner, Keys, PluginMetrics, Taken, Waiting};
+    use crate::version::Version;
+
+    /// A GET that no plugin has seen, of a host that knows nothing.
+    pub(crate) fn exchange() -> Exchange {
+        let services = Services {
+            keys: Arc::new(Nothing),
+            counters: Arc::new(Nothing),
+            metrics: Arc::new(Nothing),
+            clock: Arc::new(Nothing),
+        };
+        let facts = ExchangeFacts {
+            id: "id".to_owned(),
+            route: "route".into(),
+            generation: 1,
+            client_address: Ipv4Addr::LOCALHOST.into(),
+            started: Instant::now(),
+            services: Arc::new(services),
+            credential_fields: Arc::new([]),
+        };
+        let request = RequestHead {
+            method: Method::GET,
+            scheme: "http",
+            authority: "localhost".to_owned(),
+            path: "/".to_owned(),
+            query: None,
+            headers: HeaderMap::new(),
+            sent: false,
+        };
+        Exchange::new(facts, request, Presented::new())
+    }
+
+    struct Nothing;
+
+    impl Keys for Nothing {
+        fn identify<'a>(&'a self, _presented: &'a [u8]) -> Waiting<'a, Result<KeyOwner, KeyFailure>> {
+            Box::pin(std::future::ready(Err(KeyFailure::Unknown)))
+        }
+    }
+
+    impl Counters for Nothing {
+        fn take<'a>(&'a self, _namespace: &'a str, _claims: &'a [Claim]) -> Waiting<'a, Vec<Taken>> {
+            Box::pin(std::future::ready(Vec::new()))
+        }
+    }
+
+    impl PluginMetrics for Nothing {
+        fn add(&self, _entry: &str, _version: Version, _route: &str, _name: &str, _by: u64) {}
+
+        fn observe(&self, _entry: &str, _version: Version, _route: &str, _name: &str, _value: f64) {}
+    }
+
+    impl Clock for Nothing {
+        fn now_unix_ms(&self) -> u64 {
+            0
+        }
+
+        fn monotonic_ns(&self) -> u64 {
+            0
+        }
+    }
 
     fn set(identity: &mut Identity, part: &str, value: &str) -> Result<(), IdentityError> {
         identity.set(part.to_owned(), value.to_owned(), "writer".into())

@@ -95,9 +95,9 @@ impl Presented {
         self.set_for_upstream.contains(name)
     }
 
-    /// Whether a plugin has set any field for the upstream.
-    pub fn has_fields_for_upstream(&self) -> bool {
-        !self.set_for_upstream.is_empty()
+    /// How many fields plugins have set for the upstream.
+    pub fn fields_for_upstream(&self) -> usize {
+        self.set_for_upstream.len()
     }
 
     pub fn is_empty(&self) -> bool {

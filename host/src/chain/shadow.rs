@@ -251,3 +251,6 @@ fn give_up(record: &Mutex<Seen>, why: &'static str) {
 fn lock(record: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     record.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,7 @@ fn the_figures_forget_what_is_older_than_the_window() {
         state.note(Version::Canary, Event::Rejected, at(0));
     }
     for _ in 0..50 {
-        assert_eq!(state.note(Version::Stable, Event::Met, at(10_000)), None);
-        assert_eq!(state.note(Version::Canary, Event::Met, at(10_000)), None);
+        assert_eq!(state.note(Version::Stable, Event::Met, at(11_500)), None);
+        assert_eq!(state.note(Version::Canary, Event::Met, at(11_500)), None);
     }
 }

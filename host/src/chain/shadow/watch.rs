@@ -216,8 +216,8 @@ impl Watch {
                 seen.record.status = Some(answer.status.as_u16());
             }
             Err(failure) => {
-                // An entry that allows would have gone on without it.
-                if link.entry.options.on_error == OnError::Deny {
+                // An entry that allows would have gone on without it, and in `finish` there is nothing left to refuse.
+                if link.entry.options.on_error == OnError::Deny && call.phase() != Phase::Finish {
                     seen.decide("fail", phase);
                 }
                 seen.record.why.get_or_insert(failure.kind.as_str());
