@@ -164,6 +164,26 @@ async fn a_canary_that_traps_is_rolled_back_at_its_threshold_and_no_request_fail
 }
 
 #[tokio::test]
+async fn a_version_is_chosen_wherever_its_entry_is_called_first() {
+    for bodies in ["body = \"none\"", "reply_body = \"none\""] {
+        let upstream = Upstream::ok().await;
+        let entry = format!(
+            "plugin = \"hostile\"\nname = \"late\"\ngrants = [\"identity-writer\"]\nconfig = {{ only_bodies = true, {bodies} }}\n\
+             canary = {{ weight = 50 }}"
+        );
+        let gateway = start(&upstream, &[entry], &[]);
+        for id in 0..20 {
+            let request = Request::post(gateway.url("/")).header("x-request-id", format!("request-{id}"));
+            let reply = send(request.body(Full::new(Bytes::from_static(b"hello"))).unwrap()).await;
+            assert_eq!(reply.text(), "ok");
+        }
+        let log = gateway.wait_for_log(20);
+        let by_canary = log.iter().filter(|line| line["versions"]["late"] == "canary").count();
+        assert!((1..20).contains(&by_canary), "{by_canary} of 20");
+    }
+}
+
+#[tokio::test]
 async fn an_exchange_that_met_the_canary_stays_with_it_over_a_rollback() {
     let upstream = Upstream::ok().await;
     let canary = format!("{HOSTILE}weight = 100\n[chains.all.canary.rollback]\ntraps = 3");

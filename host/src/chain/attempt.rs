@@ -91,6 +91,8 @@ impl Run {
         target: &Target,
         body: RequestBody,
     ) -> Result<Request<RequestBody>, Stop> {
+        // Asks which versions serve, and who asks that may look at the exchange: not under its lock.
+        let decodes_reply = self.decodes_reply();
         let mut state = self.exchange.lock();
         let state = &mut *state;
         state.request.sent = true;
@@ -107,7 +109,7 @@ impl Run {
         let uri: Uri = target_text.parse().map_err(|error| {
             Stop::refuse(Refusal::new(Code::BadRequest, format!("The request's path is not valid: {error}.")))
         })?;
-        if self.decodes_reply() {
+        if decodes_reply {
             headers.insert(header::ACCEPT_ENCODING, coding::acceptable(headers.get(header::ACCEPT_ENCODING)));
         }
         let config = target.upstream.config();

@@ -242,7 +242,7 @@ impl Watch {
 }
 
 impl Seen {
-    fn decide(&mut self, decision: &'static str, phase: &'static str) {
+    pub(super) fn decide(&mut self, decision: &'static str, phase: &'static str) {
         self.over = true;
         self.record.decision = decision;
         self.record.phase = Some(phase);
