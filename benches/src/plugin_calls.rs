@@ -15,7 +15,7 @@ use sluicegate_runtime::services::{
 };
 use sluicegate_runtime::{
     BreakerPolicy, Call, EngineOptions, Entry, EntryOptions, Exchange, ExchangeFacts, Held, Identity, Isolation,
-    OnError, PluginLimits, PluginSpec, Presented, RequestHead, Runtime, Verdict,
+    OnError, PluginLimits, PluginSpec, Presented, RequestHead, Runtime, Verdict, Version,
 };
 
 use crate::report::Report;
@@ -85,6 +85,7 @@ async fn load(
     let grants: BTreeSet<String> = grants.iter().map(|grant| (*grant).to_owned()).collect();
     let spec = PluginSpec {
         entry: entry.clone(),
+        version: Version::Stable,
         wasm: Bytes::from_static(wasm),
         config,
         grants,
@@ -164,9 +165,9 @@ impl Counters for Nothing {
 }
 
 impl PluginMetrics for Nothing {
-    fn add(&self, _entry: &str, _route: &str, _name: &str, _by: u64) {}
+    fn add(&self, _entry: &str, _version: Version, _route: &str, _name: &str, _by: u64) {}
 
-    fn observe(&self, _entry: &str, _route: &str, _name: &str, _value: f64) {}
+    fn observe(&self, _entry: &str, _version: Version, _route: &str, _name: &str, _value: f64) {}
 }
 
 impl Clock for Nothing {

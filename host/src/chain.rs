@@ -1,9 +1,11 @@
 //! A request's way through the chain of its route, to the upstream and back.
 //!
-//! [`serve`] is that way in one place; [`run`] calls the plugins, [`pipe`] takes bodies through them, [`finish`] sees to it
+//! [`serve`] is that way in one place; [`run`] calls the plugins, [`pipe`] takes bodies through them, [`canary`] and [`shadow`] are further
+//! versions of an entry, [`finish`] sees to it
 //! that each exchange has one outcome.
 
 mod attempt;
+mod canary;
 mod events;
 mod finish;
 mod idle;
@@ -14,9 +16,12 @@ mod reply_body;
 mod request_body;
 mod run;
 mod serve;
+mod shadow;
 mod stop;
 
+pub use canary::{Canary, CanaryState, Rollback};
 pub use open::{ConnectionEnd, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
 pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan, Target};
 pub use reply_body::{Cut, ReplyBody};
 pub use serve::{Inbound, credential_fields, refuse, serve};
+pub use shadow::Room;

@@ -2,7 +2,9 @@
 
 mod build;
 mod kept;
+mod self_test;
 mod services;
+mod versions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use sluicegate_runtime::Phase;
 pub use build::{BuildError, Built, Foundation, Stage};
 pub use kept::Kept;
 
-use crate::chain::{self, GenerationExchanges, Ground, Inbound, Plan, ReplyBody};
+use crate::chain::{self, GenerationExchanges, Ground, Inbound, Link, Plan, ReplyBody};
 use crate::error::{Code, Refusal};
 use crate::http::{fields, path};
 use crate::listen::ClientInfo;
@@ -59,14 +61,11 @@ impl Generation {
 
     /// The entries that take part in each phase of a route's exchanges, in the order in which they run. Without a route,
     /// those of the global chain.
-    pub fn order(&self, route: Option<&str>) -> Vec<(Phase, Vec<&str>)> {
+    pub fn order(&self, route: Option<&str>) -> Vec<(Phase, Vec<String>)> {
         let plan = route.and_then(|name| self.plans.get(name)).unwrap_or(&self.unmatched);
         let names = |phase: Phase| {
             let positions = plan.chain.positions(phase).iter();
-            positions
-                .filter_map(|position| plan.chain.links().get(*position))
-                .map(|link| link.entry.name.as_ref())
-                .collect()
+            positions.filter_map(|position| plan.chain.links().get(*position)).map(Link::to_string).collect()
         };
         Phase::ALL.into_iter().map(|phase| (phase, names(phase))).collect()
     }

@@ -17,6 +17,7 @@ use crate::limits::PluginLimits;
 use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
 use crate::ticker::Ticker;
+use crate::version::Version;
 
 /// Stack of a guest, in bytes; the host's part of a call needs as much again.
 const GUEST_STACK_BYTES: usize = 256 << 10;
@@ -72,6 +73,7 @@ pub(crate) struct Shared {
 pub(crate) struct PluginKey {
     pub(crate) image: Key,
     pub(crate) entry: Arc<str>,
+    pub(crate) version: Version,
     pub(crate) grants: BTreeSet<String>,
     pub(crate) isolation: Isolation,
     pub(crate) limits: PluginLimits,

@@ -11,6 +11,7 @@ use crate::instance::Instance;
 use crate::phase::{Phase, PhaseSet};
 use crate::plugin::{Isolation, Plugin};
 use crate::setup::InstanceNeed;
+use crate::version::Version;
 
 /// What a failure of the plugin means for the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,6 +48,10 @@ impl Entry {
     pub fn new(name: Arc<str>, plugin: Arc<Plugin>, options: EntryOptions) -> Entry {
         let breaker = Breaker::new(options.breaker.clone());
         Entry { name, plugin, options, breaker }
+    }
+
+    pub fn version(&self) -> Version {
+        self.plugin.version()
     }
 
     pub fn phases(&self) -> PhaseSet {
@@ -99,6 +104,7 @@ impl Entry {
                 if admitted.failed(&failure) {
                     tracing::warn!(
                         plugin = self.name.as_ref(),
+                        version = self.version().unless_stable(),
                         "breaker opened: {} failures",
                         self.options.breaker.failures
                     );
@@ -135,6 +141,13 @@ impl Entry {
 
     pub fn isolation(&self) -> Isolation {
         self.plugin.isolation()
+    }
+}
+
+impl Held {
+    /// Whether no instance is kept.
+    pub fn is_empty(&self) -> bool {
+        self.instance.is_none()
     }
 }
 

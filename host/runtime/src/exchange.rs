@@ -20,10 +20,11 @@ pub struct Exchange {
     pub facts: ExchangeFacts,
     /// Bytes of the answer's body that went to the client.
     pub reply_bytes: AtomicU64,
-    state: Mutex<State>,
+    pub(crate) state: Mutex<State>,
 }
 
 /// What never changes.
+#[derive(Clone)]
 pub struct ExchangeFacts {
     pub id: String,
     /// Empty when no route matched and only the global chain runs.
@@ -51,6 +52,7 @@ pub struct State {
     pub(crate) log_lines: u32,
 }
 
+#[derive(Clone)]
 pub struct RequestHead {
     pub method: Method,
     /// `http` or `https`.
@@ -64,6 +66,7 @@ pub struct RequestHead {
     pub sent: bool,
 }
 
+#[derive(Clone)]
 pub struct ReplyHead {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -72,7 +75,7 @@ pub struct ReplyHead {
 }
 
 /// Each part written once; the log says by whom.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     parts: BTreeMap<String, (String, Arc<str>)>,
 }
@@ -130,6 +133,11 @@ impl Identity {
         self.parts.iter().map(|(part, (value, writer))| (part.as_str(), value.as_str(), &**writer))
     }
 
+    /// Writes a part on the host's own account. False when it cannot be written: it is set, unknown, too long or one too many.
+    pub fn establish(&mut self, part: &str, value: &str, writer: &str) -> bool {
+        self.set(part.to_owned(), value.to_owned(), writer.into()).is_ok()
+    }
+
     pub(crate) fn set(&mut self, part: String, value: String, writer: Arc<str>) -> Result<(), IdentityError> {
         let known = IDENTITY_PARTS.contains(&part.as_str())
             || part.strip_prefix("claim.").is_some_and(|name| !name.is_empty() && name.len() <= 64);
@@ -154,8 +162,71 @@ pub(crate) enum IdentityError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::services::{Claim, Clock, Counters, KeyFailure, KeyOwner, Keys, PluginMetrics, Taken, Waiting};
+    use crate::version::Version;
+
+    /// A GET that no plugin has seen, of a host that knows nothing.
+    pub(crate) fn exchange() -> Exchange {
+        let services = Services {
+            keys: Arc::new(Nothing),
+            counters: Arc::new(Nothing),
+            metrics: Arc::new(Nothing),
+            clock: Arc::new(Nothing),
+        };
+        let facts = ExchangeFacts {
+            id: "id".to_owned(),
+            route: "route".into(),
+            generation: 1,
+            client_address: Ipv4Addr::LOCALHOST.into(),
+            started: Instant::now(),
+            services: Arc::new(services),
+            credential_fields: Arc::new([]),
+        };
+        let request = RequestHead {
+            method: Method::GET,
+            scheme: "http",
+            authority: "localhost".to_owned(),
+            path: "/".to_owned(),
+            query: None,
+            headers: HeaderMap::new(),
+            sent: false,
+        };
+        Exchange::new(facts, request, Presented::new())
+    }
+
+    struct Nothing;
+
+    impl Keys for Nothing {
+        fn identify<'a>(&'a self, _presented: &'a [u8]) -> Waiting<'a, Result<KeyOwner, KeyFailure>> {
+            Box::pin(std::future::ready(Err(KeyFailure::Unknown)))
+        }
+    }
+
+    impl Counters for Nothing {
+        fn take<'a>(&'a self, _namespace: &'a str, _claims: &'a [Claim]) -> Waiting<'a, Vec<Taken>> {
+            Box::pin(std::future::ready(Vec::new()))
+        }
+    }
+
+    impl PluginMetrics for Nothing {
+        fn add(&self, _entry: &str, _version: Version, _route: &str, _name: &str, _by: u64) {}
+
+        fn observe(&self, _entry: &str, _version: Version, _route: &str, _name: &str, _value: f64) {}
+    }
+
+    impl Clock for Nothing {
+        fn now_unix_ms(&self) -> u64 {
+            0
+        }
+
+        fn monotonic_ns(&self) -> u64 {
+            0
+        }
+    }
 
     fn set(identity: &mut Identity, part: &str, value: &str) -> Result<(), IdentityError> {
         identity.set(part.to_owned(), value.to_owned(), "writer".into())

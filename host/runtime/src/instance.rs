@@ -16,6 +16,7 @@ use crate::exchange::Exchange;
 use crate::failure::{Failure, FailureKind, Violation};
 use crate::limits::{Limiter, PluginLimits};
 use crate::ticker::{TICK, Ticker, Ticking};
+use crate::version::Version;
 use crate::wasi::Wasi;
 
 /// What host calls find in the store.
@@ -24,6 +25,7 @@ pub(crate) struct PluginState {
     pub(crate) exchange: Option<Arc<Exchange>>,
     /// The chain entry's name.
     pub(crate) entry: Arc<str>,
+    pub(crate) version: Version,
     /// Where the entry stands in this exchange's chain.
     pub(crate) position: usize,
     pub(crate) grants: Arc<BTreeSet<String>>,
@@ -43,6 +45,7 @@ pub(crate) struct PluginState {
 #[derive(Clone)]
 pub(crate) struct InstanceContext {
     pub(crate) entry: Arc<str>,
+    pub(crate) version: Version,
     pub(crate) grants: Arc<BTreeSet<String>>,
     pub(crate) limits: Arc<PluginLimits>,
     pub(crate) ticker: Arc<Ticker>,
@@ -116,6 +119,7 @@ impl Instance {
         let state = PluginState {
             exchange: None,
             entry: context.entry.clone(),
+            version: context.version,
             position: 0,
             grants: context.grants.clone(),
             limits: context.limits.clone(),

@@ -22,6 +22,7 @@ use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
 use crate::setup::Setup;
 use crate::snapshot::Instrumented;
+use crate::version::Version;
 use crate::wasi;
 
 /// CPU and wall time of `configure`: it may build large tables.
@@ -34,6 +35,7 @@ const CONFIG_BYTES_MAX: usize = 4 << 20;
 pub struct PluginSpec {
     /// The chain entry's name.
     pub entry: Arc<str>,
+    pub version: Version,
     pub wasm: Bytes,
     /// One JSON object.
     pub config: serde_json::Value,
@@ -144,6 +146,7 @@ impl Loader<'_> {
         let known = PluginKey {
             image: self.shared.cache.key(&hex(&sha256(&spec.wasm)), &config),
             entry: spec.entry.clone(),
+            version: spec.version,
             grants: spec.grants.clone(),
             isolation: spec.isolation,
             limits: spec.limits.clone(),
@@ -382,6 +385,7 @@ impl Loader<'_> {
     fn context(&self) -> InstanceContext {
         InstanceContext {
             entry: self.spec.entry.clone(),
+            version: self.spec.version,
             grants: Arc::new(self.spec.grants.clone()),
             limits: Arc::new(self.spec.limits.clone()),
             ticker: self.shared.ticker.clone(),

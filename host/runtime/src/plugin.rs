@@ -10,6 +10,7 @@ use crate::instance::{Indices, Instance, InstanceContext, PluginState};
 use crate::phase::PhaseSet;
 use crate::pool::Pool;
 use crate::setup::Setup;
+use crate::version::Version;
 use wasmtime::component::InstancePre;
 
 /// How instances are shared between requests.
@@ -51,6 +52,25 @@ impl Plugin {
 
     pub fn phases(&self) -> PhaseSet {
         self.phases
+    }
+
+    pub fn version(&self) -> Version {
+        self.context.version
+    }
+
+    /// The same plugin with warm instances of its own: none that has served here serves there, nor the other way round.
+    pub fn apart(&self) -> Plugin {
+        Plugin {
+            image: self.image.clone(),
+            pre: self.pre.clone(),
+            indices: self.indices.clone(),
+            context: self.context.clone(),
+            isolation: self.isolation,
+            slots: self.slots.clone(),
+            pool: Arc::new(Pool::new(self.context.limits.memory_bytes_max)),
+            config: self.config.clone(),
+            phases: self.phases,
+        }
     }
 
     pub fn isolation(&self) -> Isolation {

@@ -95,6 +95,11 @@ impl Presented {
         self.set_for_upstream.contains(name)
     }
 
+    /// How many fields plugins have set for the upstream.
+    pub fn fields_for_upstream(&self) -> usize {
+        self.set_for_upstream.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.headers.is_empty() && self.query.is_empty()
     }

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::version::Version;
+
 /// A call into the host that may wait.
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -37,7 +39,8 @@ pub enum KeyFailure {
 
 /// Quotas that outlive the request.
 pub trait Counters: Send + Sync {
-    /// Takes all claims or none, atomically; one result a claim. `namespace` is the chain entry's name.
+    /// Takes all claims or none, atomically; one result a claim. `namespace` is the chain entry's name; a shadow's has `shadow:` in
+    /// front, which no name can have.
     fn take<'a>(&'a self, namespace: &'a str, claims: &'a [Claim]) -> Waiting<'a, Vec<Taken>>;
 }
 
@@ -61,10 +64,10 @@ pub struct Taken {
 
 /// The metrics that plugins declared in their setup.
 pub trait PluginMetrics: Send + Sync {
-    /// `entry` and `route` become labels. What is no declared counter is counted as dropped.
-    fn add(&self, entry: &str, route: &str, name: &str, by: u64);
+    /// `entry`, `version` and `route` become labels. What is no declared counter is counted as dropped.
+    fn add(&self, entry: &str, version: Version, route: &str, name: &str, by: u64);
     /// What is no declared histogram, or not finite, is counted as dropped.
-    fn observe(&self, entry: &str, route: &str, name: &str, value: f64);
+    fn observe(&self, entry: &str, version: Version, route: &str, name: &str, value: f64);
 }
 
 /// The host's one clock.

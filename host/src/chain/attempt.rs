@@ -91,6 +91,8 @@ impl Run {
         target: &Target,
         body: RequestBody,
     ) -> Result<Request<RequestBody>, Stop> {
+        // Asks which versions serve, and who asks that may look at the exchange: not under its lock.
+        let decodes_reply = self.decodes_reply();
         let mut state = self.exchange.lock();
         let state = &mut *state;
         state.request.sent = true;
@@ -107,7 +109,7 @@ impl Run {
         let uri: Uri = target_text.parse().map_err(|error| {
             Stop::refuse(Refusal::new(Code::BadRequest, format!("The request's path is not valid: {error}.")))
         })?;
-        if self.decodes_reply() {
+        if decodes_reply {
             headers.insert(header::ACCEPT_ENCODING, coding::acceptable(headers.get(header::ACCEPT_ENCODING)));
         }
         let config = target.upstream.config();
@@ -134,8 +136,12 @@ impl Run {
         self.plan.chain.positions(Phase::ReplyBody).iter().any(|position| {
             let link = self.plan.chain.links().get(*position);
             link.is_some_and(|link| {
-                let need = link.entry.plugin.setup().reply_body;
-                need.mode != BodyMode::None && !need.encoded
+                let chosen = self.chosen(*position, link).entry;
+                let need = chosen.plugin.setup().reply_body;
+                link.shadow.is_none()
+                    && chosen.phases().contains(Phase::ReplyBody)
+                    && need.mode != BodyMode::None
+                    && !need.encoded
             })
         })
     }

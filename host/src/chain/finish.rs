@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use sluicegate_runtime::Call;
+use sluicegate_runtime::{Call, Version};
 
 use super::open::{ConnectionEnd, OpenExchange};
 use super::reply_body::Cut;
 use super::run::Run;
 use crate::error::{Code, Fault};
-use crate::telemetry::access_log::Record;
+use crate::telemetry::access_log::{Record, ShadowRecord};
 use crate::telemetry::metrics::Answered;
 use crate::telemetry::outcome::Outcome;
 
@@ -58,14 +59,19 @@ impl Finisher {
         let run = self.run.clone();
         let outcome = *run.log().outcome.get_or_insert(outcome);
         run.exchange.lock().outcome = outcome.as_str();
-        let has_finish = run.positions_that_ran().next().is_some();
+        let has_finish = run.positions_that_ran().next().is_some() || run.has_shadows();
         match tokio::runtime::Handle::try_current() {
             Ok(handle) if has_finish => drop(handle.spawn(async move {
                 run.call_finish().await;
-                run.settle(outcome);
+                let duration = run.settle(outcome);
+                let shadows = run.end_shadows().await;
+                run.write_line(outcome, duration, shadows);
                 drop(open);
             })),
-            _ => run.settle(outcome),
+            _ => {
+                let duration = run.settle(outcome);
+                run.write_line(outcome, duration, Vec::new());
+            }
         }
     }
 }
@@ -103,11 +109,10 @@ impl Run {
         }
     }
 
-    /// Writes the log's line and counts the exchange.
-    fn settle(&self, outcome: Outcome) {
+    /// Counts the exchange, and says how long it took.
+    fn settle(&self, outcome: Outcome) -> Duration {
         self.release_held();
-        let facts = &self.exchange.facts;
-        let duration = facts.started.elapsed();
+        let duration = self.exchange.facts.started.elapsed();
         let log = self.log();
         let overhead = log.first_byte.unwrap_or(duration).saturating_sub(log.upstream_wait);
         self.plan.metrics.answered(&Answered {
@@ -118,9 +123,16 @@ impl Run {
             duration,
             overhead,
         });
+        duration
+    }
+
+    /// Writes the log's line.
+    fn write_line(&self, outcome: Outcome, duration: Duration, shadows: Vec<(Arc<str>, ShadowRecord)>) {
         if !self.ground.access_log.is_on() {
             return;
         }
+        let facts = &self.exchange.facts;
+        let log = self.log();
         let state = self.exchange.lock();
         let entry_name =
             |position: usize| self.plan.chain.links().get(position).map(|link| link.entry.name.to_string());
@@ -143,6 +155,13 @@ impl Run {
             code: log.code.clone(),
             decided_by: log.decided_by.and_then(entry_name),
             plugins: log.called.iter().copied().filter_map(entry_name).collect(),
+            versions: log
+                .choices
+                .iter()
+                .filter(|(position, is_canary)| *is_canary && log.called.contains(position))
+                .filter_map(|(position, _)| Some((entry_name(*position)?, Version::Canary.as_str())))
+                .collect(),
+            shadow: shadows.into_iter().map(|(entry, record)| (entry.to_string(), record)).collect(),
             upstream: self
                 .plan
                 .target

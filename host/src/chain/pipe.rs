@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, header};
-use sluicegate_runtime::{BodyMode, Call, Phase, Verdict};
+use http::{HeaderMap, HeaderValue, header};
+use sluicegate_runtime::{BodyMode, BodyNeed, Call, Phase, Setup, State, Verdict};
 
 use super::run::Run;
+use super::shadow::{self, Taps};
 use super::stop::Stop;
 use crate::error::{Code, Refusal};
 use crate::http::coding::{DecodeError, DecodeLimits, Decoder};
@@ -22,8 +23,9 @@ pub(super) struct Pipe {
 }
 
 /// Of the request or of the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Way {
+    #[default]
     Request,
     Reply,
 }
@@ -37,7 +39,12 @@ struct Stage {
 
 enum Kind {
     Stream,
-    Buffered { buffer: BytesMut, bytes_max: u64 },
+    Buffered {
+        buffer: BytesMut,
+        bytes_max: u64,
+    },
+    /// A shadow: it reads what passes.
+    Tap(Taps),
 }
 
 impl Way {
@@ -48,7 +55,28 @@ impl Way {
         }
     }
 
-    fn call(self, bytes: Bytes, end: bool) -> Call {
+    /// The content-codings of the body, as its head names them now.
+    pub(super) fn coding(self, run: &Run) -> Vec<HeaderValue> {
+        let all = |headers: &mut HeaderMap| headers.get_all(header::CONTENT_ENCODING).iter().cloned().collect();
+        self.with_headers(&mut run.exchange.lock(), all).unwrap_or_default()
+    }
+
+    /// None where there is no answer.
+    pub(super) fn with_headers<T>(self, state: &mut State, work: impl FnOnce(&mut HeaderMap) -> T) -> Option<T> {
+        match self {
+            Way::Request => Some(work(&mut state.request.headers)),
+            Way::Reply => state.reply.as_mut().map(|reply| work(&mut reply.headers)),
+        }
+    }
+
+    pub(super) fn need(self, setup: &Setup) -> BodyNeed {
+        match self {
+            Way::Request => setup.body,
+            Way::Reply => setup.reply_body,
+        }
+    }
+
+    pub(super) fn call(self, bytes: Bytes, end: bool) -> Call {
         match self {
             Way::Request => Call::Body { bytes, end },
             Way::Reply => Call::ReplyBody { bytes, end },
@@ -78,15 +106,25 @@ impl Way {
 }
 
 impl Pipe {
-    /// None when no entry wants this body. Takes `content-encoding` out of `headers` when the pipe undoes it.
-    pub(super) fn new(run: &Arc<Run>, way: Way, headers: &mut HeaderMap) -> Result<Option<Pipe>, Stop> {
+    /// None when no entry wants this body. Takes `content-encoding` out of the head when the pipe undoes it.
+    pub(super) fn new(run: &Arc<Run>, way: Way) -> Result<Option<Pipe>, Stop> {
         let limits = &run.ground.limits;
+        let coding = way.coding(run);
         let mut stages = Vec::new();
         let mut decode_at = None;
         for position in run.positions(way.phase()) {
             let Some(link) = run.plan.chain.links().get(position) else { continue };
-            let setup = link.entry.plugin.setup();
-            let need = if way == Way::Request { setup.body } else { setup.reply_body };
+            if shadow::reads(&run.plan, position, way) {
+                let coding = if decode_at.is_none() { coding.clone() } else { Vec::new() };
+                let taps = Taps::at(vec![position], way, coding);
+                stages.push(Stage { position, kind: Kind::Tap(taps), changed: false });
+                continue;
+            }
+            let entry = run.chosen(position, link).entry;
+            if link.shadow.is_some() || !entry.phases().contains(way.phase()) {
+                continue;
+            }
+            let need = way.need(entry.plugin.setup());
             let kind = match need.mode {
                 BodyMode::None => continue,
                 BodyMode::Stream => Kind::Stream,
@@ -100,14 +138,15 @@ impl Pipe {
             }
             stages.push(Stage { position, kind, changed: false });
         }
-        if stages.is_empty() {
+        // Shadows alone leave the body as it is: it is shown to them on its way, in the form in which it came.
+        if stages.iter().all(|stage| matches!(stage.kind, Kind::Tap(_))) {
             return Ok(None);
         }
         let mut decoder = None;
         if decode_at.is_some() {
-            decoder = Decoder::new(headers.get_all(header::CONTENT_ENCODING), DecodeLimits::from(limits))
+            decoder = Decoder::new(&coding, DecodeLimits::from(limits))
                 .map_err(|unknown| way.bad_coding(format!("{unknown}")))?;
-            headers.remove(header::CONTENT_ENCODING);
+            way.with_headers(&mut run.exchange.lock(), |headers| drop(headers.remove(header::CONTENT_ENCODING)));
         }
         Ok(Some(Pipe { run: run.clone(), way, decode_at: decode_at.unwrap_or(stages.len()), stages, decoder }))
     }
@@ -123,7 +162,7 @@ impl Pipe {
         let mut decode_at = self.decode_at;
         for (index, stage) in self.stages.drain(..).enumerate() {
             match stage.kind {
-                Kind::Stream => kept.push(stage),
+                Kind::Stream | Kind::Tap(_) => kept.push(stage),
                 Kind::Buffered { .. } => {
                     self.run.cannot_buffer(stage.position)?;
                     // Those behind it move up, and the decoder with them.
@@ -199,6 +238,13 @@ impl Pipe {
             }
             let whole = match &mut stage.kind {
                 Kind::Stream => bytes,
+                Kind::Tap(taps) => {
+                    taps.push(&self.run, &bytes);
+                    if end {
+                        taps.end(&self.run);
+                    }
+                    continue;
+                }
                 Kind::Buffered { buffer, bytes_max } => {
                     if (buffer.len() + bytes.len()) as u64 > *bytes_max {
                         // Its own refusal must not come back to it: that may be too long as well.

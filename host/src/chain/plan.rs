@@ -1,11 +1,15 @@
 //! What a generation prepares for each route, so that a request finds everything at hand.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::HeaderName;
-use sluicegate_runtime::{Entry, Phase, services::Services};
+use sluicegate_runtime::{Call, Entry, Exchange, Failure, Held, Phase, Verdict, Version, services::Services};
 
+use super::canary::Canary;
 use super::open::GenerationExchanges;
+use super::shadow::Room;
 use crate::config::{Limits, Route};
 use crate::secrets::{Credentials, Redaction};
 use crate::telemetry::access_log::AccessLog;
@@ -48,18 +52,32 @@ pub struct Chain {
     links: Box<[Link]>,
     /// By phase, in the order of [`Phase::ALL`].
     positions: [Box<[usize]>; Phase::ALL.len()],
+    has_shadows: bool,
 }
 
+/// One entry of a chain with its versions.
 pub struct Link {
+    /// The stable version, or the shadow where the link is one.
     pub entry: Arc<Entry>,
     pub metrics: EntryMetrics,
+    /// Never on a shadow.
+    pub canary: Option<Canary>,
+    /// Some where the entry only watches.
+    pub shadow: Option<Arc<Room>>,
+}
+
+/// The version of an entry that serves one exchange.
+#[derive(Clone, Copy)]
+pub struct Chosen<'a> {
+    pub entry: &'a Arc<Entry>,
+    pub metrics: &'a EntryMetrics,
 }
 
 impl Chain {
     /// At most [`ENTRIES_MAX`] links; further ones are refused before, when the config is read.
     pub fn new(links: Vec<Link>) -> Chain {
         let positions = Phase::ALL.map(|phase| {
-            let taking_part = links.iter().enumerate().filter(|(_, link)| link.entry.phases().contains(phase));
+            let taking_part = links.iter().enumerate().filter(|(_, link)| link.takes_part_in(phase));
             let mut positions: Vec<usize> = taking_part.map(|(position, _)| position).collect();
             // On the way back the chain runs in reverse, so that who wraps a request also unwraps its answer.
             if matches!(phase, Phase::ReplyHead | Phase::ReplyBody | Phase::Finish) {
@@ -67,7 +85,12 @@ impl Chain {
             }
             positions.into_boxed_slice()
         });
-        Chain { links: links.into_boxed_slice(), positions }
+        let has_shadows = links.iter().any(|link| link.shadow.is_some());
+        Chain { links: links.into_boxed_slice(), positions, has_shadows }
+    }
+
+    pub(super) fn has_shadows(&self) -> bool {
+        self.has_shadows
     }
 
     pub fn links(&self) -> &[Link] {
@@ -77,5 +100,56 @@ impl Chain {
     /// Positions of the entries that take part in a phase, in the order in which they run.
     pub fn positions(&self, phase: Phase) -> &[usize] {
         self.positions.get(phase as usize).map_or(&[], |positions| positions)
+    }
+}
+
+impl Link {
+    pub fn stable(&self) -> Chosen<'_> {
+        Chosen { entry: &self.entry, metrics: &self.metrics }
+    }
+
+    /// With any of its versions.
+    fn takes_part_in(&self, phase: Phase) -> bool {
+        let canary = self.canary.as_ref();
+        self.entry.phases().contains(phase) || canary.is_some_and(|canary| canary.entry.phases().contains(phase))
+    }
+}
+
+/// As a person reads it in the order of a chain.
+impl fmt::Display for Link {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.entry.name;
+        match (&self.canary, &self.shadow) {
+            (Some(canary), _) => write!(formatter, "{name} (canary {} %)", canary.weight),
+            (None, Some(_)) => write!(formatter, "{name} (shadow)"),
+            (None, None) => formatter.write_str(name),
+        }
+    }
+}
+
+impl Chosen<'_> {
+    /// Calls one phase, and counts what came of it.
+    pub(super) async fn call(
+        &self,
+        held: &mut Held,
+        exchange: &Arc<Exchange>,
+        position: usize,
+        call: &Call,
+    ) -> Result<Verdict, Failure> {
+        let was_suspended = self.entry.breaker_is_open();
+        let started = Instant::now();
+        let called = self.entry.call(held, exchange, position, call).await;
+        self.metrics.called(call.phase(), started.elapsed());
+        if was_suspended || called.is_err() {
+            self.metrics.breaker_open(self.entry.breaker_is_open());
+        }
+        match &called {
+            Err(failure) => self.metrics.trapped(failure.kind.as_str()),
+            // A shadow decides once for an exchange, and that is counted at its end.
+            Ok(Verdict::Reject(_)) if self.entry.version() != Version::Shadow => self.metrics.decided("reject"),
+            Ok(Verdict::Respond(_)) if self.entry.version() != Version::Shadow => self.metrics.decided("respond"),
+            Ok(_) => {}
+        }
+        called
     }
 }

@@ -16,6 +16,7 @@ use super::idle::{Elapsed, Idle};
 use super::pipe::Pipe;
 use super::request_body::BodyFault;
 use super::run::Run;
+use super::shadow::Taps;
 use super::stop::Stop;
 use crate::config::Dialect;
 use crate::error::{Code, Fault, Refusal};
@@ -36,7 +37,7 @@ pub struct ReplyBody {
 pub(super) enum Source {
     /// An answer of the gateway or of a plugin, or one that was buffered.
     Whole(Option<Bytes>),
-    AsItComes(UpstreamBody),
+    AsItComes(UpstreamBody, Taps),
     Piped(Pin<Box<dyn Stream<Item = Result<Bytes, Cut>> + Send>>),
 }
 
@@ -76,12 +77,21 @@ impl ReplyBody {
         }
         let polled = match &mut self.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::AsItComes(body) => {
+            Source::AsItComes(body, taps) => {
                 let run = self.finisher.run();
+                let polled = Pin::new(&mut *body).poll_frame(context);
+                match &polled {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        frame.data_ref().into_iter().for_each(|bytes| taps.push(run, bytes));
+                        if frame.is_trailers() || body.is_end_stream() {
+                            taps.end(run);
+                        }
+                    }
+                    Poll::Ready(None) => taps.end(run),
+                    Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+                }
                 // What no plugin has touched is not touched here either: such a stream breaks as it broke.
-                Pin::new(body)
-                    .poll_frame(context)
-                    .map_err(|error| Cut { told: None, ..Broken::of(error).into_cut(run) })
+                polled.map_err(|error| Cut { told: None, ..Broken::of(error).into_cut(run) })
             }
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
@@ -142,7 +152,7 @@ impl Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Source::AsItComes(body) => body.is_end_stream(),
+            Source::AsItComes(body, _) => body.is_end_stream(),
             Source::Piped(_) => false,
         }
     }
@@ -150,7 +160,7 @@ impl Body for ReplyBody {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Source::AsItComes(body) => body.size_hint(),
+            Source::AsItComes(body, _) => body.size_hint(),
             Source::Piped(_) => SizeHint::default(),
         }
     }

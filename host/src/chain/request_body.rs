@@ -16,6 +16,7 @@ use super::idle::{Elapsed, Idle};
 use super::pipe::{Pipe, Way};
 use super::reply_body::generation_ended;
 use super::run::Run;
+use super::shadow::Taps;
 use super::stop::Stop;
 use crate::error::{Code, Refusal};
 use crate::telemetry::outcome::Outcome;
@@ -55,8 +56,11 @@ impl RequestBody {
             return Err(too_large(bytes_max));
         }
         let mut metered = Metered::new(run, incoming);
-        let pipe = Pipe::new(run, Way::Request, &mut run.exchange.lock().request.headers)?;
-        let Some(mut pipe) = pipe else { return Ok(RequestBody::AsItComes(metered)) };
+        let pipe = Pipe::new(run, Way::Request)?;
+        let Some(mut pipe) = pipe else {
+            metered.taps = Taps::of(run, Way::Request);
+            return Ok(RequestBody::AsItComes(metered));
+        };
         if !pipe.is_buffering() {
             return Ok(RequestBody::Piped(Box::pin(pieces(metered, pipe))));
         }
@@ -138,12 +142,14 @@ pub(super) struct Metered {
     incoming: Incoming,
     run: Arc<Run>,
     idle: Idle,
+    /// Shadows that read the body where no plugin takes it through a pipe.
+    taps: Taps,
 }
 
 impl Metered {
     fn new(run: &Arc<Run>, incoming: Incoming) -> Metered {
         let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline, run.ground.open.clone());
-        Metered { incoming, run: run.clone(), idle }
+        Metered { incoming, run: run.clone(), idle, taps: Taps::default() }
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Stop> {
@@ -170,19 +176,27 @@ impl Metered {
         self.idle.reset();
         Poll::Ready(match frame {
             // Trailers end here: what is dropped from heads must not come behind the body.
-            Some(Ok(frame)) if frame.is_trailers() => None,
+            Some(Ok(frame)) if frame.is_trailers() => {
+                self.taps.end(&self.run);
+                None
+            }
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
                 let total = self.run.request_bytes.fetch_add(length, Ordering::Relaxed) + length;
                 let bytes_max = self.run.ground.limits.body_bytes_max;
+                if let Some(bytes) = frame.data_ref().filter(|_| total <= bytes_max) {
+                    self.taps.push(&self.run, bytes);
+                }
                 if self.incoming.is_end_stream() {
                     self.run.request_ended.store(true, Ordering::Relaxed);
+                    self.taps.end(&self.run);
                 }
                 Some(if total > bytes_max { Err(too_large(bytes_max)) } else { Ok(frame) })
             }
             Some(Err(error)) => Some(Err(broken(&error))),
             None => {
                 self.run.request_ended.store(true, Ordering::Relaxed);
+                self.taps.end(&self.run);
                 None
             }
         })

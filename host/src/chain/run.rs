@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Method, StatusCode};
-use sluicegate_runtime::{Call, Exchange, Failure, FailureKind, Held, InstanceNeed, OnError, Phase, Verdict};
+use sluicegate_runtime::{Call, Exchange, Failure, FailureKind, Held, InstanceNeed, OnError, Phase, Verdict, Version};
 
-use super::plan::{Ground, Link, Plan};
+use super::canary::{Canary, Event, Now};
+use super::plan::{Chosen, Ground, Link, Plan};
+use super::shadow::{Shown, Watcher};
 use super::stop::Stop;
 use crate::error::{Code, Fault, Refusal};
 use crate::telemetry::outcome::Outcome;
@@ -31,6 +33,8 @@ pub(super) struct Run {
     ran: AtomicU64,
     /// The instances that entries keep between their calls.
     held: Box<[tokio::sync::Mutex<Held>]>,
+    /// The shadows that have seen something of it, each once.
+    watchers: Mutex<Vec<Watcher>>,
 }
 
 /// What the access log will say besides what the exchange knows.
@@ -49,6 +53,8 @@ pub(super) struct Log {
     pub(super) decided_by: Option<usize>,
     /// Positions that were called, in the order of their first calls.
     pub(super) called: Vec<usize>,
+    /// Positions with a canary, and whether it serves.
+    pub(super) choices: Vec<(usize, bool)>,
     pub(super) attempts: u32,
     /// Spent waiting for the upstream's head.
     pub(super) upstream_wait: Duration,
@@ -70,6 +76,7 @@ impl Run {
             depth: AtomicUsize::new(0),
             ran: AtomicU64::new(0),
             held: (0..length).map(|_| tokio::sync::Mutex::default()).collect(),
+            watchers: Mutex::default(),
             plan,
         }
     }
@@ -116,25 +123,97 @@ impl Run {
     /// A failure that is allowed is [`Verdict::Proceed`].
     pub(super) async fn call(&self, position: usize, call: Call, deny_always: bool) -> Result<Verdict, Stop> {
         let Some(link) = self.plan.chain.links().get(position) else { return Ok(Verdict::Proceed) };
-        self.ran.fetch_or(1_u64 << (position % 64), Ordering::AcqRel);
+        if link.shadow.is_some() {
+            self.show(position, Shown::Phase { call, now: None });
+            return Ok(Verdict::Proceed);
+        }
+        self.mark_ran(position);
+        let chosen = self.chosen(position, link);
+        // The other version may take part in it.
+        if !chosen.entry.phases().contains(call.phase()) {
+            return Ok(Verdict::Proceed);
+        }
         self.note_call(position);
-        let was_suspended = link.entry.breaker_is_open();
-        let started = Instant::now();
-        let called = match (link.entry.plugin.setup().need, self.held.get(position)) {
+        let called = match (chosen.entry.plugin.setup().need, self.held.get(position)) {
             (InstanceNeed::Body | InstanceNeed::Exchange, Some(held)) => {
-                link.entry.call(&mut *held.lock().await, &self.exchange, position, &call).await
+                chosen.call(&mut *held.lock().await, &self.exchange, position, &call).await
             }
-            _ => link.entry.call(&mut Held::default(), &self.exchange, position, &call).await,
+            _ => chosen.call(&mut Held::default(), &self.exchange, position, &call).await,
         };
-        link.metrics.called(call.phase(), started.elapsed());
-        if was_suspended {
-            link.metrics.breaker_open(link.entry.breaker_is_open());
+        if let Some(canary) = &link.canary {
+            self.compare(canary, chosen, call.phase(), &called);
         }
         match called {
             Ok(Verdict::Reject(rejection)) => Err(Stop::rejected(rejection, position)),
             Ok(Verdict::Respond(answer)) => Err(Stop::answered(answer, position)),
             Ok(verdict) => Ok(verdict),
-            Err(failure) => self.failed(link, position, call.phase(), &failure, deny_always),
+            Err(failure) => self.failed(chosen, position, call.phase(), &failure, deny_always),
+        }
+    }
+
+    pub(super) fn mark_ran(&self, position: usize) {
+        self.ran.fetch_or(1_u64 << (position % 64), Ordering::AcqRel);
+    }
+
+    pub(super) fn watchers(&self) -> MutexGuard<'_, Vec<Watcher>> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The version that serves this exchange: chosen when it is first asked for, and kept.
+    pub(super) fn chosen<'a>(&self, position: usize, link: &'a Link) -> Chosen<'a> {
+        match &link.canary {
+            Some(canary) if self.meets_canary(position, link, canary) => {
+                Chosen { entry: &canary.entry, metrics: &canary.metrics }
+            }
+            _ => link.stable(),
+        }
+    }
+
+    fn meets_canary(&self, position: usize, link: &Link, canary: &Canary) -> bool {
+        let choice = |log: &Log| log.choices.iter().find(|(other, _)| *other == position).map(|(_, canary)| *canary);
+        if let Some(chosen) = choice(&self.log()) {
+            return chosen;
+        }
+        let serves = canary.serves(&self.exchange.facts.id, self.exchange.lock().identity.get("consumer"));
+        let mut log = self.log();
+        // The other way of the exchange may have come first.
+        if let Some(chosen) = choice(&log) {
+            return chosen;
+        }
+        log.choices.push((position, serves));
+        drop(log);
+        let version = if serves { Version::Canary } else { Version::Stable };
+        if serves { &canary.metrics } else { &link.metrics }.chosen();
+        self.note_event(canary, version, Event::Met);
+        serves
+    }
+
+    /// Holds what a version did against the thresholds of its entry's rollback.
+    fn compare(&self, canary: &Canary, chosen: Chosen<'_>, phase: Phase, called: &Result<Verdict, Failure>) {
+        let event = match called {
+            Ok(Verdict::Reject(_)) => Event::Rejected,
+            // A machine that is full is no fault of the version; a breaker that is open is, where it costs a request something.
+            Err(failure) => match failure.kind {
+                FailureKind::NoInstance => return,
+                FailureKind::Suspended if phase == Phase::Finish => return,
+                _ => Event::Failed,
+            },
+            _ => return,
+        };
+        self.note_event(canary, chosen.entry.version(), event);
+    }
+
+    fn note_event(&self, canary: &Canary, version: Version, event: Event) {
+        let clock = &self.ground.services.clock;
+        let now = Now { monotonic_ms: clock.monotonic_ns() / 1_000_000, unix_ms: clock.now_unix_ms() };
+        if let Some(rollback) = canary.state.note(version, event, now) {
+            canary.metrics.rolled_back();
+            tracing::warn!(
+                plugin = canary.entry.name.as_ref(),
+                version = Version::Canary.as_str(),
+                "canary rolled back, the stable version serves all new exchanges: {}",
+                rollback.why
+            );
         }
     }
 
@@ -148,20 +227,19 @@ impl Run {
 
     fn failed(
         &self,
-        link: &Link,
+        chosen: Chosen<'_>,
         position: usize,
         phase: Phase,
         failure: &Failure,
         deny_always: bool,
     ) -> Result<Verdict, Stop> {
-        let entry = &link.entry;
-        link.metrics.trapped(failure.kind.as_str());
-        link.metrics.breaker_open(entry.breaker_is_open());
+        let entry = chosen.entry;
         let allowed = entry.options.on_error == OnError::Allow && !deny_always;
         // An open breaker says so once when it opens, not for every request.
         if failure.kind != FailureKind::Suspended {
             tracing::warn!(
                 plugin = entry.name.as_ref(),
+                version = entry.version().unless_stable(),
                 phase = phase.as_str(),
                 request_id = self.exchange.facts.id,
                 kind = failure.kind.as_str(),
@@ -173,7 +251,7 @@ impl Run {
         if !allowed {
             return Err(Stop::failed(failure, &entry.name, position));
         }
-        link.metrics.bypassed();
+        chosen.metrics.bypassed();
         *self.log().bypasses.entry(entry.name.clone()).or_default() += 1;
         Ok(Verdict::Proceed)
     }
@@ -181,22 +259,25 @@ impl Run {
     /// An entry wants the whole of what is never buffered.
     pub(super) fn cannot_buffer(&self, position: usize) -> Result<(), Stop> {
         let Some(link) = self.plan.chain.links().get(position) else { return Ok(()) };
-        let name = &link.entry.name;
-        if link.entry.options.on_error == OnError::Deny {
+        let chosen = self.chosen(position, link);
+        let name = &chosen.entry.name;
+        if chosen.entry.options.on_error == OnError::Deny {
             let message =
                 format!("The policy `{name}` must read the whole answer, and the answer is a stream of events.");
             return Err(Stop { by: Some(position), ..Stop::refuse(Refusal::new(Code::CannotBuffer, message)) });
         }
-        link.metrics.bypassed();
+        chosen.metrics.bypassed();
         *self.log().bypasses.entry(name.clone()).or_default() += 1;
         Ok(())
     }
 
     /// Gives back the instances that are still held; those at work in a cancelled call are gone already.
     pub(super) fn release_held(&self) {
-        for (held, link) in self.held.iter().zip(self.plan.chain.links()) {
-            if let Ok(mut held) = held.try_lock() {
-                link.entry.release(&mut held);
+        for (position, (held, link)) in self.held.iter().zip(self.plan.chain.links()).enumerate() {
+            if let Ok(mut held) = held.try_lock()
+                && !held.is_empty()
+            {
+                self.chosen(position, link).entry.release(&mut held);
             }
         }
     }

@@ -20,6 +20,7 @@ use super::plan::{Ground, Plan};
 use super::reply_body::{ReplyBody, Source, generation_ended, piped};
 use super::request_body::RequestBody;
 use super::run::{Log, Run};
+use super::shadow::Taps;
 use super::stop::{Stop, StopReply};
 use crate::config::Dialect;
 use crate::error::{Code, Refusal};
@@ -188,21 +189,22 @@ impl Run {
     async fn reply_body_phase(self: &Arc<Run>, reply: Reply) -> Result<Source, Stop> {
         if !self.reply_has_body() {
             return Ok(match reply {
-                Reply::Upstream(body) => Source::AsItComes(body),
+                Reply::Upstream(body) => Source::AsItComes(body, Taps::default()),
                 Reply::Whole(_) => Source::Whole(None),
             });
         }
-        let streams;
-        let pipe = {
-            let mut state = self.exchange.lock();
-            let Some(head) = &mut state.reply else { return Ok(Source::Whole(None)) };
-            streams = is_stream(&head.headers);
-            Pipe::new(self, Way::Reply, &mut head.headers)?
+        let Some(streams) = self.exchange.lock().reply.as_ref().map(|head| is_stream(&head.headers)) else {
+            return Ok(Source::Whole(None));
         };
+        let (pipe, mut taps) = (Pipe::new(self, Way::Reply)?, Taps::of(self, Way::Reply));
         let mut whole = BytesMut::new();
         match (pipe, reply) {
-            (None, Reply::Upstream(body)) => return Ok(Source::AsItComes(body)),
-            (None, Reply::Whole(bytes)) => return Ok(Source::Whole(Some(bytes))),
+            (None, Reply::Upstream(body)) => return Ok(Source::AsItComes(body, taps)),
+            (None, Reply::Whole(bytes)) => {
+                taps.push(self, &bytes);
+                taps.end(self);
+                return Ok(Source::Whole(Some(bytes)));
+            }
             (Some(mut pipe), Reply::Whole(bytes)) => {
                 pipe.push(bytes).await?.iter().for_each(|piece| whole.extend_from_slice(piece));
                 pipe.end().await?.iter().for_each(|piece| whole.extend_from_slice(piece));
@@ -301,7 +303,7 @@ impl Run {
     fn last_word(&self, stop: Stop) -> Source {
         match self.stand_in(stop) {
             Reply::Whole(bytes) => Source::Whole(Some(bytes)),
-            Reply::Upstream(body) => Source::AsItComes(body),
+            Reply::Upstream(body) => Source::AsItComes(body, Taps::default()),
         }
     }
 
@@ -361,7 +363,7 @@ fn is_plain_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// Who speaks these waits for each message: they are never buffered.
-fn is_stream(headers: &HeaderMap) -> bool {
+pub(super) fn is_stream(headers: &HeaderMap) -> bool {
     let grpc = media_type(headers).get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"));
     is_event_stream(headers) || grpc
 }

@@ -1,5 +1,7 @@
 //! The configuration as meant: only valid states, every reference resolved, every unit in the name.
 
+mod rollout;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,7 @@ use std::time::Duration;
 
 pub use super::inputs::Inputs;
 use http::{HeaderName, HeaderValue, Method, Uri};
+pub use rollout::*;
 pub use sluicegate_runtime::{BreakerPolicy, Isolation, OnError, PluginLimits};
 
 /// One configuration, read and checked. Paths are absolute or relative to the working directory.
@@ -171,6 +174,11 @@ pub struct ChainEntry {
     pub config: serde_json::Value,
     pub limits: PluginLimits,
     pub breaker: BreakerPolicy,
+    pub mode: Mode,
+    /// Never with [`Mode::Shadow`].
+    pub canary: Option<Canary>,
+    /// At most [`SELF_TESTS_MAX`].
+    pub self_tests: Vec<Arc<SelfTest>>,
     /// Where the entry and the values in its config stand in the file, for the problems that `configure` reports.
     pub place: crate::config::Place,
 }

@@ -15,6 +15,7 @@ pub struct Place {
     known: Option<Arc<Known>>,
 }
 
+#[derive(Clone)]
 struct Known {
     source: Arc<Source>,
     /// The name of the plugin in the entry.
@@ -31,6 +32,18 @@ impl Place {
 
     pub(super) fn new(source: &Arc<Source>, entry: Range<usize>, values: BTreeMap<String, Range<usize>>) -> Place {
         Place { known: Some(Arc::new(Known { source: source.clone(), entry, values })) }
+    }
+
+    /// The same, but with the name of another plugin.
+    pub(super) fn with_entry(&self, entry: Range<usize>) -> Place {
+        let known = self.known.as_ref();
+        Place { known: known.map(|known| Arc::new(Known { entry, ..(**known).clone() })) }
+    }
+
+    /// The same, but with the values of another config.
+    pub(super) fn with_values(&self, values: BTreeMap<String, Range<usize>>) -> Place {
+        let known = self.known.as_ref();
+        Place { known: known.map(|known| Arc::new(Known { values, ..(**known).clone() })) }
     }
 
     /// A problem with the value that an RFC 6901 pointer finds in the entry's config.

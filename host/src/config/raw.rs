@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod json;
 pub mod limits;
+pub mod rollout;
 pub mod route;
 pub mod spot;
 pub mod text;

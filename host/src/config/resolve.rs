@@ -3,6 +3,7 @@
 mod chains;
 mod edge;
 mod keys;
+mod rollout;
 mod routes;
 mod upstreams;
 

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluicegate_runtime::services::Services;
-use sluicegate_runtime::{Entry, EntryOptions, LoadError, LoadStage, MetricKind, Plugin, PluginSpec, Runtime};
+use sluicegate_runtime::services::{Keys, Services};
+use sluicegate_runtime::{EntryOptions, LoadError, LoadStage, MetricKind, PluginSpec, Runtime, Version};
+use thiserror::Error;
 
 use super::Generation;
 use super::kept::Kept;
+use super::self_test::Bench;
 use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
-use thiserror::Error;
-
+use super::versions::{Loaded, Versions, versions_of};
 use crate::bundled;
 use crate::chain::{
-    Chain, ENTRIES_MAX, GenerationExchanges, Ground, Link, OpenExchanges, Plan, Target, credential_fields,
+    Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, credential_fields,
 };
 use crate::clock::Clock;
 use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route};
@@ -49,6 +50,8 @@ pub enum Stage {
     /// And how far the plugin came.
     Load(LoadStage),
     Metrics,
+    /// A plugin fails a test of its entry.
+    SelfTest,
     Order,
 }
 
@@ -60,6 +63,7 @@ impl Stage {
             Stage::Fetch => "fetch",
             Stage::Load(stage) => stage.as_str(),
             Stage::Metrics => "metrics",
+            Stage::SelfTest => "self-test",
             Stage::Order => "order",
         }
     }
@@ -91,16 +95,20 @@ impl Foundation {
         })?;
         let upstreams = self.upstreams(config)?;
         let (plugins, plugin_files) = self.plugins(config).await?;
+        let keys: Arc<dyn Keys> = Arc::new(LocalKeys { ring: KeyRing::new(&config.keys), clock: self.clock.clone() });
+        let bench = Bench { generation: id, keys: keys.clone(), clock: self.clock.clone() };
+        self_tests(&bench, &plugins, config).await?;
         let mut book = Book::default();
         let mut entries = HashMap::new();
-        for (name, (entry, plugin)) in plugins {
+        for ((name, version), (entry, plugin)) in plugins {
             let declared: Vec<PluginMetric> = plugin.setup().metrics.iter().map(declared).collect();
             let declared = self
                 .metrics
-                .declare(&name, &declared)
+                .declare(&name, version, &declared)
                 .map_err(|error| failed_entry(Stage::Metrics, &entry, &error.to_string()))?;
-            book.entries.insert(name.clone(), declared);
-            entries.insert(name, self.entry(&entry, plugin, config));
+            book.insert(&name, version, declared);
+            let ready = self.kept.entry(&name, version, plugin, options(&entry, config));
+            entries.entry(name).or_insert_with(Versions::default).put(&self.kept, &entry, version, ready);
         }
         let mut plans = HashMap::new();
         for route in &config.routes {
@@ -117,7 +125,7 @@ impl Foundation {
         let unmatched = self.plan(None, config.global_chain.iter(), None, &entries)?;
         book.routes.insert(String::new(), unmatched.metrics.clone());
         let services = Services {
-            keys: Arc::new(LocalKeys { ring: KeyRing::new(&config.keys), clock: self.clock.clone() }),
+            keys,
             counters: Arc::new(LocalCounters { counters: self.counters.clone(), clock: self.clock.clone() }),
             metrics: Arc::new(book),
             clock: Arc::new(SharedClock(self.clock.clone())),
@@ -154,16 +162,17 @@ impl Foundation {
         if diagnostics.is_empty() { Ok(upstreams) } else { Err(failed(Stage::Upstreams, diagnostics)) }
     }
 
-    /// Each entry once, by name, with its loaded plugin; and the files that they came from, by the plugin's name.
+    /// Each version of each entry once, with its loaded plugin; and the files that they came from, by the plugin's name.
     async fn plugins(&self, config: &Config) -> Result<(Loaded, BTreeMap<String, Bytes>), BuildError> {
-        let mut loaded = HashMap::new();
+        let mut loaded = Loaded::new();
         let mut files: BTreeMap<String, Bytes> = BTreeMap::new();
         let mut diagnostics = Vec::new();
         // Of the first failure.
         let mut failed_at: Option<(Stage, String)> = None;
         let of_routes = config.routes.iter().flat_map(|route| &route.chain);
-        for entry in config.global_chain.iter().chain(of_routes) {
-            if loaded.contains_key(&entry.name) {
+        for (version, entry) in config.global_chain.iter().chain(of_routes).flat_map(versions_of) {
+            let key = (entry.name.clone(), version);
+            if loaded.contains_key(&key) {
                 continue;
             }
             let wasm = match files.get(&entry.plugin) {
@@ -177,8 +186,8 @@ impl Foundation {
                     }
                 },
             };
-            match self.runtime.load(spec(entry, wasm)).await {
-                Ok(plugin) => drop(loaded.insert(entry.name.clone(), (entry.clone(), plugin))),
+            match self.runtime.load(spec(entry, version, wasm)).await {
+                Ok(plugin) => drop(loaded.insert(key, (entry.clone(), plugin))),
                 Err(error) => {
                     failed_at.get_or_insert((Stage::Load(error.stage), entry.name.clone()));
                     diagnostics.extend(load_problems(entry, &error));
@@ -194,29 +203,19 @@ impl Foundation {
         }
     }
 
-    fn entry(&self, entry: &ChainEntry, plugin: Arc<Plugin>, config: &Config) -> Arc<Entry> {
-        let options = EntryOptions {
-            on_error: entry.on_error,
-            breaker: entry.breaker.clone(),
-            piece_bytes_max: config.limits.buffer_bytes_max,
-        };
-        self.kept.entry(&entry.name, plugin, options)
-    }
-
     fn plan<'a>(
         &self,
         route: Option<Arc<Route>>,
         chain: impl Iterator<Item = &'a Arc<ChainEntry>>,
         target: Option<Target>,
-        entries: &HashMap<String, Arc<Entry>>,
+        entries: &HashMap<String, Versions>,
     ) -> Result<Plan, BuildError> {
         let name = route.as_ref().map_or("", |route| route.name.as_str());
         let mut links = Vec::new();
         let mut provided: Vec<&str> = Vec::new();
         for entry in chain {
             let Some(ready) = entries.get(&entry.name) else { continue };
-            let setup = ready.plugin.setup();
-            if let Some(word) = setup.requires.iter().find(|word| !provided.contains(&word.as_str())) {
+            if let Some(word) = ready.requires().find(|word| !provided.contains(word)) {
                 let message = format!(
                     "entry `{}` needs the {word} that an entry in front of it provides, and on route `{name}` none does: put \
                      one, such as `api-key` for the identity, before it",
@@ -224,8 +223,16 @@ impl Foundation {
                 );
                 return Err(failed_entry(Stage::Order, entry, &message));
             }
-            links.push(Link { entry: ready.clone(), metrics: self.metrics.entry(&entry.name) });
-            provided.extend(entries[&entry.name].plugin.setup().provides.iter().map(String::as_str));
+            if ready.is_sticky_by_consumer() && !provided.contains(&"identity") {
+                let message = format!(
+                    "the canary of entry `{}` is sticky by consumer, and on route `{name}` no entry in front of it provides the \
+                     identity: put one, such as `api-key`, before it, or write `sticky = \"request\"`",
+                    entry.name
+                );
+                return Err(failed_entry(Stage::Order, entry, &message));
+            }
+            links.extend(ready.link(&self.metrics));
+            provided.extend(ready.provides());
             if links.len() > ENTRIES_MAX {
                 let message = format!("the chain of route `{name}` has over {ENTRIES_MAX} entries; leave some out");
                 return Err(failed_entry(Stage::Order, entry, &message));
@@ -242,8 +249,6 @@ impl Foundation {
         })
     }
 }
-
-type Loaded = HashMap<String, (Arc<ChainEntry>, Arc<Plugin>)>;
 
 /// What the plugin finds wrong with its config has places in the file; anything else stands at the entry.
 fn load_problems(entry: &ChainEntry, error: &LoadError) -> Vec<Diagnostic> {
@@ -277,9 +282,35 @@ fn bundled_plugin(name: &str) -> Result<Bytes, String> {
     bundled::bundled(name).map(Bytes::from_static).ok_or_else(|| format!("there is no plugin `{name}`"))
 }
 
-fn spec(entry: &ChainEntry, wasm: Bytes) -> PluginSpec {
+/// Before the first plugin that fails, no metric is declared and nothing else is begun.
+async fn self_tests(bench: &Bench, plugins: &Loaded, config: &Config) -> Result<(), BuildError> {
+    let mut diagnostics = Vec::new();
+    let mut first = None;
+    for (entry, plugin) in plugins.values() {
+        let problems = bench.run(entry, plugin, &options(entry, config)).await;
+        if !problems.is_empty() {
+            first.get_or_insert(entry.name.clone());
+        }
+        diagnostics.extend(problems);
+    }
+    match first {
+        None => Ok(()),
+        Some(entry) => Err(BuildError { entry: Some(entry), ..failed(Stage::SelfTest, diagnostics) }),
+    }
+}
+
+fn options(entry: &ChainEntry, config: &Config) -> EntryOptions {
+    EntryOptions {
+        on_error: entry.on_error,
+        breaker: entry.breaker.clone(),
+        piece_bytes_max: config.limits.buffer_bytes_max,
+    }
+}
+
+fn spec(entry: &ChainEntry, version: Version, wasm: Bytes) -> PluginSpec {
     PluginSpec {
         entry: entry.name.as_str().into(),
+        version,
         wasm,
         config: entry.config.clone(),
         grants: entry.grants.clone(),

@@ -1,19 +1,31 @@
-//! What a new generation takes over from those before it: entries with their breakers, upstreams with their connections.
+//! What a new generation takes over from those before it: entries with their breakers, canaries with their figures, upstreams
+//! with their connections.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use sluicegate_runtime::{Entry, EntryOptions, Plugin};
+use sluicegate_runtime::{Entry, EntryOptions, Plugin, Version};
 
-use crate::config;
+use crate::chain::CanaryState;
+use crate::config::{self, RollbackPolicy, Sticky};
 use crate::upstream::Upstream;
 
 /// Finds by name what a live generation uses, and keeps nothing alive by itself.
 #[derive(Default)]
 pub struct Kept {
-    entries: Mutex<HashMap<String, Weak<Entry>>>,
+    entries: Mutex<HashMap<(String, Version), Weak<Entry>>>,
+    canaries: Mutex<HashMap<String, KeptCanary>>,
     upstreams: Mutex<HashMap<String, KeptUpstream>>,
+}
+
+struct KeptCanary {
+    /// The stable version and the canary.
+    versions: [Weak<Entry>; 2],
+    weight: u8,
+    sticky: Sticky,
+    policy: RollbackPolicy,
+    state: Weak<CanaryState>,
 }
 
 struct KeptUpstream {
@@ -24,16 +36,48 @@ struct KeptUpstream {
 
 impl Kept {
     /// The same entry as before if nothing about it has changed: its breaker stays as it is.
-    pub(super) fn entry(&self, name: &str, plugin: Arc<Plugin>, options: EntryOptions) -> Arc<Entry> {
+    pub(super) fn entry(
+        &self,
+        name: &str,
+        version: Version,
+        plugin: Arc<Plugin>,
+        options: EntryOptions,
+    ) -> Arc<Entry> {
+        let key = (name.to_owned(), version);
         let mut entries = lock(&self.entries);
         entries.retain(|_, entry| entry.strong_count() > 0);
-        let before = entries.get(name).and_then(Weak::upgrade);
+        let before = entries.get(&key).and_then(Weak::upgrade);
         if let Some(entry) = before.filter(|entry| Arc::ptr_eq(&entry.plugin, &plugin) && entry.options == options) {
             return entry;
         }
         let entry = Arc::new(Entry::new(name.into(), plugin, options));
-        entries.insert(name.to_owned(), Arc::downgrade(&entry));
+        entries.insert(key, Arc::downgrade(&entry));
         entry
+    }
+
+    /// The same figures as before if nothing about the entry has changed: a canary that was taken out of service stays out.
+    /// `versions`: the stable one and the canary.
+    pub(super) fn canary(&self, versions: [&Arc<Entry>; 2], config: &config::Canary) -> Arc<CanaryState> {
+        let mut canaries = lock(&self.canaries);
+        canaries.retain(|_, kept| kept.state.strong_count() > 0);
+        let name = versions[0].name.to_string();
+        if let Some(kept) = canaries.get(&name)
+            && kept.versions.iter().zip(versions).all(|(kept, now)| kept.as_ptr() == Arc::as_ptr(now))
+            && (kept.weight, kept.sticky, &kept.policy) == (config.weight, config.sticky, &config.rollback)
+            && let Some(state) = kept.state.upgrade()
+        {
+            return state;
+        }
+        let state = Arc::new(CanaryState::new(config.rollback.clone()));
+        let kept = KeptCanary {
+            versions: versions.map(Arc::downgrade),
+            weight: config.weight,
+            sticky: config.sticky,
+            policy: config.rollback.clone(),
+            state: Arc::downgrade(&state),
+        };
+        canaries.insert(name, kept);
+        state
     }
 
     /// The same upstream as before if nothing about it has changed: its connections stay open.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sluicegate_runtime::Version;
 use sluicegate_runtime::services::{
     Claim, Clock as PluginClock, Counters as PluginCounters, KeyFailure, KeyOwner, Keys, PluginMetrics, Taken, Waiting,
 };
@@ -63,19 +64,32 @@ impl PluginCounters for LocalCounters {
 /// The metrics that the entries of one generation declared.
 #[derive(Default)]
 pub(super) struct Book {
-    pub(super) entries: HashMap<String, Declared>,
+    /// By entry, in the order of [`Version::ALL`].
+    entries: HashMap<String, [Option<Declared>; Version::ALL.len()]>,
     pub(super) routes: HashMap<String, RouteMetrics>,
 }
 
+impl Book {
+    pub(super) fn insert(&mut self, entry: &str, version: Version, declared: Declared) {
+        if let Some(place) = self.entries.entry(entry.to_owned()).or_default().get_mut(version as usize) {
+            *place = Some(declared);
+        }
+    }
+
+    fn declared(&self, entry: &str, version: Version) -> Option<&Declared> {
+        self.entries.get(entry)?.get(version as usize)?.as_ref()
+    }
+}
+
 impl PluginMetrics for Book {
-    fn add(&self, entry: &str, route: &str, name: &str, by: u64) {
-        if let (Some(declared), Some(route)) = (self.entries.get(entry), self.routes.get(route)) {
+    fn add(&self, entry: &str, version: Version, route: &str, name: &str, by: u64) {
+        if let (Some(declared), Some(route)) = (self.declared(entry, version), self.routes.get(route)) {
             declared.add(route, name, by);
         }
     }
 
-    fn observe(&self, entry: &str, route: &str, name: &str, value: f64) {
-        if let (Some(declared), Some(route)) = (self.entries.get(entry), self.routes.get(route)) {
+    fn observe(&self, entry: &str, version: Version, route: &str, name: &str, value: f64) {
+        if let (Some(declared), Some(route)) = (self.declared(entry, version), self.routes.get(route)) {
             declared.observe(route, name, value);
         }
     }

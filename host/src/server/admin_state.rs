@@ -9,7 +9,9 @@ use super::Shared;
 use super::change::Wanted;
 use super::generations::Origin;
 use crate::admin::{AdminState, Changing, ConfigChange};
-use crate::chain::Plan;
+use crate::chain::{Canary, Plan};
+use crate::config::Mode;
+use crate::telemetry::access_log::rfc_3339;
 use crate::telemetry::metrics::Live;
 
 pub(super) struct State(pub(super) Arc<Shared>);
@@ -125,6 +127,20 @@ impl AdminState for State {
     }
 }
 
+fn canary(canary: &Canary) -> Value {
+    let rollback = canary.state.rollback();
+    json!({
+        "digest": canary.entry.plugin.digest(),
+        "phases": canary.entry.phases().iter().map(Phase::as_str).collect::<Vec<_>>(),
+        "breaker_open": canary.entry.breaker_is_open(),
+        "weight": if rollback.is_some() { 0 } else { canary.weight },
+        "sticky": canary.sticky.as_str(),
+        "rolled_back": rollback.map(|rollback| {
+            json!({ "since": rfc_3339(rollback.since_unix_ms), "why": rollback.why.to_string() })
+        }),
+    })
+}
+
 fn route(plan: &Plan) -> Value {
     let chain: Vec<Value> = plan
         .chain
@@ -134,6 +150,8 @@ fn route(plan: &Plan) -> Value {
             let phases: Vec<&str> = link.entry.phases().iter().map(Phase::as_str).collect();
             json!({
                 "name": link.entry.name.as_ref(),
+                "mode": if link.shadow.is_some() { Mode::Shadow } else { Mode::Enforce }.as_str(),
+                "canary": link.canary.as_ref().map(canary),
                 "digest": link.entry.plugin.digest(),
                 "isolation": link.entry.isolation().as_str(),
                 "phases": phases,

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
-pub use self::record::Record;
+pub use self::record::{Record, ShadowRecord, rfc_3339};
 use self::writer::{Message, Output, Writer};
 use crate::config;
 

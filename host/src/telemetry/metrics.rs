@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use sluicegate_runtime::Version;
 
 use self::families::{Families, Label};
 pub use self::handles::{Answered, EntryMetrics, RouteMetrics, UpstreamMetrics};
@@ -75,10 +76,10 @@ impl Metrics {
         RouteMetrics::new(self.families.clone(), label)
     }
 
-    /// For one chain entry, by its name in the config.
-    pub fn entry(&self, name: &str) -> EntryMetrics {
+    /// For one version of a chain entry, by the entry's name in the config.
+    pub fn entry(&self, name: &str, version: Version) -> EntryMetrics {
         let label = admit(&mut self.known().entries, name, self.label_values_max);
-        EntryMetrics::new(self.families.clone(), label)
+        EntryMetrics::new(self.families.clone(), label, version)
     }
 
     /// For one upstream, by its name in the config.

@@ -60,7 +60,8 @@ async fn what_breaks_the_canonical_abi_is_a_bad_return_and_hurts_its_own_request
             assert_eq!(heard.json()["code"], "policy_failed", "{about}");
             let honest = Ask::to("/honest").send(gateway.address()).await;
             assert_eq!((honest.status, honest.text().as_str()), (200, WHOLE), "after {about}");
-            let series = format!("sluicegate_policy_traps_total{{entry=\"{about}\",kind=\"{kind}\"}}");
+            let series =
+                format!("sluicegate_policy_traps_total{{entry=\"{about}\",version=\"stable\",kind=\"{kind}\"}}");
             assert_eq!(metric(&gateway, &series).await, f64::from(count), "{series}");
         }
     }

@@ -1,11 +1,14 @@
 //! `counters`: quotas that outlive the request, taken atomically.
 
+use std::sync::Arc;
+
 use wasmtime::Result;
 
 use crate::bindings::host::counters::{Claim, Host, Taken};
 use crate::failure::{FailureKind, Violation};
 use crate::instance::PluginState;
 use crate::services;
+use crate::version::Version;
 
 /// Claims of one call.
 const CLAIMS_MAX: usize = 16;
@@ -20,11 +23,19 @@ impl Host for PluginState {
             return Err(Violation::raise(FailureKind::BadReturn, message));
         }
         let claims = claims.into_iter().map(check).collect::<Result<Vec<_>>>()?;
-        let entry = self.entry.clone();
+        let namespace = namespace(&self.entry, self.version);
         let counters = exchange.facts.services.counters.clone();
-        let taken = self.wait_within_wall(async move { counters.take(&entry, &claims).await }).await?;
+        let taken = self.wait_within_wall(async move { counters.take(&namespace, &claims).await }).await?;
         let taken = taken.into_iter();
         Ok(taken.map(|one| Taken { allowed: one.allowed, remaining: one.remaining, reset_ms: one.reset_ms }).collect())
+    }
+}
+
+/// A canary counts with the stable version, since it is the same policy; a shadow takes no real quota.
+fn namespace(entry: &Arc<str>, version: Version) -> Arc<str> {
+    match version {
+        Version::Stable | Version::Canary => entry.clone(),
+        Version::Shadow => format!("shadow:{entry}").into(),
     }
 }
 
@@ -35,4 +46,18 @@ fn check(claim: Claim) -> Result<services::Claim> {
         return Err(Violation::raise(FailureKind::BadReturn, message));
     }
     Ok(services::Claim { bucket, key, units, limit: quota.limit, window_ms: quota.window_ms })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canary_shares_the_counters_of_its_entry_and_a_shadow_has_its_own() {
+        let entry: Arc<str> = "limit".into();
+        let of = |version| namespace(&entry, version);
+        assert_eq!(of(Version::Stable), of(Version::Canary));
+        // No entry can have this name, since names hold no colon.
+        assert_eq!(&*of(Version::Shadow), "shadow:limit");
+    }
 }

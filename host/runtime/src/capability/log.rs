@@ -24,16 +24,17 @@ impl Host for PluginState {
         let last = *lines == LINES_MAX;
         let id = self.exchange.as_ref().map_or("", |exchange| exchange.facts.id.as_str());
         let plugin = self.entry.as_ref();
+        let version = self.version.unless_stable();
         let message = shorten(&message);
         match level {
-            Level::Trace => tracing::trace!(target: "plugin", plugin, request_id = id, "{message}"),
-            Level::Debug => tracing::debug!(target: "plugin", plugin, request_id = id, "{message}"),
-            Level::Info => tracing::info!(target: "plugin", plugin, request_id = id, "{message}"),
-            Level::Warn => tracing::warn!(target: "plugin", plugin, request_id = id, "{message}"),
-            Level::Error => tracing::error!(target: "plugin", plugin, request_id = id, "{message}"),
+            Level::Trace => tracing::trace!(target: "plugin", plugin, version, request_id = id, "{message}"),
+            Level::Debug => tracing::debug!(target: "plugin", plugin, version, request_id = id, "{message}"),
+            Level::Info => tracing::info!(target: "plugin", plugin, version, request_id = id, "{message}"),
+            Level::Warn => tracing::warn!(target: "plugin", plugin, version, request_id = id, "{message}"),
+            Level::Error => tracing::error!(target: "plugin", plugin, version, request_id = id, "{message}"),
         }
         if last {
-            tracing::warn!(target: "plugin", plugin, request_id = id, "over {LINES_MAX} lines in this request; the rest are dropped");
+            tracing::warn!(target: "plugin", plugin, version, request_id = id, "over {LINES_MAX} lines in this request; the rest are dropped");
         }
         Ok(())
     }

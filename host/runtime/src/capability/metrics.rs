@@ -8,13 +8,13 @@ use crate::instance::PluginState;
 impl Host for PluginState {
     fn add(&mut self, name: String, by: u64) -> Result<()> {
         let facts = &self.enter()?.facts;
-        facts.services.metrics.add(&self.entry, &facts.route, &name, by);
+        facts.services.metrics.add(&self.entry, self.version, &facts.route, &name, by);
         Ok(())
     }
 
     fn observe(&mut self, name: String, value: f64) -> Result<()> {
         let facts = &self.enter()?.facts;
-        facts.services.metrics.observe(&self.entry, &facts.route, &name, value);
+        facts.services.metrics.observe(&self.entry, self.version, &facts.route, &name, value);
         Ok(())
     }
 }

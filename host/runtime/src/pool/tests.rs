@@ -10,6 +10,7 @@ use super::*;
 use crate::instance::{InstanceContext, PluginState};
 use crate::limits::PluginLimits;
 use crate::ticker::Ticker;
+use crate::version::Version;
 
 /// Makes instances of a component with nothing in it.
 struct Maker {
@@ -24,6 +25,7 @@ impl Maker {
         let engine = Engine::new(&config).unwrap();
         let component = Component::from_binary(&engine, b"\0asm\x0d\0\x01\0").unwrap();
         let context = InstanceContext {
+            version: Version::Stable,
             entry: "entry".into(),
             grants: Arc::new(BTreeSet::new()),
             limits: Arc::new(PluginLimits::default()),

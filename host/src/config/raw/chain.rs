@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize as DeriveDeserialize, Serialize};
 
 use super::json::Json;
+use super::rollout::{RawCanary, RawMode, RawSelfTest};
 use super::spot::Spot;
 use super::text::Name;
 
@@ -30,6 +31,15 @@ pub struct RawEntry {
     pub grants: Option<Vec<RawGrant>>,
     /// What the plugin itself is told: any table; the plugin checks it.
     pub config: Option<Json>,
+    /// `enforce`: the plugin decides about requests. `shadow`: it runs on a copy of each exchange, changes nothing, and what it would have done is recorded.
+    #[serde(default)]
+    pub mode: RawMode,
+    /// A second version of the entry that serves a share of the requests.
+    pub canary: Option<Spot<RawCanary>>,
+    /// Exchanges that the plugin must pass before it serves.
+    #[serde(default)]
+    #[schemars(length(max = 64))]
+    pub self_tests: Vec<RawSelfTest>,
     /// What one instance may use.
     #[serde(default)]
     pub limits: RawPluginLimits,

@@ -153,6 +153,22 @@ texts! {
         "must be a method in capital letters, such as `GET`";
     PlaceText, 128, concat!("^(", token!(), r"|\?[^&=#\x00-\x20]+)$"),
         "must be the name of a header field, such as `x-secret`, or `?` and the name of a query member, such as `?token`";
+    TestName, 128, r"^[^\x00-\x1F\x7F]+$",
+        "must be a line of words";
+    TargetText, 2048, concat!("^/(", path_character!(), r"|/)*(\?(", path_character!(), r"|[/?*])*)?$"),
+        "must begin with `/` and be percent-encoded; a query may follow behind `?`";
+    FieldText, 4096, "^[!-~]([\t -~]*[!-~])?$",
+        "must be printable ASCII without spaces at its ends";
+    ExpectedText, 4096, "^([!-~]([\t -~]*[!-~])?)?$",
+        "must be the value, `*` when any value will do, or nothing when it must not be there";
+    IdentityPartText, 70, r"^(key|consumer|team|subject|issuer|scopes|claim\.[!-~]{1,64})$",
+        "must be `key`, `consumer`, `team`, `subject`, `issuer`, `scopes`, or `claim.` and a name";
+    IdentityText, 1024, "^[ -~]*$",
+        "must be printable ASCII";
+    LabelNameText, 64, "^[!-~]+$",
+        "must be printable ASCII without spaces";
+    CodeText, 64, "^[!-~]+$",
+        "must be the stable code of a rejection, such as `missing_api_key`";
     DateTimeText, 64, "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
         "must be a date, a time and an offset, such as `2027-01-31T00:00:00Z`";
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Context;
+use super::{Context, rollout};
 use crate::config::bundled::bundled;
 use crate::config::diagnostic::Mistake;
-use crate::config::model::{BreakerPolicy, ChainEntry, Isolation, OnError, PluginLimits, PluginSource};
+use crate::config::model::{BreakerPolicy, ChainEntry, Isolation, Mode, OnError, PluginLimits, PluginSource};
 use crate::config::place::Place;
 use crate::config::raw::chain::{RawChain, RawEntry, RawGrant, RawIsolation, RawMember, RawOnError};
+use crate::config::raw::rollout::RawMode;
 use crate::config::raw::spot::{Named, Span, Spot};
 use crate::config::raw::text::Name;
 
@@ -95,7 +96,7 @@ impl<'a> Chains<'a> {
             RawOnError::Allow => OnError::Allow,
         };
         let grants: BTreeSet<String> = match (raw.grants, bundled) {
-            (Some(grants), _) => grants.into_iter().map(RawGrant::interface).map(str::to_owned).collect(),
+            (Some(grants), _) => granted(grants),
             (None, Some(bundled)) => bundled.grants.iter().map(|grant| (*grant).to_owned()).collect(),
             (None, None) => BTreeSet::new(),
         };
@@ -104,7 +105,7 @@ impl<'a> Chains<'a> {
             None => (Value::Object(Default::default()), BTreeMap::new()),
         };
         source?;
-        Some(Arc::new(ChainEntry {
+        let mut entry = ChainEntry {
             name,
             plugin: raw.plugin.value.0,
             isolation,
@@ -122,8 +123,21 @@ impl<'a> Chains<'a> {
                 window: Duration::from_millis(raw.breaker.window_ms),
                 backoff: Duration::from_millis(raw.breaker.backoff_ms),
             },
+            mode: match raw.mode {
+                RawMode::Enforce => Mode::Enforce,
+                RawMode::Shadow => Mode::Shadow,
+            },
+            canary: None,
+            self_tests: rollout::self_tests(raw.self_tests, context),
             place: Place::new(&context.report.source, place, values),
-        }))
+        };
+        if let Some(canary) = raw.canary {
+            if entry.mode == Mode::Shadow {
+                rollout::refuse_canary_of_shadow(&canary.span, context);
+            }
+            entry.canary = rollout::canary(canary.value, &entry, self.plugins, context);
+        }
+        Some(Arc::new(entry))
     }
 
     /// The name that is given, or the plugin's; unique in the file.
@@ -145,4 +159,9 @@ impl<'a> Chains<'a> {
         self.names.entry(name.0.clone()).or_insert(name.span);
         name.value.0
     }
+}
+
+/// The names of the interfaces, as the contract has them.
+pub fn granted(grants: Vec<RawGrant>) -> BTreeSet<String> {
+    grants.into_iter().map(RawGrant::interface).map(str::to_owned).collect()
 }

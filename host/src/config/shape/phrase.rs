@@ -113,6 +113,12 @@ pub fn how_to_add(name: &str, schema: &Map<String, Value>) -> Option<String> {
                 keys.filter_map(|key| Some(format!("`{key} = {}`", example_of(item.get("properties")?.get(key)?)?)));
             format!("`[[{name}]]`, and below it {}", keys.collect::<Vec<_>>().join(" and "))
         }
+        None if property.get("properties").is_some() => {
+            let keys = property.get("required").and_then(Value::as_array)?.iter().filter_map(Value::as_str);
+            let keys =
+                keys.filter_map(|key| Some(format!("{key} = {}", example_of(property.get("properties")?.get(key)?)?)));
+            format!("`{name} = {{ {} }}`", keys.collect::<Vec<_>>().join(", "))
+        }
         None => format!("`{name} = {}`", example_of(property)?),
     };
     Some(format!("for example {written}. {sentence}"))

@@ -1,6 +1,6 @@
 //! What is known of an exchange at its end, and the line that it becomes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,33 @@ use serde::Serialize;
 
 use crate::error::Fault;
 use crate::telemetry::outcome::Outcome;
+
+/// What a shadow would have done with an exchange, in words that stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShadowRecord {
+    /// `proceed`, `reject`, `respond`, `fail` where its entry denies on error, or `given-up`.
+    pub decision: &'static str,
+    /// Where it decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<&'static str>,
+    /// Of its rejection or answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Of its rejection; at most 64 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The kind of its first failure, or the reason why it was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<&'static str>,
+    /// What it changed on its copy.
+    pub changed: BTreeSet<&'static str>,
+}
+
+impl Default for ShadowRecord {
+    fn default() -> ShadowRecord {
+        ShadowRecord { decision: "proceed", phase: None, status: None, code: None, why: None, changed: BTreeSet::new() }
+    }
+}
 
 /// One exchange. Never a credential: of a key its id, of a path no query.
 #[derive(Debug, Clone)]
@@ -42,6 +69,10 @@ pub struct Record {
     pub decided_by: Option<String>,
     /// The chain entries that were called, in the order of their first calls.
     pub plugins: Vec<String>,
+    /// Which of them were served by another version than the stable one.
+    pub versions: BTreeMap<String, &'static str>,
+    /// What each shadow would have done.
+    pub shadow: BTreeMap<String, ShadowRecord>,
     /// The upstream that answered, or was tried last.
     pub upstream: Option<String>,
     /// How often an upstream was tried.
@@ -81,6 +112,8 @@ struct Line<'a> {
     code: Option<&'a str>,
     decided_by: Option<&'a str>,
     plugins: &'a [String],
+    versions: &'a BTreeMap<String, &'static str>,
+    shadow: &'a BTreeMap<String, ShadowRecord>,
     upstream: Option<&'a str>,
     attempts: u32,
     request_bytes: u64,
@@ -113,6 +146,8 @@ impl Record {
             code: self.code.as_deref(),
             decided_by: self.decided_by.as_deref(),
             plugins: &self.plugins,
+            versions: &self.versions,
+            shadow: &self.shadow,
             upstream: self.upstream.as_deref(),
             attempts: self.attempts,
             request_bytes: self.request_bytes,
@@ -126,7 +161,7 @@ impl Record {
 }
 
 /// UTC, to the millisecond. A time past the year 9999 has no such form and is printed as the epoch.
-fn rfc_3339(unix_ms: u64) -> String {
+pub fn rfc_3339(unix_ms: u64) -> String {
     let timestamp = i64::try_from(unix_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     format!("{:.3}", timestamp.unwrap_or_default())
 }

@@ -28,6 +28,8 @@ fn record(path: &str) -> Record {
         code: Some("rate_limited".to_string()),
         decided_by: Some("limit".to_string()),
         plugins: vec!["api-key".to_string(), "limit".to_string()],
+        versions: BTreeMap::from([("limit".to_string(), "canary")]),
+        shadow: BTreeMap::from([("audit".to_string(), shadow())]),
         upstream: None,
         attempts: 0,
         request_bytes: 120,
@@ -36,6 +38,17 @@ fn record(path: &str) -> Record {
         duration: Duration::from_micros(1033),
         labels: BTreeMap::from([("model".to_string(), "small \"one\"\n".to_string())]),
         bypasses: BTreeMap::from([(Arc::from("headers"), 1)]),
+    }
+}
+
+fn shadow() -> ShadowRecord {
+    ShadowRecord {
+        decision: "reject",
+        phase: Some("head"),
+        status: Some(403),
+        code: Some("blocked".to_string()),
+        why: Some("trap"),
+        changed: ["request-head", "labels"].into(),
     }
 }
 
@@ -57,6 +70,8 @@ fn a_record_is_one_line_of_json() {
         code: None,
         decided_by: None,
         plugins: Vec::new(),
+        versions: BTreeMap::new(),
+        shadow: BTreeMap::from([("audit".to_string(), ShadowRecord::default())]),
         first_byte: None,
         labels: BTreeMap::new(),
         bypasses: BTreeMap::new(),

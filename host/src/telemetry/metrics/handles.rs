@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use sluicegate_runtime::Phase;
+use sluicegate_runtime::{Phase, Version};
 
 use super::families::{Families, Label};
 use super::names;
@@ -76,26 +76,33 @@ impl UpstreamMetrics {
     }
 }
 
+/// For one version of one entry.
 #[derive(Debug, Clone)]
 pub struct EntryMetrics {
     families: Arc<Families>,
     label: Label,
+    version: Label,
     /// By phase, in the order of [`Phase::ALL`]; a phase that never runs has no series.
     calls: [OnceLock<Histogram>; Phase::ALL.len()],
+    /// Only where there is something to choose.
+    exchanges: OnceLock<Counter>,
     bypasses: Counter,
     breaker: Gauge,
 }
 
 impl EntryMetrics {
-    pub(super) fn new(families: Arc<Families>, label: Label) -> EntryMetrics {
-        let bypasses = families.policy_bypasses.get_or_create_owned(&names::POLICY_BYPASSES.labels([label.clone()]));
-        let breaker = families.policy_breaker.get_or_create_owned(&names::POLICY_BREAKER.labels([label.clone()]));
-        EntryMetrics { families, label, calls: Default::default(), bypasses, breaker }
+    pub(super) fn new(families: Arc<Families>, label: Label, version: Version) -> EntryMetrics {
+        let version = Label::Word(version.as_str());
+        let both = || [label.clone(), version.clone()];
+        let bypasses = families.policy_bypasses.get_or_create_owned(&names::POLICY_BYPASSES.labels(both()));
+        let breaker = families.policy_breaker.get_or_create_owned(&names::POLICY_BREAKER.labels(both()));
+        let (calls, exchanges) = (Default::default(), OnceLock::new());
+        EntryMetrics { families, label, version, calls, exchanges, bypasses, breaker }
     }
 
     /// One call, whether it failed or not.
     pub fn called(&self, phase: Phase, duration: Duration) {
-        let labels = || names::POLICY_CALLS.labels([self.label.clone(), Label::Word(phase.as_str())]);
+        let labels = || names::POLICY_CALLS.labels(self.labels_and(phase.as_str()));
         if let Some(calls) = self.calls.get(phase as usize) {
             let calls = calls.get_or_init(|| self.families.policy_calls.get_or_create_owned(&labels()));
             calls.observe(duration.as_secs_f64());
@@ -104,8 +111,24 @@ impl EntryMetrics {
 
     /// `kind`: a word of the runtime's, such as `trap`, `cpu` or `memory`.
     pub fn trapped(&self, kind: &'static str) {
-        let labels = names::POLICY_TRAPS.labels([self.label.clone(), Label::Word(kind)]);
-        self.families.policy_traps.get_or_create(&labels).inc();
+        self.families.policy_traps.get_or_create(&names::POLICY_TRAPS.labels(self.labels_and(kind))).inc();
+    }
+
+    /// `decision`: `reject` or `respond`; of a shadow any of its words.
+    pub fn decided(&self, decision: &'static str) {
+        let labels = names::POLICY_DECISIONS.labels(self.labels_and(decision));
+        self.families.policy_decisions.get_or_create(&labels).inc();
+    }
+
+    /// An exchange was given to this version.
+    pub fn chosen(&self) {
+        let labels = || names::POLICY_EXCHANGES.labels([self.label.clone(), self.version.clone()]);
+        self.exchanges.get_or_init(|| self.families.policy_exchanges.get_or_create_owned(&labels())).inc();
+    }
+
+    /// This version was rolled back.
+    pub fn rolled_back(&self) {
+        self.families.policy_rollbacks.get_or_create(&names::POLICY_ROLLBACKS.labels([self.label.clone()])).inc();
     }
 
     /// The exchange went on without this entry.
@@ -115,6 +138,10 @@ impl EntryMetrics {
 
     pub fn breaker_open(&self, open: bool) {
         self.breaker.set(i64::from(open));
+    }
+
+    fn labels_and(&self, word: &'static str) -> [Label; 3] {
+        [self.label.clone(), self.version.clone(), Label::Word(word)]
     }
 }
 

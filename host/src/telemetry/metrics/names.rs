@@ -85,15 +85,21 @@ table! {
     /// Exchanges by what came of them and whose fault it was
     REQUESTS: "counter" "sluicegate_requests" ["", "route", "status_class", "outcome", "fault"];
     /// Duration of plugin calls in seconds, host calls and their waiting included
-    POLICY_CALLS: "histogram" "sluicegate_policy_call_seconds" ["", "entry", "phase"];
+    POLICY_CALLS: "histogram" "sluicegate_policy_call_seconds" ["", "entry", "version", "phase"];
     /// Plugin calls that failed, by kind
-    POLICY_TRAPS: "counter" "sluicegate_policy_traps" ["", "entry", "kind"];
+    POLICY_TRAPS: "counter" "sluicegate_policy_traps" ["", "entry", "version", "kind"];
     /// Exchanges that went on without this entry, because it failed and allows on error
-    POLICY_BYPASSES: "counter" "sluicegate_policy_bypasses" ["", "entry"];
+    POLICY_BYPASSES: "counter" "sluicegate_policy_bypasses" ["", "entry", "version"];
     /// 1 while the entry's breaker is open
-    POLICY_BREAKER: "gauge" "sluicegate_policy_breaker_open" ["", "entry"];
+    POLICY_BREAKER: "gauge" "sluicegate_policy_breaker_open" ["", "entry", "version"];
     /// Values that a plugin wrote to metrics that it had not declared, or that are no number
-    POLICY_METRIC_DROPS: "counter" "sluicegate_policy_metric_drops" ["", "entry"];
+    POLICY_METRIC_DROPS: "counter" "sluicegate_policy_metric_drops" ["", "entry", "version"];
+    /// What entries decided: rejections and answers of every version, and each verdict of a shadow
+    POLICY_DECISIONS: "counter" "sluicegate_policy_decisions" ["", "entry", "version", "decision"];
+    /// Exchanges that an entry with a canary gave to this version
+    POLICY_EXCHANGES: "counter" "sluicegate_policy_exchanges" ["", "entry", "version"];
+    /// Canaries that were rolled back
+    POLICY_ROLLBACKS: "counter" "sluicegate_policy_rollbacks" ["", "entry"];
     /// Plugin instances alive
     INSTANCES_LIVE: "gauge" "sluicegate_instances_live" [""];
     /// Client connections open

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use prometheus_client::metrics::counter::Counter;
+use sluicegate_runtime::Version;
 
 use super::families::{Buckets, Counters, Histograms, Label};
 use super::{Metrics, PLUGIN_METRICS_MAX, RouteMetrics, admit, names};
@@ -13,7 +14,7 @@ pub const NAME_BYTES_MAX: usize = 64;
 /// A longer help text is cut.
 pub const HELP_BYTES_MAX: usize = 256;
 
-const LABELS: [&str; 2] = ["plugin", "route"];
+const LABELS: [&str; 3] = ["plugin", "version", "route"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
@@ -47,23 +48,29 @@ pub enum PluginMetricError {
     TooManyInAll,
 }
 
-/// What one entry may write to.
+/// What one version of an entry may write to.
 #[derive(Debug, Clone)]
 pub struct PluginMetrics {
     entry: Label,
+    version: Label,
     declared: BTreeMap<String, PluginFamily>,
     drops: Counter,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum PluginFamily {
-    Counter(Counters<2>),
-    Histogram(Histograms<2>),
+    Counter(Counters<3>),
+    Histogram(Histograms<3>),
 }
 
 impl Metrics {
     /// Called when a generation is built. All of the entry's metrics are taken, or none.
-    pub fn declare(&self, entry: &str, declared: &[PluginMetric]) -> Result<PluginMetrics, PluginMetricError> {
+    pub fn declare(
+        &self,
+        entry: &str,
+        version: Version,
+        declared: &[PluginMetric],
+    ) -> Result<PluginMetrics, PluginMetricError> {
         if declared.len() > METRICS_PER_ENTRY_MAX {
             return Err(PluginMetricError::TooMany(declared.len()));
         }
@@ -99,9 +106,10 @@ impl Metrics {
             known.plugin_metrics.insert(exposed(&metric.name).to_string(), family);
         }
         let entry = admit(&mut known.entries, entry, self.label_values_max);
-        let drops =
-            self.families.policy_metric_drops.get_or_create_owned(&names::POLICY_METRIC_DROPS.labels([entry.clone()]));
-        Ok(PluginMetrics { entry, declared: families, drops })
+        let version = Label::Word(version.as_str());
+        let labels = names::POLICY_METRIC_DROPS.labels([entry.clone(), version.clone()]);
+        let drops = self.families.policy_metric_drops.get_or_create_owned(&labels);
+        Ok(PluginMetrics { entry, version, declared: families, drops })
     }
 
     fn register(&self, metric: &PluginMetric, family: &PluginFamily) {
@@ -141,9 +149,9 @@ impl PluginMetrics {
         }
     }
 
-    fn labels(&self, route: &RouteMetrics) -> [(&'static str, Label); 2] {
-        let [plugin, route_name] = LABELS;
-        [(plugin, self.entry.clone()), (route_name, route.label.clone())]
+    fn labels(&self, route: &RouteMetrics) -> [(&'static str, Label); 3] {
+        let [plugin, version, route_name] = LABELS;
+        [(plugin, self.entry.clone()), (version, self.version.clone()), (route_name, route.label.clone())]
     }
 }
 

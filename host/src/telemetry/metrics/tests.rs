@@ -47,13 +47,16 @@ fn everything_counted_once_is_printed_under_the_names_of_the_table() {
     });
     metrics.upstream("provider").attempted(&Method::POST, Ok(StatusCode::OK), Duration::from_millis(3));
     metrics.upstream("provider").attempted(&Method::POST, Err(Code::UpstreamTimeout), Duration::from_secs(30));
-    let entry = metrics.entry("limit");
+    let entry = metrics.entry("limit", Version::Stable);
     entry.called(Phase::Head, Duration::from_micros(3));
     entry.trapped("cpu");
     entry.bypassed();
     entry.breaker_open(true);
+    entry.decided("reject");
+    entry.chosen();
+    metrics.entry("limit", Version::Canary).rolled_back();
     let declared = [metric("denials_total", MetricKind::Counter), metric("size", MetricKind::Histogram)];
-    let plugin = metrics.declare("limit", &declared).unwrap();
+    let plugin = metrics.declare("limit", Version::Stable, &declared).unwrap();
     plugin.add(&route, "denials_total", 2);
     plugin.observe(&route, "size", 10.0);
     plugin.add(&route, "undeclared", 1);
@@ -104,7 +107,7 @@ fn names_past_the_limit_of_label_values_are_counted_together() {
     let metrics = Metrics::with_label_values_max(2);
     for name in ["a", "b", "c", "d", "a"] {
         metrics.route(Some(name)).answered(&answered(&Method::GET));
-        metrics.entry(name).bypassed();
+        metrics.entry(name, Version::Stable).bypassed();
     }
     let text = metrics.text(&Live::default());
     let requests: Vec<&str> =
@@ -114,9 +117,9 @@ fn names_past_the_limit_of_label_values_are_counted_together() {
     assert_eq!(
         requests,
         [
-            r#"sluicegate_policy_bypasses_total{entry="_other"} 2"#,
-            r#"sluicegate_policy_bypasses_total{entry="a"} 2"#,
-            r#"sluicegate_policy_bypasses_total{entry="b"} 1"#,
+            r#"sluicegate_policy_bypasses_total{entry="_other",version="stable"} 2"#,
+            r#"sluicegate_policy_bypasses_total{entry="a",version="stable"} 2"#,
+            r#"sluicegate_policy_bypasses_total{entry="b",version="stable"} 1"#,
         ]
     );
 }
@@ -137,7 +140,7 @@ fn a_client_cannot_make_series_with_invented_methods() {
 #[test]
 fn a_name_with_quotes_and_line_ends_cannot_forge_a_line() {
     let metrics = Metrics::new();
-    metrics.entry("a\"} 1\nforged 1").bypassed();
+    metrics.entry("a\"} 1\nforged 1", Version::Stable).bypassed();
     let text = metrics.text(&Live::default());
     assert!(!text.lines().any(|line| line.starts_with("forged")), "{text}");
     assert!(text.contains(r#"entry="a\"} 1\nforged 1""#), "{text}");
@@ -148,29 +151,29 @@ fn two_entries_share_a_declared_metric_and_are_told_apart_by_label() {
     let metrics = Metrics::new();
     let route = metrics.route(Some("chat"));
     for entry in ["one", "two"] {
-        let declared = metrics.declare(entry, &[metric("hits", MetricKind::Counter)]).unwrap();
+        let declared = metrics.declare(entry, Version::Stable, &[metric("hits", MetricKind::Counter)]).unwrap();
         declared.add(&route, "hits", 1);
     }
     let text = metrics.text(&Live::default());
     assert_eq!(text.matches("# TYPE sluicegate_plugin_hits counter").count(), 1);
-    assert!(text.contains(r#"sluicegate_plugin_hits_total{plugin="one",route="chat"} 1"#), "{text}");
-    assert!(text.contains(r#"sluicegate_plugin_hits_total{plugin="two",route="chat"} 1"#), "{text}");
+    assert!(text.contains(r#"sluicegate_plugin_hits_total{plugin="one",version="stable",route="chat"} 1"#), "{text}");
+    assert!(text.contains(r#"sluicegate_plugin_hits_total{plugin="two",version="stable",route="chat"} 1"#), "{text}");
 }
 
 #[test]
 fn a_declaration_that_cannot_be_kept_is_refused_whole() {
     let metrics = Metrics::new();
-    metrics.declare("one", &[metric("hits", MetricKind::Counter)]).unwrap();
+    metrics.declare("one", Version::Stable, &[metric("hits", MetricKind::Counter)]).unwrap();
     for name in ["", "Hits", "1hits", "a-b", "a b", "_total", &"x".repeat(65)] {
         let error = metrics
-            .declare("two", &[metric("fine", MetricKind::Counter), metric(name, MetricKind::Counter)])
+            .declare("two", Version::Stable, &[metric("fine", MetricKind::Counter), metric(name, MetricKind::Counter)])
             .unwrap_err();
         assert_eq!(error, PluginMetricError::Name(name.to_string()));
     }
-    let error = metrics.declare("two", &[metric("hits", MetricKind::Histogram)]).unwrap_err();
+    let error = metrics.declare("two", Version::Stable, &[metric("hits", MetricKind::Histogram)]).unwrap_err();
     insta::assert_snapshot!(error, @"the metric `hits` is a Counter of another entry already; use another name");
     let error = metrics
-        .declare("two", &[metric("x", MetricKind::Counter), metric("x_total", MetricKind::Counter)])
+        .declare("two", Version::Stable, &[metric("x", MetricKind::Counter), metric("x_total", MetricKind::Counter)])
         .unwrap_err();
     assert_eq!(error, PluginMetricError::Twice("x_total".to_string()));
     assert!(!metrics.text(&Live::default()).contains("sluicegate_plugin_fine"));
@@ -182,13 +185,13 @@ fn an_entry_and_all_entries_together_have_a_limit_of_metrics() {
     let many = |entry: usize, count: usize| -> Vec<PluginMetric> {
         (0..count).map(|n| metric(&format!("m_{entry}_{n}"), MetricKind::Counter)).collect()
     };
-    let error = metrics.declare("e", &many(0, METRICS_PER_ENTRY_MAX + 1)).unwrap_err();
+    let error = metrics.declare("e", Version::Stable, &many(0, METRICS_PER_ENTRY_MAX + 1)).unwrap_err();
     assert_eq!(error, PluginMetricError::TooMany(METRICS_PER_ENTRY_MAX + 1));
     for entry in 0..PLUGIN_METRICS_MAX / METRICS_PER_ENTRY_MAX {
-        metrics.declare("e", &many(entry, METRICS_PER_ENTRY_MAX)).unwrap();
+        metrics.declare("e", Version::Stable, &many(entry, METRICS_PER_ENTRY_MAX)).unwrap();
     }
-    assert_eq!(metrics.declare("e", &many(9999, 1)).unwrap_err(), PluginMetricError::TooManyInAll);
-    metrics.declare("e", &many(0, METRICS_PER_ENTRY_MAX)).unwrap();
+    assert_eq!(metrics.declare("e", Version::Stable, &many(9999, 1)).unwrap_err(), PluginMetricError::TooManyInAll);
+    metrics.declare("e", Version::Stable, &many(0, METRICS_PER_ENTRY_MAX)).unwrap();
 }
 
 /// Series come in no fixed order; their names and labels are what people rest on.

@@ -11,6 +11,8 @@ pub struct Config {
     pub witness: bool,
     /// No phase is declared.
     idle: bool,
+    /// The phases of heads and `finish` are not declared.
+    only_bodies: bool,
     body: Mode,
     reply_body: Mode,
     /// Of a buffered answer; 0 leaves it to the host.
@@ -72,6 +74,11 @@ impl Config {
             Instance::Body => InstanceNeed::Body,
             Instance::Exchange => InstanceNeed::Exchange,
         });
+        if self.only_bodies {
+            for phase in [Phase::Head, Phase::ReplyHead, Phase::Finish] {
+                setup.skip(phase);
+            }
+        }
         if self.idle {
             for phase in [Phase::Head, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish] {
                 setup.skip(phase);

@@ -26,7 +26,10 @@ async fn recursion_ends_at_the_stack_and_is_called_so() {
             assert_eq!((heard.status, heard.complete), (500, true), "{heard:?}");
             assert!(is_whole(&Ask::to("/deep").send(gateway.address()).await));
         }
-        assert_eq!(metric(&gateway, "sluicegate_policy_traps_total{entry=\"deep\",kind=\"stack\"}").await, 2.0);
+        assert_eq!(
+            metric(&gateway, "sluicegate_policy_traps_total{entry=\"deep\",version=\"stable\",kind=\"stack\"}").await,
+            2.0
+        );
         // A trace is part of the line that it explains.
         for line in gateway.stderr_lines() {
             assert!(line.starts_with("20") && line.len() < 4096, "{line}");
@@ -40,7 +43,10 @@ async fn a_flood_of_host_calls_ends_at_its_limit() {
     let gateway = gateway(&origin, "", &[Cell { name: "flood", entry: &roomy() }]);
     let heard = Ask::to("/flood").field("x-do", "head=host-calls").send(gateway.address()).await;
     assert_eq!(heard.json()["error"]["code"], "policy_failed");
-    assert_eq!(metric(&gateway, "sluicegate_policy_traps_total{entry=\"flood\",kind=\"host_calls\"}").await, 1.0);
+    assert_eq!(
+        metric(&gateway, "sluicegate_policy_traps_total{entry=\"flood\",version=\"stable\",kind=\"host_calls\"}").await,
+        1.0
+    );
     gateway.wait_for_stderr("over 10000 host calls in one call");
     assert!(is_whole(&Ask::to("/flood").send(gateway.address()).await));
 }
@@ -109,7 +115,10 @@ async fn a_piece_that_grows_past_the_limit_is_a_bad_return() {
         let heard = Ask::to("/grow").field("x-do", format!("{phase}=grow")).body("!").send(gateway.address()).await;
         assert_eq!(heard.json()["error"]["code"], "policy_failed", "{phase}");
     }
-    assert_eq!(metric(&gateway, "sluicegate_policy_traps_total{entry=\"grow\",kind=\"bad_return\"}").await, 2.0);
+    assert_eq!(
+        metric(&gateway, "sluicegate_policy_traps_total{entry=\"grow\",version=\"stable\",kind=\"bad_return\"}").await,
+        2.0
+    );
     assert!(is_whole(&Ask::to("/grow").body("!").send(gateway.address()).await));
 }
 
@@ -227,7 +236,10 @@ async fn once_a_plugin_has_changed_bytes_its_failure_cuts_the_answer_even_where_
         (&line["outcome"], &line["code"], &line["bypasses"]),
         (&json!("failed"), &json!("policy_failed"), &json!({}))
     );
-    wait_for_metric(&gateway, "sluicegate_policy_bypasses_total{entry=\"half\"}", |count| count == 0.0).await;
+    wait_for_metric(&gateway, "sluicegate_policy_bypasses_total{entry=\"half\",version=\"stable\"}", |count| {
+        count == 0.0
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ async fn the_breaker_opens_after_its_failures_and_closes_when_the_plugin_works_a
     let gateway = gateway(&origin, "", &[Cell { name: "deny", entry: &deny }, Cell { name: "allow", entry: &allow }]);
     for (name, status, suspended) in [("deny", 500, 503), ("allow", 200, 200)] {
         let path = format!("/{name}");
-        let gauge = format!("sluicegate_policy_breaker_open{{entry=\"{name}\"}}");
+        let gauge = format!("sluicegate_policy_breaker_open{{entry=\"{name}\",version=\"stable\"}}");
         let opened = Instant::now();
         for _ in 0..3 {
             let heard = Ask::to(&path).field("x-do", "head=trap").send(gateway.address()).await;
@@ -104,7 +104,11 @@ upstream = "origin"
     }
     wait_for_metric(&gateway, LIVE, |live| live == 0.0).await;
     assert_eq!(Ask::to("/narrow").send(gateway.address()).await.status, 200);
-    assert_eq!(metric(&gateway, "sluicegate_policy_traps_total{entry=\"narrow\",kind=\"no_instance\"}").await, 1.0);
+    assert_eq!(
+        metric(&gateway, "sluicegate_policy_traps_total{entry=\"narrow\",version=\"stable\",kind=\"no_instance\"}")
+            .await,
+        1.0
+    );
 }
 
 #[tokio::test]
@@ -129,7 +133,7 @@ async fn a_client_that_leaves_in_the_middle_of_a_call_ends_that_call_and_nothing
     );
     assert_eq!(line["labels"], json!({ "saw": "head finish", "outcome": "client_gone" }));
     wait_for_metric(&gateway, LIVE, |live| live <= before).await;
-    assert_eq!(metric(&gateway, "sluicegate_policy_breaker_open{entry=\"stuck\"}").await, 0.0);
+    assert_eq!(metric(&gateway, "sluicegate_policy_breaker_open{entry=\"stuck\",version=\"stable\"}").await, 0.0);
     assert_eq!(Ask::to("/stuck").send(gateway.address()).await.status, 200);
     assert_eq!(gateway.wait_for_log(3).len(), 3, "one line a request");
 }

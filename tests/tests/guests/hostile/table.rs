@@ -149,7 +149,10 @@ async fn run(isolation: &str) {
         let next =
             Ask::to(&format!("/{name}")).field("x-request-id", format!("{name}.next")).send(gateway.address()).await;
         let next_line = line_of(&gateway.wait_for_log(2 * index + 2), &format!("{name}.next"));
-        let series = format!("sluicegate_policy_traps_total{{entry=\"{name}\",kind=\"{}\"}}", cell.failure.kind);
+        let series = format!(
+            "sluicegate_policy_traps_total{{entry=\"{name}\",version=\"stable\",kind=\"{}\"}}",
+            cell.failure.kind
+        );
         let counted = metric(&gateway, &series).await;
         let differences: Vec<String> = [
             expected_answer(cell, *scene, heard.as_ref()),

@@ -1,0 +1,163 @@
+//! A second exchange on which a plugin may do what it likes: what it reads is kept up to date, what it changes stays there.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::exchange::{Exchange, Identity, ReplyHead, RequestHead, State};
+
+/// What plugins read of an exchange, at one moment.
+#[derive(Clone)]
+pub struct Snapshot {
+    request: RequestHead,
+    fields_for_upstream: usize,
+    reply: Option<ReplyHead>,
+    identity: Identity,
+    labels: BTreeMap<String, String>,
+    outcome: &'static str,
+    reply_bytes: u64,
+}
+
+/// Which parts a plugin changed on its copy; bodies are not part of an exchange's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Changes {
+    pub request_head: bool,
+    pub reply_head: bool,
+    pub identity: bool,
+    pub labels: bool,
+}
+
+impl Exchange {
+    /// A copy that nobody else sees, with the same facts and what the client presents, and with no notes.
+    pub fn copy(&self) -> Exchange {
+        let state = self.lock();
+        let copy = State {
+            request: state.request.clone(),
+            presented: state.presented.clone(),
+            reply: state.reply.clone(),
+            identity: state.identity.clone(),
+            labels: state.labels.clone(),
+            outcome: state.outcome,
+            notes: Vec::new(),
+            log_lines: 0,
+        };
+        drop(state);
+        let reply_bytes = AtomicU64::new(self.reply_bytes.load(Ordering::Relaxed));
+        Exchange { facts: self.facts.clone(), reply_bytes, state: Mutex::new(copy) }
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.lock();
+        Snapshot {
+            request: state.request.clone(),
+            fields_for_upstream: state.presented.fields_for_upstream(),
+            reply: state.reply.clone(),
+            identity: state.identity.clone(),
+            labels: state.labels.clone(),
+            outcome: state.outcome,
+            reply_bytes: self.reply_bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes over what has happened to the original since, but for the parts that the copy's plugin has changed for itself.
+    pub fn refresh(&self, now: Snapshot, own: Changes) {
+        let mut state = self.lock();
+        state.outcome = now.outcome;
+        self.reply_bytes.store(now.reply_bytes, Ordering::Relaxed);
+        match own.request_head {
+            true => state.request.sent = now.request.sent,
+            false => state.request = now.request,
+        }
+        match (own.reply_head, &mut state.reply, now.reply) {
+            (true, Some(kept), Some(now)) => kept.sent = now.sent,
+            (_, reply, now) => *reply = now,
+        }
+        if !own.identity {
+            state.identity = now.identity;
+        }
+        if !own.labels {
+            state.labels = now.labels;
+        }
+    }
+
+    /// What differs from an earlier moment of the same exchange.
+    pub fn changes_since(&self, before: &Snapshot) -> Changes {
+        let state = self.lock();
+        let (request, was) = (&state.request, &before.request);
+        Changes {
+            request_head: request.method != was.method
+                || request.path != was.path
+                || request.query != was.query
+                || request.headers != was.headers
+                || state.presented.fields_for_upstream() != before.fields_for_upstream,
+            reply_head: match (&state.reply, &before.reply) {
+                (Some(reply), Some(was)) => reply.status != was.status || reply.headers != was.headers,
+                (reply, was) => reply.is_some() != was.is_some(),
+            },
+            identity: state.identity != before.identity,
+            labels: state.labels != before.labels,
+        }
+    }
+}
+
+impl Changes {
+    pub fn and(self, other: Changes) -> Changes {
+        Changes {
+            request_head: self.request_head || other.request_head,
+            reply_head: self.reply_head || other.reply_head,
+            identity: self.identity || other.identity,
+            labels: self.labels || other.labels,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, Method, StatusCode};
+
+    use super::*;
+    use crate::exchange::tests::exchange;
+
+    #[test]
+    fn what_happens_on_a_copy_does_not_happen_to_the_original() {
+        let original = exchange();
+        let copy = original.copy();
+        let before = copy.snapshot();
+        assert_eq!(copy.changes_since(&before), Changes::default());
+        {
+            let mut state = copy.lock();
+            state.request.method = Method::DELETE;
+            state.labels.insert("a".to_owned(), "b".to_owned());
+            assert!(state.identity.establish("consumer", "acme", "shadow"));
+            state.reply = Some(ReplyHead { status: StatusCode::OK, headers: Default::default(), sent: false });
+        }
+        let all = Changes { request_head: true, reply_head: true, identity: true, labels: true };
+        assert_eq!(copy.changes_since(&before), all);
+        assert_eq!(original.changes_since(&before), Changes::default());
+    }
+
+    #[test]
+    fn a_refreshed_copy_takes_over_what_its_plugin_has_not_changed() {
+        let original = exchange();
+        let copy = original.copy();
+        copy.lock().request.headers.insert("x-own", HeaderValue::from_static("1"));
+        original.lock().request.headers.insert("x-later", HeaderValue::from_static("1"));
+        original.lock().labels.insert("later".to_owned(), "1".to_owned());
+        let own = Changes { request_head: true, ..Changes::default() };
+        copy.refresh(original.snapshot(), own);
+        let state = copy.lock();
+        assert!(state.request.headers.contains_key("x-own") && !state.request.headers.contains_key("x-later"));
+        assert!(state.labels.contains_key("later"));
+    }
+
+    #[test]
+    fn a_field_that_an_earlier_plugin_set_for_the_upstream_is_no_change_of_the_copys() {
+        let original = exchange();
+        original.lock().presented.set_header(http::header::AUTHORIZATION, HeaderValue::from_static("x"));
+        let copy = original.copy();
+        let before = copy.snapshot();
+        assert!(!copy.changes_since(&before).request_head);
+        copy.lock().presented.set_header(http::header::COOKIE, HeaderValue::from_static("x"));
+        assert!(copy.changes_since(&before).request_head);
+    }
+}
