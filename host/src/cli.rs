@@ -5,6 +5,7 @@ mod demo;
 mod explain;
 mod key;
 mod logging;
+mod plugin;
 mod run;
 
 use std::io::IsTerminal;
@@ -38,6 +39,11 @@ enum Command {
         #[command(subcommand)]
         command: key::Command,
     },
+    /// Plugins: sign them, put them into a registry, fetch them.
+    Plugin {
+        #[command(subcommand)]
+        command: plugin::Command,
+    },
     /// Print the JSON schema of the configuration file.
     Schema,
     /// Run a gateway on a built-in configuration, with a model provider to talk to beside it.
@@ -59,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::check(&options),
         Command::Explain(options) => explain::explain(&options),
         Command::Key { command } => key::key(&command),
+        Command::Plugin { command } => plugin::plugin(&command),
         Command::Schema => print_schema(),
         Command::Demo(options) => demo::demo(&options),
     };

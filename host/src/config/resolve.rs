@@ -3,10 +3,11 @@
 mod chains;
 mod edge;
 mod keys;
+mod plugins;
 mod routes;
 mod upstreams;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -14,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 use super::bundled::BUNDLED;
 use super::diagnostic::{Mistake, Report};
 use super::mask::looks_presented;
-use super::model::{Config, PluginSource};
+use super::model::Config;
 use super::near::nearest;
 use super::raw::RawConfig;
 use super::raw::spot::Spot;
@@ -59,7 +60,8 @@ pub fn resolve(raw: RawConfig, declared: &Declared, base_dir: &Path, report: &mu
     let credentials = upstreams::credentials(raw.credentials, context);
     let upstreams = upstreams::upstreams(raw.upstreams, &credentials, context);
     let keys = keys::keys(raw.keys, context);
-    let plugins = plugins(raw.plugins.0, context);
+    let plugins = plugins::plugins(raw.plugins.0, &credentials, context);
+    let trust = plugins::trust(raw.trust, context);
     let mut chains = chains::Chains::new(&plugins);
     chains.declare(raw.chains, context);
     let global_chain = raw.global_chain.map(|name| (chains.named(&name, context), name.value));
@@ -75,20 +77,10 @@ pub fn resolve(raw: RawConfig, declared: &Declared, base_dir: &Path, report: &mu
         upstreams,
         keys,
         plugins,
+        trust,
         global_chain: global_chain.map(|(entries, _)| entries).unwrap_or_default(),
         routes,
     })
-}
-
-fn plugins(raw: Vec<(Spot<Name>, super::raw::RawPlugin)>, context: &mut Context<'_>) -> BTreeMap<String, PluginSource> {
-    let bundled = BUNDLED.iter().map(|plugin| (plugin.name.to_owned(), PluginSource::Bundled(plugin.name)));
-    let mut plugins: BTreeMap<String, PluginSource> = bundled.collect();
-    for (name, plugin) in raw {
-        let path = context.file(&plugin.file, "build the plugin first, or correct the path");
-        let sha256 = plugin.sha256.and_then(|text| keys::digest(&text));
-        plugins.insert(name.value.0, PluginSource::File { path, sha256 });
-    }
-    plugins
 }
 
 impl Context<'_> {

@@ -1,9 +1,10 @@
 //! Builds a generation off the request path. Any failure names its stage and leaves what runs alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use sluicegate_runtime::services::Services;
 use sluicegate_runtime::{Entry, EntryOptions, MetricKind, Plugin, PluginSpec, Runtime};
 
@@ -15,6 +16,7 @@ use crate::bundled;
 use crate::chain::{Chain, ENTRIES_MAX, Ground, Link, OpenExchanges, Plan, Target, credential_fields};
 use crate::clock::Clock;
 use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route};
+use crate::plugin_source::{FETCHES_AT_ONCE, PluginSources, SourceError, Terms};
 use crate::router::Router;
 use crate::secrets::{Credentials, Redaction};
 use crate::state::counters::Counters;
@@ -32,15 +34,19 @@ pub struct Foundation {
     pub clock: Arc<dyn Clock>,
     pub redaction: Redaction,
     pub tls: Tls,
+    pub plugin_sources: PluginSources,
     pub open: Arc<OpenExchanges>,
 }
 
-/// Where building came to an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where building came to an end; in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     Secrets,
     Upstreams,
+    /// A plugin could not be had, or is not the one that was pinned.
     Fetch,
+    /// Nobody who is trusted vouches for a plugin.
+    Signature,
     Plugins,
     Order,
 }
@@ -51,6 +57,7 @@ impl Stage {
             Stage::Secrets => "secrets",
             Stage::Upstreams => "upstreams",
             Stage::Fetch => "fetch",
+            Stage::Signature => "signature",
             Stage::Plugins => "plugins",
             Stage::Order => "order",
         }
@@ -73,7 +80,7 @@ impl Foundation {
             failed(Stage::Secrets, vec![general(format!("the secrets cannot be kept out of the log: {error}"))])
         })?;
         let upstreams = self.upstreams(config)?;
-        let plugins = self.plugins(config).await?;
+        let plugins = self.plugins(config, &credentials).await?;
         let mut book = Book::default();
         let mut entries = HashMap::new();
         for (name, (entry, plugin)) in plugins {
@@ -136,10 +143,37 @@ impl Foundation {
         if diagnostics.is_empty() { Ok(upstreams) } else { Err(failed(Stage::Upstreams, diagnostics)) }
     }
 
+    /// The plugins that chains name, by name; several are fetched at once.
+    async fn fetch<'a>(
+        &self,
+        config: &'a Config,
+        credentials: &Credentials,
+    ) -> HashMap<&'a str, Result<Bytes, SourceError>> {
+        let of_routes = config.routes.iter().flat_map(|route| &route.chain);
+        let names: BTreeSet<&str> =
+            config.global_chain.iter().chain(of_routes).map(|entry| entry.plugin.as_str()).collect();
+        let terms = Terms { trust: &config.trust, credentials, tls: &self.tls };
+        let fetches = names.into_iter().map(|name| async move {
+            let wasm = match config.plugins.get(name) {
+                Some(PluginSource::Bundled(name)) => bundled_plugin(name),
+                Some(source) => self.plugin_sources.get(name, source, terms).await,
+                None => bundled_plugin(name),
+            };
+            (name, wasm)
+        });
+        let fetched = futures_util::stream::iter(fetches).buffer_unordered(FETCHES_AT_ONCE).collect().await;
+        self.plugin_sources.prune(config.plugins.values());
+        fetched
+    }
+
     /// Each entry once, by name, with its loaded plugin.
-    async fn plugins(&self, config: &Config) -> Result<HashMap<String, (Arc<ChainEntry>, Arc<Plugin>)>, BuildError> {
+    async fn plugins(
+        &self,
+        config: &Config,
+        credentials: &Credentials,
+    ) -> Result<HashMap<String, (Arc<ChainEntry>, Arc<Plugin>)>, BuildError> {
+        let files = self.fetch(config, credentials).await;
         let mut loaded = HashMap::new();
-        let mut files: HashMap<&str, Bytes> = HashMap::new();
         let mut diagnostics = Vec::new();
         let mut stage = Stage::Plugins;
         let of_routes = config.routes.iter().flat_map(|route| &route.chain);
@@ -148,15 +182,17 @@ impl Foundation {
                 continue;
             }
             let wasm = match files.get(entry.plugin.as_str()) {
-                Some(wasm) => wasm.clone(),
-                None => match fetch(config, entry) {
-                    Ok(wasm) => files.entry(entry.plugin.as_str()).or_insert(wasm).clone(),
-                    Err(message) => {
-                        stage = Stage::Fetch;
-                        diagnostics.push(entry.place.entry_problem(&message));
-                        continue;
-                    }
-                },
+                Some(Ok(wasm)) => wasm.clone(),
+                Some(Err(error)) => {
+                    let (at, message) = match error {
+                        SourceError::Fetch(message) => (Stage::Fetch, message),
+                        SourceError::Signature(message) => (Stage::Signature, message),
+                    };
+                    stage = stage.min(at);
+                    diagnostics.push(entry.place.entry_problem(message));
+                    continue;
+                }
+                None => continue,
             };
             match self.runtime.load(spec(entry, wasm)).await {
                 Ok(plugin) => drop(loaded.insert(entry.name.clone(), (entry.clone(), plugin))),
@@ -229,16 +265,9 @@ fn load_credentials(config: &Config) -> Result<Credentials, BuildError> {
     })
 }
 
-fn fetch(config: &Config, entry: &ChainEntry) -> Result<Bytes, String> {
-    match config.plugins.get(&entry.plugin) {
-        Some(PluginSource::File { path, sha256 }) => crate::plugin_file::read(path, sha256.as_ref()),
-        Some(PluginSource::Bundled(name)) => bundled_plugin(name),
-        None => bundled_plugin(&entry.plugin),
-    }
-}
-
-fn bundled_plugin(name: &str) -> Result<Bytes, String> {
-    bundled::bundled(name).map(Bytes::from_static).ok_or_else(|| format!("there is no plugin `{name}`"))
+fn bundled_plugin(name: &str) -> Result<Bytes, SourceError> {
+    let missing = || SourceError::Fetch(format!("there is no plugin `{name}`"));
+    bundled::bundled(name).map(Bytes::from_static).ok_or_else(missing)
 }
 
 fn spec(entry: &ChainEntry, wasm: Bytes) -> PluginSpec {

@@ -8,6 +8,7 @@ use sluicegate_runtime::Phase;
 use super::Shared;
 use crate::admin::AdminState;
 use crate::chain::Plan;
+use crate::config::TrustedKey;
 use crate::telemetry::metrics::Live;
 
 pub(super) struct State(pub(super) Arc<Shared>);
@@ -57,6 +58,10 @@ impl AdminState for State {
             "routes": routes,
             "upstreams": upstreams,
             "keys": config.keys.len(),
+            "trust": {
+                "keys": config.trust.keys.iter().map(TrustedKey::fingerprint).collect::<Vec<_>>(),
+                "require_signed": config.trust.require_signed,
+            },
         })
     }
 }

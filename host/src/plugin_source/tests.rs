@@ -1,0 +1,1 @@
+//! Plugins from servers that behave and from servers that do not.
