@@ -6,13 +6,17 @@ pub mod config;
 pub mod demo;
 pub mod gateway;
 pub mod guests;
+pub mod parts;
 pub mod raw;
 pub mod readme;
+pub mod registry;
 pub mod upstream;
 
 pub use client::{Reply, get, post, send};
 pub use command::{Key, Said, new_key, sluicegate};
 pub use demo::Demo;
 pub use gateway::{Gateway, PATIENCE, binary};
+pub use parts::python;
 pub use raw::{Notes, Raw, RawUpstream, Rest};
+pub use registry::{Certificates, Registry};
 pub use upstream::{Received, Upstream};

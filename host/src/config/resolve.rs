@@ -26,6 +26,8 @@ pub struct Declared {
     credentials: BTreeSet<String>,
     upstreams: BTreeSet<String>,
     plugins: BTreeSet<String>,
+    /// `NAME.KEY` for what each plugin says of itself.
+    plugin_keys: BTreeSet<String>,
     chains: BTreeSet<String>,
 }
 
@@ -37,7 +39,26 @@ impl Declared {
         };
         let mut plugins = names("plugins");
         plugins.extend(BUNDLED.iter().map(|plugin| plugin.name.to_owned()));
-        Declared { credentials: names("credentials"), upstreams: names("upstreams"), plugins, chains: names("chains") }
+        let plugin_keys = match document.get("plugins").map(|section| section.get_ref()) {
+            Some(DeValue::Table(tables)) => {
+                tables.iter().flat_map(|(name, plugin)| keys_of(name.get_ref(), plugin.get_ref())).collect()
+            }
+            _ => BTreeSet::new(),
+        };
+        Declared {
+            plugin_keys,
+            credentials: names("credentials"),
+            upstreams: names("upstreams"),
+            plugins,
+            chains: names("chains"),
+        }
+    }
+}
+
+fn keys_of(name: &str, table: &DeValue<'_>) -> Vec<String> {
+    match table {
+        DeValue::Table(table) => table.keys().map(|key| format!("{name}.{}", key.get_ref())).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -89,7 +89,7 @@ fn source(
         }
         RawPlugin { url: Some(url), signature, credential, ca_file, .. } => {
             let place = url_place(&url, signature, credential.as_ref(), credentials, context);
-            remote(place, sha256, &url.span, credential, ca_file, context)
+            remote(name, place, sha256, &url.span, credential, ca_file, context)
         }
         RawPlugin { oci: Some(oci), signature, credential, ca_file, .. } => {
             if let Some(signature) = signature {
@@ -103,8 +103,10 @@ fn source(
                 upstreams::declared(credential, credentials, context);
             }
             let place = oci_place(&oci, ca_file.is_some(), context);
-            remote(place, sha256, &oci.span, credential, ca_file, context)
+            remote(name, place, sha256, &oci.span, credential, ca_file, context)
         }
+        // A place that has a mistake of its own has been reported.
+        _ if ["file", "url", "oci"].iter().any(|key| has(context, name, key)) => None,
         _ => {
             let message = format!("plugin `{}` comes from nowhere", name.0);
             context
@@ -116,7 +118,13 @@ fn source(
     }
 }
 
+/// Whether the plugin's table has this key, be it with a mistake.
+fn has(context: &Context<'_>, plugin: &Spot<Name>, key: &str) -> bool {
+    context.declared.plugin_keys.contains(&format!("{}.{key}", plugin.0))
+}
+
 fn remote(
+    name: &Spot<Name>,
     place: Option<RemotePlace>,
     sha256: Option<[u8; 32]>,
     span: &Span,
@@ -125,7 +133,7 @@ fn remote(
     context: &mut Context<'_>,
 ) -> Option<PluginSource> {
     let ca_file = ca_file.map(|file| context.file(&file, "put the certificate authorities there, as PEM"));
-    if sha256.is_none() {
+    if sha256.is_none() && !has(context, name, "sha256") {
         context
             .report
             .add(Mistake::Relation, span, "a plugin from a server needs its `sha256`")
