@@ -30,7 +30,7 @@ struct Arguments {
 enum Command {
     /// Run the gateway until SIGTERM or Ctrl-C, then drain.
     Run(ConfigFile),
-    /// Say what is wrong with a configuration and how to mend it; load its plugins, but open nothing.
+    /// Say what is wrong with a configuration and how to mend it; load its plugins, but listen nowhere.
     Check(ConfigFile),
     /// Show which route a request takes and why, and which plugins run in which phase.
     Explain(explain::Options),

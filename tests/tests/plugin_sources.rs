@@ -1,8 +1,14 @@
 //! Plugins on their way: signed, pushed into a real registry, fetched over TLS, trusted and refused.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use sluicegate_tests::parts::openssl;
 use sluicegate_tests::registry::{PASSWORD, USER};
@@ -194,6 +200,45 @@ async fn a_plugin_on_a_web_server_is_fetched_over_tls_and_pinned() {
     refused(&said, "/audit.wasm is not the one that was pinned: its sha256 is ");
     let away = tables.replace("/audit.wasm", "/audti.wasm");
     refused(&check(folder, &away), "/audti.wasm answered 404 Not Found: check the URL");
+}
+
+#[test]
+fn only_so_many_plugins_are_fetched_at_once() {
+    const AT_ONCE: usize = sluicegate::plugin_source::FETCHES_AT_ONCE;
+    let (open, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let counts = (open.clone(), most.clone());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let (open, most) = counts.clone();
+            thread::spawn(move || {
+                most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).unwrap();
+                while most.load(Ordering::SeqCst) < AT_ONCE {
+                    thread::yield_now();
+                }
+                // One too many would come within this time; that it does not come cannot be waited for.
+                thread::sleep(Duration::from_millis(200));
+                open.fetch_sub(1, Ordering::SeqCst);
+                stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").unwrap();
+            });
+        }
+    });
+    let sha256 = "0".repeat(64);
+    let plugins = (0..AT_ONCE + 3).map(|number| {
+        format!(
+            "[plugins.p{number}]\nurl = \"http://127.0.0.1:{port}/{number}.wasm\"\nsha256 = \"{sha256}\"\n\
+             [[chains.all]]\nplugin = \"p{number}\"\n"
+        )
+    });
+    let folder = folder();
+    let said =
+        check(folder.path(), &format!("[plugins.audit]\nfile = \"audit.wasm\"\n{}", plugins.collect::<String>()));
+    refused(&said, &format!("/{}.wasm answered 404 Not Found", AT_ONCE + 2));
+    assert!(said.stderr.contains(&format!("{} mistakes", AT_ONCE + 3)), "{said:?}");
+    assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
 }
 
 #[test]
