@@ -222,9 +222,9 @@ fn table(file: &Path, place: &RemotePlace, wasm: &[u8], access: &Access) -> Stri
         "" => PLACE_TABLE,
         name => name,
     };
-    let key = match place {
-        RemotePlace::Url { .. } => "url",
-        RemotePlace::Oci(_) => "oci",
+    let (key, place) = match place {
+        RemotePlace::Url { url, .. } => ("url", format!("{}{}", url.origin.to_uri_prefix(), url.target)),
+        RemotePlace::Oci(reference) => ("oci", reference.to_string()),
     };
     let sha256 = hex(digest(&SHA256, wasm).as_ref());
     let mut text = format!("[plugins.{name}]\n{key} = \"{place}\"\nsha256 = \"{sha256}\"\n");

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use sluicegate_runtime::services::Services;
 use sluicegate_runtime::{Entry, EntryOptions, MetricKind, Plugin, PluginSpec, Runtime};
 
@@ -153,17 +154,26 @@ impl Foundation {
         let names: BTreeSet<&str> =
             config.global_chain.iter().chain(of_routes).map(|entry| entry.plugin.as_str()).collect();
         let terms = Terms { trust: &config.trust, credentials, tls: &self.tls };
-        let fetches = names.into_iter().map(|name| async move {
-            let wasm = match config.plugins.get(name) {
-                Some(PluginSource::Bundled(name)) => bundled_plugin(name),
-                Some(source) => self.plugin_sources.get(name, source, terms).await,
-                None => bundled_plugin(name),
-            };
-            (name, wasm)
-        });
+        // Named by their type: a compiler that had to infer it could not tell that they may go from thread to thread.
+        let fetches: Vec<BoxFuture<'_, _>> =
+            names.into_iter().map(|name| self.fetch_one(name, config.plugins.get(name), terms).boxed()).collect();
         let fetched = futures_util::stream::iter(fetches).buffer_unordered(FETCHES_AT_ONCE).collect().await;
         self.plugin_sources.prune(config.plugins.values());
         fetched
+    }
+
+    async fn fetch_one<'a>(
+        &self,
+        name: &'a str,
+        source: Option<&PluginSource>,
+        terms: Terms<'_>,
+    ) -> (&'a str, Result<Bytes, SourceError>) {
+        let wasm = match source {
+            Some(PluginSource::Bundled(name)) => bundled_plugin(name),
+            Some(source) => self.plugin_sources.get(name, source, terms).await,
+            None => bundled_plugin(name),
+        };
+        (name, wasm)
     }
 
     /// Each entry once, by name, with its loaded plugin.
@@ -297,4 +307,18 @@ fn failed(stage: Stage, diagnostics: Vec<Diagnostic>) -> BuildError {
 
 fn general(message: String) -> Diagnostic {
     Place::unknown().entry_problem(&message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn building_can_go_on_in_any_thread() {
+        fn build<'a>(foundation: &'a Foundation, config: &'a Config) -> impl Future + Send + use<'a> {
+            foundation.build(config, 1)
+        }
+        // That it compiles is the test.
+        let _ = build;
+    }
 }

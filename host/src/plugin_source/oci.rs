@@ -90,6 +90,10 @@ impl<'a> Registry<'a> {
             let [only] = &index.manifests[..] else {
                 return Err(no_plugin(&what, &format!("its index has {} entries, not one", index.manifests.len())));
             };
+            // Anything else would name another document, or another path, unverified.
+            if only.digest.strip_prefix("sha256:").and_then(digest_from_hex).is_none() {
+                return Err(no_plugin(&what, "the digest of its entry is none of SHA-256"));
+            }
             let (url, of_entry, media_type) = self.document(&only.digest).await?;
             if media_type != MANIFEST_TYPE {
                 return Err(no_plugin(&url, "the entry of its index is no manifest"));
@@ -121,11 +125,9 @@ impl<'a> Registry<'a> {
         let answer = self.accept(answer, "check registry, repository and tag, and that it was pushed").await?;
         let media_type = media_type(&answer.headers);
         let bytes = answer.bytes("a manifest", MANIFEST_BYTES_MAX).await?;
-        if let Some(digest) = reference.strip_prefix("sha256:") {
-            let digest = digest_from_hex(digest).ok_or_else(|| no_plugin(&url, "its digest is none of SHA-256"))?;
+        // A tag has no colon.
+        if let Some(digest) = reference.strip_prefix("sha256:").and_then(digest_from_hex) {
             check_digest(&url, &bytes, &digest)?;
-        } else if reference.contains(':') {
-            return Err(no_plugin(&url, "its digest is none of SHA-256"));
         }
         // One document must not be a manifest to one reader and an index to another one.
         let document: Value = serde_json::from_slice(&bytes).map_err(|_| no_plugin(&url, "its manifest is no JSON"))?;

@@ -10,6 +10,9 @@ use http::Uri;
 
 use super::Origin;
 
+/// Characters of a URL's path that messages show.
+const PATH_SHOWN_MAX: usize = 200;
+
 #[derive(Debug, Clone)]
 pub enum PluginSource {
     /// Part of the binary: `api-key`, `rate-limit`, `headers`.
@@ -110,7 +113,12 @@ impl fmt::Display for Url {
     /// Without the query, which may hold a secret.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.target.split('?').next().unwrap_or_default();
-        write!(formatter, "{}{path}", self.origin.to_uri_prefix())
+        // Where a server redirects to, it says how long the path is.
+        let (path, more) = match path.char_indices().nth(PATH_SHOWN_MAX) {
+            Some((end, _)) => (path.get(..end).unwrap_or_default(), "…"),
+            None => (path, ""),
+        };
+        write!(formatter, "{}{path}{more}", self.origin.to_uri_prefix())
     }
 }
 

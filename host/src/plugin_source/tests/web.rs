@@ -139,6 +139,29 @@ fn a_redirect_never_leaves_tls() {
 }
 
 #[tokio::test]
+async fn a_body_without_a_length_is_read_up_to_the_limit() {
+    for (length, sentence) in
+        [(SIGNATURE_BYTES_MAX, "there is no signature in it"), (SIGNATURE_BYTES_MAX + 1, "sends over")]
+    {
+        let server = Server::start(move |request| match request.contains(".sig ") {
+            true => Reply::raw(format!("HTTP/1.1 200 OK\r\n\r\n{}", "#".repeat(length as usize))),
+            false => Reply::ok(WASM),
+        })
+        .await;
+        let (SourceError::Fetch(message) | SourceError::Signature(message)) =
+            Case::new().get(server.place("/audit.wasm")).await.unwrap_err();
+        assert!(message.contains(sentence), "{length}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_that_a_server_names_is_shown_up_to_a_limit() {
+    let server = Server::always(Reply::redirect(&format!("http://a.example/{}", "x".repeat(2000)))).await;
+    let message = Case::new().refused(server.place("/audit.wasm")).await;
+    assert!(message.contains(&format!("redirects to http://a.example/{}…, where it is", "x".repeat(199))), "{message}");
+}
+
+#[tokio::test]
 async fn only_so_many_bytes_of_a_signature_are_read() {
     let server = Server::start(|request| match request.contains(".sig ") {
         true => Reply::ok(&[b'#'; SIGNATURE_BYTES_MAX as usize + 1]),
