@@ -5,7 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::SystemTime;
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::parts::{openssl, python, registry};
@@ -13,6 +15,9 @@ use crate::parts::{openssl, python, registry};
 /// Whom the registry lets in.
 pub const USER: &str = "builder";
 pub const PASSWORD: &str = "word-of-the-builder";
+
+/// What a registry with tokens calls itself.
+pub const TOKEN_SERVICE: &str = "registry-of-the-test";
 
 /// The password, as htpasswd keeps it.
 const PASSWORD_HASH: &str = "$2b$04$8Dy/WuG45INgmV9WJUo1TeC3fPrywO.TU4MMMAl51ejlkquDddqn2";
@@ -39,6 +44,18 @@ impl Registry {
             [certificates.certificate(), certificates.key()].map(|path| path.display().to_string());
         let tls = format!("  tls:\n    certificate: {certificate}\n    key: {key}\n");
         Registry::start(&tls, "auth:\n  htpasswd:\n    realm: here\n    path: users\n")
+    }
+
+    /// Over plain HTTP, for those to whom the service at `realm` gives a token that [`Certificates::token`] has made.
+    pub fn with_tokens(realm: &str, certificates: &Certificates) -> Registry {
+        let authority = certificates.authority().display().to_string();
+        Registry::start(
+            "",
+            &format!(
+                "auth:\n  token:\n    realm: {realm}\n    service: {TOKEN_SERVICE}\n    issuer: tokens\n    rootcertbundle: \
+                 {authority}\n"
+            ),
+        )
     }
 
     fn start(tls: &str, auth: &str) -> Registry {
@@ -108,6 +125,33 @@ impl Certificates {
         run(&format!("req {new_key} -keyout server.key -out server.csr -subj /CN=localhost"));
         run("x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2 -extfile names");
         Certificates(folder)
+    }
+
+    /// A token for these actions, such as `pull,push`, in one repository: a JWT (RFC 7519) as registries want it.
+    pub fn token(&self, repository: &str, actions: &str) -> String {
+        let run = |words: &str| openssl(self.0.path(), &words.split(' ').collect::<Vec<_>>());
+        if !self.0.path().join("token.pem").exists() {
+            run("req -newkey rsa:2048 -nodes -keyout token.key -out token.csr -subj /CN=tokens");
+            run("x509 -req -in token.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out token.pem -days 2");
+        }
+        let pem = fs::read_to_string(self.0.path().join("token.pem")).expect("just made");
+        let certificate: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let actions: Vec<&str> = actions.split(',').collect();
+        let access = json!([{ "type": "repository", "name": repository, "actions": actions }]);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+        let head = json!({ "typ": "JWT", "alg": "RS256", "x5c": [certificate] });
+        let claims = json!({
+            "iss": "tokens", "aud": TOKEN_SERVICE, "sub": USER, "nbf": now - 60, "exp": now + 600, "access": access,
+        });
+        let base64url = |bytes: &[u8]| {
+            fs::write(self.0.path().join("bytes"), bytes).expect("a file");
+            run("base64 -A -in bytes").trim().replace('+', "-").replace('/', "_").replace('=', "")
+        };
+        let text = format!("{}.{}", base64url(head.to_string().as_bytes()), base64url(claims.to_string().as_bytes()));
+        fs::write(self.0.path().join("text"), &text).expect("a file");
+        run("dgst -sha256 -sign token.key -out signature text");
+        let signature = fs::read(self.0.path().join("signature")).expect("just made");
+        format!("{text}.{}", base64url(&signature))
     }
 
     /// What a client must trust.

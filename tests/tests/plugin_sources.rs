@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use http::Response;
+use http_body_util::Full;
 use sluicegate_tests::parts::openssl;
 use sluicegate_tests::registry::{PASSWORD, USER};
 use sluicegate_tests::{Certificates, Gateway, Registry, Said, Upstream, config, get, sluicegate};
@@ -165,6 +167,47 @@ fn a_private_registry_is_reached_over_tls_with_a_credential_that_nobody_else_see
     fs::remove_dir_all(folder.join(".sluicegate")).unwrap();
     let said = check(folder, &format!("{of_other}{}", credential(right, &origin)));
     refused(&said, "there is no secure connection to https://localhost:");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_with_tokens_gets_tokens_and_never_the_credential() {
+    let (folder, certificates) = (folder(), Arc::new(Certificates::new()));
+    let folder = folder.path();
+    let basic = format!("Basic {}", base64(&format!("{USER}:{PASSWORD}")));
+    let (authority, expected) = (certificates.clone(), basic.clone());
+    let service = Upstream::start(move |request| {
+        let scope =
+            request.target.split_once("scope=repository:team/audit:").map(|(_, actions)| actions.replace("%2C", ","));
+        let status = match (&scope, request.headers.get("authorization")) {
+            (Some(_), Some(shown)) if *shown == expected => 200,
+            _ => 401,
+        };
+        let token = authority.token("team/audit", &scope.unwrap_or_default());
+        let body = if status == 200 { format!("{{\"token\":\"{token}\"}}") } else { String::new() };
+        Response::builder().status(status).body(Full::new(body.into())).unwrap()
+    })
+    .await;
+    let registry = Registry::with_tokens(&format!("{}/token", service.url()), &certificates);
+    let reference = format!("{}/team/audit:1", registry.host());
+    fs::write(folder.join("login"), format!("{USER}:{PASSWORD}")).unwrap();
+    let words = ["plugin", "push", "audit.wasm", &reference, "--credential-file", "login"];
+    refused(&sluicegate(folder, &words), "was not shown, since it is bound to another origin than http://127.0.0.1:");
+    let pushed = run(folder, &[&words[..], &["--credential-origin", &service.url()]].concat());
+    let asked: Vec<String> = service.received().into_iter().map(|request| request.target).collect();
+    let last = "/token?service=registry-of-the-test&scope=repository:team/audit:pull%2Cpush";
+    assert!(asked.last().is_some_and(|target| target.starts_with(last)), "{asked:?}");
+
+    fs::write(folder.join("basic"), basic.trim_start_matches("Basic ")).unwrap();
+    let credential = |origin: &str| {
+        format!(
+            "credential = \"registry\"\n[credentials.registry]\nvalue = \"${{file:basic}}\"\norigin = \"{origin}\"\nprefix = \
+             \"Basic \"\n"
+        )
+    };
+    assert_accepted(&check(folder, &format!("{}{}", pushed.stdout, credential(&service.url()))));
+    fs::remove_dir_all(folder.join(".sluicegate")).unwrap();
+    let elsewhere = credential(&format!("http://{}", registry.host()));
+    refused(&check(folder, &format!("{}{elsewhere}", pushed.stdout)), "credential `registry` was not shown");
 }
 
 #[tokio::test]
