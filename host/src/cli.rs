@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod key;
 mod logging;
+mod plugin;
 mod run;
 
 use std::io::IsTerminal;
@@ -30,7 +31,7 @@ struct Arguments {
 enum Command {
     /// Run the gateway until SIGTERM or Ctrl-C, then drain.
     Run(ConfigFile),
-    /// Say what is wrong with a configuration and how to mend it; load its plugins, but open nothing.
+    /// Say what is wrong with a configuration and how to mend it; load its plugins, but listen nowhere.
     Check(ConfigFile),
     /// Show which route a request takes and why, and which plugins run in which phase.
     Explain(explain::Options),
@@ -42,6 +43,11 @@ enum Command {
     Key {
         #[command(subcommand)]
         command: key::Command,
+    },
+    /// Plugins: sign them, put them into a registry, fetch them.
+    Plugin {
+        #[command(subcommand)]
+        command: plugin::Command,
     },
     /// Print the JSON schema of the configuration file.
     Schema(SchemaOptions),
@@ -73,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Config(command) => admin::config(&command),
         Command::Generations(options) => admin::generations(&options),
         Command::Key { command } => key::key(&command),
+        Command::Plugin { command } => plugin::plugin(&command),
         Command::Schema(options) => print_schema(&options),
         Command::Demo(options) => demo::demo(&options),
     };

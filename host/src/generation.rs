@@ -14,7 +14,7 @@ use ::http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use sluicegate_runtime::Phase;
 
-pub use build::{BuildError, Built, Foundation, Stage};
+pub use build::{BuildError, Built, Foundation, PluginFile, Stage};
 pub use kept::Kept;
 
 use crate::chain::{self, GenerationExchanges, Ground, Inbound, Link, Plan, ReplyBody};

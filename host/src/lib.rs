@@ -10,7 +10,7 @@ pub mod error;
 pub mod generation;
 pub mod http;
 pub mod listen;
-pub mod plugin_file;
+pub mod plugin_source;
 pub mod router;
 pub mod secrets;
 pub mod server;

@@ -35,6 +35,7 @@ use crate::clock::SystemClock;
 use crate::config::{self, AdminAddress, Config, Diagnostics, Texts};
 use crate::generation::{BuildError, Built, Foundation, Kept};
 use crate::listen::{Allowance, BindError, ClientInfo, Drain, DrainWatch, Listener};
+use crate::plugin_source::{Patience, PluginSources};
 use crate::secrets::Redaction;
 use crate::state::counters::Counters;
 use crate::telemetry::access_log::{AccessLog, AccessLogError, Redact};
@@ -116,6 +117,10 @@ pub fn foundation(config: &Config, redaction: Redaction, access_log: AccessLog) 
         clock: Arc::new(SystemClock::new()),
         redaction,
         tls: Tls::new(),
+        plugin_sources: PluginSources::new(
+            config.data_dir.is_dir().then(|| config.data_dir.join("plugins")),
+            Patience::default(),
+        ),
         open: Arc::new(OpenExchanges::default()),
         kept: Kept::default(),
     })

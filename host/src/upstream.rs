@@ -15,15 +15,14 @@ use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 use http_body::Body;
-use rustls_pki_types::ServerName;
 use thiserror::Error;
 use tokio::time::sleep;
 
 use body::{Progress, SendBody};
-use connect::Connector;
 use pool::{Lease, Pool};
 
 pub use body::UpstreamBody;
+pub use connect::{ConnectError, ConnectSetupError, Connector, Wire};
 pub use error::{BoxError, UpstreamError};
 pub use tls::{Tls, TlsSetupError};
 
@@ -56,15 +55,12 @@ impl Upstream {
         let prefix = origin.to_uri_prefix();
         let authority = prefix.split_once("://").map_or(prefix.as_str(), |(_, authority)| authority);
         let authority = HeaderValue::from_str(authority).map_err(|_| host())?;
-        let tls = if origin.tls {
-            let client = tls
-                .client_config(config.ca_file.as_deref())
-                .map_err(|error| SetupError::Tls { upstream: config.name.clone(), error })?;
-            Some((client, ServerName::try_from(origin.host.clone()).map_err(|_| host())?))
-        } else {
-            None
-        };
-        let pool = Pool::new(Arc::clone(&config), Connector::new(Arc::clone(&config), tls));
+        let connector = Connector::new(origin.clone(), config.connect_timeout, config.ca_file.as_deref(), tls)
+            .map_err(|error| match error {
+                ConnectSetupError::Tls(error) => SetupError::Tls { upstream: config.name.clone(), error },
+                ConnectSetupError::Host { .. } => host(),
+            })?;
+        let pool = Pool::new(Arc::clone(&config), connector);
         Ok(Upstream { config, authority, pool })
     }
 

@@ -7,8 +7,10 @@ pub mod demo;
 pub mod gateway;
 pub mod guests;
 pub mod metrics;
+pub mod parts;
 pub mod raw;
 pub mod readme;
+pub mod registry;
 pub mod upstream;
 
 pub use client::{Reply, get, post, send};
@@ -16,5 +18,7 @@ pub use command::{Key, Said, new_key, sluicegate};
 pub use demo::Demo;
 pub use gateway::{Gateway, PATIENCE, binary};
 pub use metrics::{ask_admin, metric, wait_for_metric};
+pub use parts::python;
 pub use raw::{Notes, Raw, RawUpstream, Rest};
+pub use registry::{Certificates, Registry};
 pub use upstream::{Received, Upstream};

@@ -79,7 +79,8 @@ async fn a_unix_socket_serves_its_owner_and_goes_with_the_gateway() {
 async fn the_summary_shows_routes_chains_and_upstreams() {
     let upstream = Upstream::ok().await;
     let config = format!(
-        "[admin]\naddress = \"127.0.0.1:0\"\n[[chains.edge]]\nplugin = \"headers\"\nname = \"edge-headers\"\nconfig = {{ reply \
+        "[admin]\naddress = \"127.0.0.1:0\"\n[trust]\nkeys = [\"ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"]\n\
+         [[chains.edge]]\nplugin = \"headers\"\nname = \"edge-headers\"\nconfig = {{ reply \
          = [{{ set = \"x-edge\", value = \"1\" }}] }}\n{}",
         config::route(&upstream.url(), "chain = \"edge\"")
     );
@@ -87,6 +88,7 @@ async fn the_summary_shows_routes_chains_and_upstreams() {
     let summary = ask(&gateway, "/config", &gateway.admin_token()).await.json();
     assert_eq!(summary["routes"][0]["name"], "all");
     assert_eq!(summary["routes"][0]["chain"][0]["name"], "edge-headers");
+    assert_eq!(summary["trust"], serde_json::json!({ "keys": ["21fe31dfa154a261"], "require_signed": false }));
     assert_eq!(summary["upstreams"][0]["origin"], upstream.url());
     assert_eq!(
         summary["listen"][0],

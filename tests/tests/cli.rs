@@ -62,6 +62,11 @@ fn help_says_what_each_word_does() {
         ("help_check", &["check", "--help"]),
         ("help_explain", &["explain", "--help"]),
         ("help_key_new", &["key", "new", "--help"]),
+        ("help_plugin", &["plugin", "--help"]),
+        ("help_plugin_key_new", &["plugin", "key", "new", "--help"]),
+        ("help_plugin_sign", &["plugin", "sign", "--help"]),
+        ("help_plugin_push", &["plugin", "push", "--help"]),
+        ("help_plugin_pull", &["plugin", "pull", "--help"]),
         ("help_demo", &["demo", "--help"]),
         ("no_words", &[]),
     ] {

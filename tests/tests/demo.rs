@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use sluicegate_tests::Demo;
+use sluicegate_tests::{Demo, python};
 
 #[test]
 fn what_the_demo_prints_works_when_pasted() {
@@ -69,21 +69,6 @@ fn the_demo_keeps_its_secrets_to_its_user_and_out_of_sight() {
     let log = fs::read_to_string(folder.join("access.log")).unwrap();
     assert!(!log.contains(provider_key.trim()) && !log.contains(&gateway_key));
     assert_eq!(demo.interrupt().code(), Some(0));
-}
-
-/// The Python of `cargo xtask parts`.
-fn python() -> PathBuf {
-    let made = || {
-        let test = std::env::current_exe().expect("a test has a path");
-        test.ancestors().nth(3).expect("tests lie in TARGET/PROFILE/deps").join("parts/python/bin/python")
-    };
-    let python = std::env::var_os("SLUICEGATE_PYTHON").map_or_else(made, PathBuf::from);
-    assert!(
-        python.is_file(),
-        "{} is missing: run `cargo xtask parts`, or set SLUICEGATE_PYTHON to a Python with the package `openai`",
-        python.display()
-    );
-    python
 }
 
 #[test]

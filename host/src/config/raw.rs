@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod json;
 pub mod limits;
+pub mod plugin;
 pub mod rollout;
 pub mod route;
 pub mod spot;
@@ -13,11 +14,12 @@ use serde::Deserialize;
 
 use chain::RawEntry;
 use limits::RawLimits;
+use plugin::{RawPlugin, RawTrust};
 use route::RawRoute;
 use spot::{Named, Spot};
 use text::{
     AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, FolderPath, HeaderNameText, HeaderPrefix,
-    IncludeText, KeyHash, KeyId, ListenAddress, Name, OriginText, ScopeText, SecretReference, Sha256Text, UrlText,
+    IncludeText, KeyHash, KeyId, ListenAddress, Name, OriginText, ScopeText, SecretReference, UrlText,
 };
 
 /// Sluicegate's configuration: one TOML file. Relative paths in it are relative to its folder.
@@ -57,10 +59,13 @@ pub struct RawConfig {
     /// Gateway keys that clients present, as hashes.
     #[serde(default)]
     pub keys: Vec<RawKey>,
-    /// Plugins in files, by name. `api-key`, `rate-limit` and `headers` are there without it.
+    /// Plugins from files, web servers and OCI registries, by name. `api-key`, `rate-limit` and `headers` are there without it.
     #[serde(default)]
     #[schemars(extend("propertyNames" = plugin_names()))]
     pub plugins: Named<RawPlugin>,
+    /// Whose signatures plugins may have. Without it, a plugin that is signed is refused, since nobody is trusted.
+    #[serde(default)]
+    pub trust: RawTrust,
     /// Plugins in the order in which requests pass them, by name of the chain.
     #[serde(default)]
     pub chains: Named<Vec<RawEntry>>,
@@ -195,14 +200,4 @@ pub struct RawKey {
     /// Whether the key is refused from now on.
     #[serde(default)]
     pub revoked: bool,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawPlugin {
-    /// The WebAssembly component.
-    #[schemars(example = &"plugins/audit.wasm")]
-    pub file: Spot<FilePath>,
-    /// The file's SHA-256; another file is refused.
-    pub sha256: Option<Sha256Text>,
 }

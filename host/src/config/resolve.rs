@@ -3,20 +3,21 @@
 mod chains;
 mod edge;
 mod keys;
+mod plugins;
 mod rollout;
 mod routes;
 mod upstreams;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::bundled::BUNDLED;
 use super::diagnostic::{Mistake, Report};
 use super::mask::looks_presented;
-use super::model::{Config, Inputs, PluginSource};
+use super::model::{Config, Inputs};
 use super::near::nearest;
 use super::raw::RawConfig;
 use super::raw::spot::Spot;
@@ -28,6 +29,8 @@ pub struct Declared {
     credentials: BTreeSet<String>,
     upstreams: BTreeSet<String>,
     plugins: BTreeSet<String>,
+    /// `NAME.KEY` for what each plugin says of itself.
+    plugin_keys: BTreeSet<String>,
     chains: BTreeSet<String>,
 }
 
@@ -40,7 +43,23 @@ impl Declared {
         };
         let mut plugins = names("plugins");
         plugins.extend(BUNDLED.iter().map(|plugin| plugin.name.to_owned()));
-        Declared { credentials: names("credentials"), upstreams: names("upstreams"), plugins, chains: names("chains") }
+        let sections = documents.iter().filter_map(|document| document.get_ref().get("plugins")?.get_ref().as_table());
+        let declared = sections.flat_map(|table| table.iter());
+        let plugin_keys = declared.flat_map(|(name, plugin)| keys_of(name.get_ref(), plugin.get_ref())).collect();
+        Declared {
+            plugin_keys,
+            credentials: names("credentials"),
+            upstreams: names("upstreams"),
+            plugins,
+            chains: names("chains"),
+        }
+    }
+}
+
+fn keys_of(name: &str, table: &DeValue<'_>) -> Vec<String> {
+    match table {
+        DeValue::Table(table) => table.keys().map(|key| format!("{name}.{}", key.get_ref())).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -67,7 +86,8 @@ pub fn resolve(raw: RawConfig, declared: &Declared, texts: &Texts, report: &mut 
     let credentials = upstreams::credentials(raw.credentials, context);
     let upstreams = upstreams::upstreams(raw.upstreams, &credentials, context);
     let keys = keys::keys(raw.keys, context);
-    let plugins = plugins(raw.plugins.0, context);
+    let plugins = plugins::plugins(raw.plugins.0, &credentials, context);
+    let trust = plugins::trust(raw.trust, context);
     let mut chains = chains::Chains::new(&plugins);
     chains.declare(raw.chains, context);
     let global_chain = raw.global_chain.map(|name| (chains.named(&name, context), name.value));
@@ -83,22 +103,11 @@ pub fn resolve(raw: RawConfig, declared: &Declared, texts: &Texts, report: &mut 
         upstreams,
         keys,
         plugins,
+        trust,
         global_chain: global_chain.map(|(entries, _)| entries).unwrap_or_default(),
         routes,
         inputs: std::mem::take(&mut context.inputs),
     })
-}
-
-fn plugins(raw: Vec<(Spot<Name>, super::raw::RawPlugin)>, context: &mut Context<'_>) -> BTreeMap<String, PluginSource> {
-    let bundled = BUNDLED.iter().map(|plugin| (plugin.name.to_owned(), PluginSource::Bundled(plugin.name)));
-    let mut plugins: BTreeMap<String, PluginSource> = bundled.collect();
-    for (name, plugin) in raw {
-        let help = "build the plugin first, or correct the path";
-        let path = context.file(&plugin.file, context.texts.plugin_files.get(&name.0), help);
-        let sha256 = plugin.sha256.and_then(|text| keys::digest(&text));
-        plugins.insert(name.value.0, PluginSource::File { path, sha256 });
-    }
-    plugins
 }
 
 impl Context<'_> {

@@ -1,9 +1,11 @@
 //! Builds a generation off the request path. Any failure names its stage and leaves what runs alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use sluicegate_runtime::services::{Keys, Services};
 use sluicegate_runtime::{EntryOptions, LoadError, LoadStage, MetricKind, PluginSpec, Runtime, Version};
 use thiserror::Error;
@@ -14,11 +16,10 @@ use super::self_test::Bench;
 use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
 use super::versions::{Loaded, Versions, versions_of};
 use crate::bundled;
-use crate::chain::{
-    Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, credential_fields,
-};
+use crate::chain::{Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, credential_fields};
 use crate::clock::Clock;
-use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route};
+use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route, signature_path};
+use crate::plugin_source::{FETCHES_AT_ONCE, PluginSources, Signatures, SourceError, Terms, read_signatures};
 use crate::router::Router;
 use crate::secrets::{Credentials, Redaction};
 use crate::state::counters::Counters;
@@ -36,17 +37,21 @@ pub struct Foundation {
     pub clock: Arc<dyn Clock>,
     pub redaction: Redaction,
     pub tls: Tls,
+    pub plugin_sources: PluginSources,
     pub open: Arc<OpenExchanges>,
     /// What a new generation takes over from those before it.
     pub kept: Kept,
 }
 
-/// Where building came to an end.
+/// Where building came to an end; in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     Secrets,
     Upstreams,
+    /// A plugin could not be had, or is not the one that was pinned.
     Fetch,
+    /// Nobody who is trusted vouches for a plugin.
+    Signature,
     /// And how far the plugin came.
     Load(LoadStage),
     Metrics,
@@ -61,6 +66,7 @@ impl Stage {
             Stage::Secrets => "secrets",
             Stage::Upstreams => "upstreams",
             Stage::Fetch => "fetch",
+            Stage::Signature => "signature",
             Stage::Load(stage) => stage.as_str(),
             Stage::Metrics => "metrics",
             Stage::SelfTest => "self-test",
@@ -83,7 +89,13 @@ pub struct BuildError {
 pub struct Built {
     pub generation: Generation,
     /// What the files of `plugins` held, by the plugin's name.
-    pub plugin_files: BTreeMap<String, Bytes>,
+    pub plugin_files: BTreeMap<String, PluginFile>,
+}
+
+/// A plugin as it stood in a file.
+pub struct PluginFile {
+    pub wasm: Bytes,
+    pub signatures: Option<Signatures>,
 }
 
 impl Foundation {
@@ -94,7 +106,7 @@ impl Foundation {
             failed(Stage::Secrets, vec![general(format!("the secrets cannot be kept out of the log: {error}"))])
         })?;
         let upstreams = self.upstreams(config)?;
-        let (plugins, plugin_files) = self.plugins(config).await?;
+        let (plugins, plugin_files) = self.plugins(config, &credentials).await?;
         let keys: Arc<dyn Keys> = Arc::new(LocalKeys { ring: KeyRing::new(&config.keys), clock: self.clock.clone() });
         let bench = Bench { generation: id, keys: keys.clone(), clock: self.clock.clone() };
         self_tests(&bench, &plugins, config).await?;
@@ -162,10 +174,51 @@ impl Foundation {
         if diagnostics.is_empty() { Ok(upstreams) } else { Err(failed(Stage::Upstreams, diagnostics)) }
     }
 
+    /// The plugins that chains name, by name; several are fetched at once.
+    async fn fetch<'a>(
+        &self,
+        config: &'a Config,
+        credentials: &Credentials,
+    ) -> HashMap<&'a str, Result<Bytes, SourceError>> {
+        let of_routes = config.routes.iter().flat_map(|route| &route.chain);
+        let names: BTreeSet<&str> = config
+            .global_chain
+            .iter()
+            .chain(of_routes)
+            .flat_map(versions_of)
+            .map(|(_, entry)| entry.plugin.as_str())
+            .collect();
+        let terms = Terms { trust: &config.trust, credentials, tls: &self.tls };
+        // Named by their type: a compiler that had to infer it could not tell that they may go from thread to thread.
+        let fetches: Vec<BoxFuture<'_, _>> =
+            names.into_iter().map(|name| self.fetch_one(name, config.plugins.get(name), terms).boxed()).collect();
+        let fetched = futures_util::stream::iter(fetches).buffer_unordered(FETCHES_AT_ONCE).collect().await;
+        self.plugin_sources.prune(config.plugins.values());
+        fetched
+    }
+
+    async fn fetch_one<'a>(
+        &self,
+        name: &'a str,
+        source: Option<&PluginSource>,
+        terms: Terms<'_>,
+    ) -> (&'a str, Result<Bytes, SourceError>) {
+        let wasm = match source {
+            Some(PluginSource::Bundled(name)) => bundled_plugin(name),
+            Some(source) => self.plugin_sources.get(name, source, terms).await,
+            None => bundled_plugin(name),
+        };
+        (name, wasm)
+    }
+
     /// Each version of each entry once, with its loaded plugin; and the files that they came from, by the plugin's name.
-    async fn plugins(&self, config: &Config) -> Result<(Loaded, BTreeMap<String, Bytes>), BuildError> {
+    async fn plugins(
+        &self,
+        config: &Config,
+        credentials: &Credentials,
+    ) -> Result<(Loaded, BTreeMap<String, PluginFile>), BuildError> {
+        let files = self.fetch(config, credentials).await;
         let mut loaded = Loaded::new();
-        let mut files: BTreeMap<String, Bytes> = BTreeMap::new();
         let mut diagnostics = Vec::new();
         // Of the first failure.
         let mut failed_at: Option<(Stage, String)> = None;
@@ -175,16 +228,18 @@ impl Foundation {
             if loaded.contains_key(&key) {
                 continue;
             }
-            let wasm = match files.get(&entry.plugin) {
-                Some(wasm) => wasm.clone(),
-                None => match fetch(config, entry) {
-                    Ok(wasm) => files.entry(entry.plugin.clone()).or_insert(wasm).clone(),
-                    Err(message) => {
-                        failed_at.get_or_insert((Stage::Fetch, entry.name.clone()));
-                        diagnostics.push(entry.place.entry_problem(&message));
-                        continue;
-                    }
-                },
+            let wasm = match files.get(entry.plugin.as_str()) {
+                Some(Ok(wasm)) => wasm.clone(),
+                Some(Err(error)) => {
+                    let (stage, message) = match error {
+                        SourceError::Fetch(message) => (Stage::Fetch, message),
+                        SourceError::Signature(message) => (Stage::Signature, message),
+                    };
+                    failed_at.get_or_insert((stage, entry.name.clone()));
+                    diagnostics.push(entry.place.entry_problem(message));
+                    continue;
+                }
+                None => continue,
             };
             match self.runtime.load(spec(entry, version, wasm)).await {
                 Ok(plugin) => drop(loaded.insert(key, (entry.clone(), plugin))),
@@ -196,8 +251,17 @@ impl Foundation {
         }
         match failed_at {
             None => {
-                files.retain(|name, _| matches!(config.plugins.get(name), Some(PluginSource::File { .. })));
-                Ok((loaded, files))
+                let kept = files.into_iter().filter_map(|(name, wasm)| {
+                    let signature = match config.plugins.get(name)? {
+                        PluginSource::File { path, signature, .. } => {
+                            signature.clone().unwrap_or_else(|| signature_path(path))
+                        }
+                        PluginSource::Bundled(_) | PluginSource::Remote(_) => return None,
+                    };
+                    let signatures = read_signatures(&signature).ok().flatten();
+                    Some((name.to_owned(), PluginFile { wasm: wasm.ok()?, signatures }))
+                });
+                Ok((loaded, kept.collect()))
             }
             Some((stage, entry)) => Err(BuildError { entry: Some(entry), ..failed(stage, diagnostics) }),
         }
@@ -270,16 +334,9 @@ fn load_credentials(config: &Config) -> Result<Credentials, BuildError> {
     })
 }
 
-fn fetch(config: &Config, entry: &ChainEntry) -> Result<Bytes, String> {
-    match config.plugins.get(&entry.plugin) {
-        Some(PluginSource::File { path, sha256 }) => crate::plugin_file::read(path, sha256.as_ref()),
-        Some(PluginSource::Bundled(name)) => bundled_plugin(name),
-        None => bundled_plugin(&entry.plugin),
-    }
-}
-
-fn bundled_plugin(name: &str) -> Result<Bytes, String> {
-    bundled::bundled(name).map(Bytes::from_static).ok_or_else(|| format!("there is no plugin `{name}`"))
+fn bundled_plugin(name: &str) -> Result<Bytes, SourceError> {
+    let missing = || SourceError::Fetch(format!("there is no plugin `{name}`"));
+    bundled::bundled(name).map(Bytes::from_static).ok_or_else(missing)
 }
 
 /// Before the first plugin that fails, no metric is declared and nothing else is begun.
@@ -335,4 +392,18 @@ fn failed(stage: Stage, diagnostics: Vec<Diagnostic>) -> BuildError {
 
 fn general(message: String) -> Diagnostic {
     Place::unknown().entry_problem(&message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn building_can_go_on_in_any_thread() {
+        fn build<'a>(foundation: &'a Foundation, config: &'a Config) -> impl Future + Send + use<'a> {
+            foundation.build(config, 1)
+        }
+        // That it compiles is the test.
+        let _ = build;
+    }
 }

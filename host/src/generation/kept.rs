@@ -36,13 +36,7 @@ struct KeptUpstream {
 
 impl Kept {
     /// The same entry as before if nothing about it has changed: its breaker stays as it is.
-    pub(super) fn entry(
-        &self,
-        name: &str,
-        version: Version,
-        plugin: Arc<Plugin>,
-        options: EntryOptions,
-    ) -> Arc<Entry> {
+    pub(super) fn entry(&self, name: &str, version: Version, plugin: Arc<Plugin>, options: EntryOptions) -> Arc<Entry> {
         let key = (name.to_owned(), version);
         let mut entries = lock(&self.entries);
         entries.retain(|_, entry| entry.strong_count() > 0);

@@ -70,6 +70,17 @@ impl Credentials {
         Ok(())
     }
 
+    /// One credential that comes from no configuration: the field's value is `prefix` and the secret.
+    pub fn one(name: &str, secret: Secret, origin: Origin, prefix: &str) -> Result<Credentials, SecretError> {
+        let loaded = Loaded::new(name, secret, origin, http::header::AUTHORIZATION, prefix)?;
+        Ok(Credentials { loaded: BTreeMap::from([(name.to_owned(), loaded)]) })
+    }
+
+    /// Whether the credential is there, and is sent to this origin.
+    pub fn is_bound_to(&self, name: &str, origin: &Origin) -> bool {
+        self.loaded.get(name).is_some_and(|credential| credential.origin == *origin)
+    }
+
     /// For the redactor.
     pub fn secrets(&self) -> Vec<Secret> {
         self.loaded.values().map(|credential| credential.secret.clone()).collect()
@@ -79,13 +90,24 @@ impl Credentials {
 impl Loaded {
     fn read(credential: &Credential) -> Result<Loaded, SecretError> {
         let secret = Secret::read(&credential.source)?;
-        let text = Zeroizing::new([credential.prefix.as_bytes(), secret.expose()].concat());
+        let Credential { name, origin, header, prefix, .. } = credential;
+        Loaded::new(name, secret, origin.clone(), header.clone(), prefix)
+    }
+
+    fn new(
+        name: &str,
+        secret: Secret,
+        origin: Origin,
+        header: HeaderName,
+        prefix: &str,
+    ) -> Result<Loaded, SecretError> {
+        let text = Zeroizing::new([prefix.as_bytes(), secret.expose()].concat());
         let mut value = HeaderValue::from_bytes(&text).map_err(|_| SecretError::NotVisible {
-            source_name: format!("the prefix of credential {}", credential.name),
+            source_name: format!("the prefix of credential {name}"),
             position: 0,
         })?;
         value.set_sensitive(true);
-        Ok(Loaded { secret, origin: credential.origin.clone(), header: credential.header.clone(), value })
+        Ok(Loaded { secret, origin, header, value })
     }
 }
 

@@ -10,7 +10,7 @@ use super::change::Wanted;
 use super::generations::Origin;
 use crate::admin::{AdminState, Changing, ConfigChange};
 use crate::chain::{Canary, Plan};
-use crate::config::Mode;
+use crate::config::{Mode, TrustedKey};
 use crate::telemetry::access_log::rfc_3339;
 use crate::telemetry::metrics::Live;
 
@@ -63,6 +63,10 @@ impl AdminState for State {
             "routes": routes,
             "upstreams": upstreams,
             "keys": config.keys.len(),
+            "trust": {
+                "keys": config.trust.keys.iter().map(TrustedKey::fingerprint).collect::<Vec<_>>(),
+                "require_signed": config.trust.require_signed,
+            },
         })
     }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use thread_priority::ThreadPriority;
 use tokio::sync::oneshot;
@@ -14,7 +13,7 @@ use super::history::Summary;
 use super::watch::Fingerprint;
 use super::{Shared, restart};
 use crate::config::{self, Config, Diagnostics, Texts};
-use crate::generation::{BuildError, Built, Stage};
+use crate::generation::{BuildError, Built, PluginFile, Stage};
 
 /// What shall serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,7 +211,7 @@ impl Shared {
         origin: &Origin,
         same_as: Option<u64>,
         texts: &Texts,
-        plugin_files: &BTreeMap<String, Bytes>,
+        plugin_files: &BTreeMap<String, PluginFile>,
     ) -> std::io::Result<()> {
         let Some(history) = &self.history else { return Ok(()) };
         let summary = Summary {

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Texts;
+use crate::config::{Texts, signature_path};
+use crate::generation::PluginFile;
 
 /// Configurations that are kept; the oldest goes first.
 pub const RECORDS_MAX: usize = 32;
@@ -79,13 +79,17 @@ impl History {
         &self,
         mut summary: Summary,
         texts: &Texts,
-        plugin_files: &BTreeMap<String, Bytes>,
+        plugin_files: &BTreeMap<String, PluginFile>,
     ) -> io::Result<()> {
-        for (name, bytes) in plugin_files {
-            let sha256 = hex_sha256(bytes);
+        for (name, file) in plugin_files {
+            let sha256 = hex_sha256(&file.wasm);
             let path = self.plugin_path(&sha256);
             if !path.exists() {
-                write(&path, bytes)?;
+                write(&path, &file.wasm)?;
+            }
+            // Who trusted it then may want to know again.
+            if let Some(signatures) = &file.signatures {
+                write(&signature_path(&path), signatures.to_string().as_bytes())?;
             }
             summary.plugins.insert(name.clone(), sha256);
         }
@@ -112,8 +116,8 @@ impl History {
     }
 
     fn remove_unused(&self, known: &[Summary]) -> io::Result<()> {
-        let used: BTreeSet<PathBuf> =
-            known.iter().flat_map(|summary| summary.plugins.values()).map(|sha256| self.plugin_path(sha256)).collect();
+        let plugins = known.iter().flat_map(|summary| summary.plugins.values()).map(|sha256| self.plugin_path(sha256));
+        let used: BTreeSet<PathBuf> = plugins.flat_map(|path| [signature_path(&path), path]).collect();
         for file in fs::read_dir(self.dir.join("plugins"))? {
             let path = file?.path();
             if !used.contains(&path) {
@@ -175,8 +179,9 @@ mod tests {
         Summary { id, time_unix_ms: 1, origin: "start".to_owned(), same_as: None, plugins, sha256 }
     }
 
-    fn plugin(bytes: &[u8]) -> BTreeMap<String, Bytes> {
-        BTreeMap::from([("audit".to_owned(), Bytes::copy_from_slice(bytes))])
+    fn plugin(bytes: &[u8]) -> BTreeMap<String, PluginFile> {
+        let wasm = bytes::Bytes::copy_from_slice(bytes);
+        BTreeMap::from([("audit".to_owned(), PluginFile { wasm, signatures: None })])
     }
 
     #[test]

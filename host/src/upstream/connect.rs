@@ -2,29 +2,48 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::error::UpstreamError;
-use super::tls;
-use crate::config;
+use super::tls::{self, Tls, TlsSetupError};
+use crate::config::Origin;
 
 /// More addresses of one name are not tried.
 const ADDRESSES_MAX: usize = 8;
 
-pub(super) struct Connector {
-    config: Arc<config::Upstream>,
+/// Opens connections to one origin.
+pub struct Connector {
+    origin: Origin,
+    connect_timeout: Duration,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+/// Why an origin cannot be connected to, before anything is tried.
+#[derive(Debug, Error)]
+pub enum ConnectSetupError {
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    #[error("`{host}` is neither a host name nor an address")]
+    Host { host: String },
+}
+
+/// Why there is no connection; both are sentences that name the address or the certificate.
+#[derive(Debug)]
+pub enum ConnectError {
+    Unreachable(String),
+    Tls(String),
 }
 
 /// Why one address gave no connection.
@@ -34,23 +53,36 @@ enum Refused {
 }
 
 impl Connector {
-    pub(super) fn new(
-        config: Arc<config::Upstream>,
-        tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-    ) -> Connector {
-        Connector { config, tls: tls.map(|(client, name)| (TlsConnector::from(client), name)) }
+    /// Reads the certificate authorities when the origin is `https`; connects to nothing yet.
+    pub fn new(
+        origin: Origin,
+        connect_timeout: Duration,
+        ca_file: Option<&Path>,
+        tls: &Tls,
+    ) -> Result<Connector, ConnectSetupError> {
+        let tls = if origin.tls {
+            let client = tls.client_config(ca_file)?;
+            let name = ServerName::try_from(origin.host.clone())
+                .map_err(|_| ConnectSetupError::Host { host: origin.host.clone() })?;
+            Some((TlsConnector::from(client), name))
+        } else {
+            None
+        };
+        Ok(Connector { origin, connect_timeout, tls })
     }
 
     /// All of it within the connect timeout, of which each address still to be tried gets an equal share.
-    pub(super) async fn connect(&self) -> Result<Wire, UpstreamError> {
+    pub async fn connect(&self) -> Result<Wire, ConnectError> {
         let started = Instant::now();
-        let remaining = || self.config.connect_timeout.saturating_sub(started.elapsed());
-        let origin = &self.config.origin;
+        let remaining = || self.connect_timeout.saturating_sub(started.elapsed());
+        let origin = &self.origin;
         let mut addresses: Vec<SocketAddr> =
             match timeout(remaining(), lookup_host((origin.host.as_str(), origin.port))).await {
                 Ok(Ok(addresses)) => addresses.take(ADDRESSES_MAX).collect(),
-                Ok(Err(error)) => return Err(self.unreachable(format!("the name cannot be resolved: {error}"))),
-                Err(_) => return Err(self.unreachable(self.timed_out("resolving the name"))),
+                Ok(Err(error)) => {
+                    return Err(ConnectError::Unreachable(format!("the name cannot be resolved: {error}")));
+                }
+                Err(_) => return Err(ConnectError::Unreachable(self.timed_out("resolving the name"))),
             };
         addresses.dedup();
         let count = addresses.len();
@@ -60,13 +92,7 @@ impl Connector {
             why = match timeout(share, self.connect_to(address)).await {
                 Ok(Ok(wire)) => return Ok(wire),
                 // Another address of the same name would have to prove the same.
-                Ok(Err(Refused::Tls(why))) => {
-                    return Err(UpstreamError::Tls {
-                        upstream: self.config.name.clone(),
-                        origin: origin.to_uri_prefix(),
-                        why,
-                    });
-                }
+                Ok(Err(Refused::Tls(why))) => return Err(ConnectError::Tls(why)),
                 Ok(Err(Refused::Network(error))) => format!("{address}: {error}"),
                 Err(_) => self.timed_out(&format!("connecting to {address}")),
             };
@@ -74,7 +100,7 @@ impl Connector {
         if count > 1 {
             why = format!("none of {count} addresses answered; the last: {why}");
         }
-        Err(self.unreachable(why))
+        Err(ConnectError::Unreachable(why))
     }
 
     async fn connect_to(&self, address: SocketAddr) -> Result<Wire, Refused> {
@@ -85,30 +111,20 @@ impl Connector {
             Some((connector, name)) => match connector.connect(name.clone(), stream).await {
                 Ok(stream) => Stream::Tls(Box::new(stream)),
                 Err(error) => {
-                    return Err(
-                        tls::explain(&error, &self.config.origin.host).map_or(Refused::Network(error), Refused::Tls)
-                    );
+                    return Err(tls::explain(&error, &self.origin.host).map_or(Refused::Network(error), Refused::Tls));
                 }
             },
         };
         Ok(Wire { stream, heard: Arc::new(AtomicBool::new(false)) })
     }
 
-    pub(super) fn unreachable(&self, why: String) -> UpstreamError {
-        UpstreamError::Unreachable {
-            upstream: self.config.name.clone(),
-            origin: self.config.origin.to_uri_prefix(),
-            why,
-        }
-    }
-
     fn timed_out(&self, what: &str) -> String {
-        format!("{what} took longer than its share of {:?}", self.config.connect_timeout)
+        format!("{what} took longer than its share of {:?}", self.connect_timeout)
     }
 }
 
 /// A connection that remembers whether the other side has said anything.
-pub(super) struct Wire {
+pub struct Wire {
     stream: Stream,
     /// Set with the first byte of an answer; cleared before a request.
     pub(super) heard: Arc<AtomicBool>,

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::body::SendBody;
-use super::connect::Connector;
+use super::connect::{ConnectError, Connector};
 use super::error::UpstreamError;
 use crate::config;
 
@@ -99,14 +99,14 @@ impl Pool {
 
     /// A new connection; also in place of a reused one that failed, whose permit it takes over.
     pub(super) async fn open(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
-        let wire = self.connector.connect().await?;
+        let wire = self.connector.connect().await.map_err(|error| self.refused(error))?;
         let heard = Arc::clone(&wire.heard);
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(READ_BUFFER_BYTES_MAX)
             .max_header_size(HEAD_BYTES_MAX)
             .handshake(TokioIo::new(wire))
             .await
-            .map_err(|error| self.connector.unreachable(error.to_string()))?;
+            .map_err(|error| self.refused(ConnectError::Unreachable(error.to_string())))?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 // Whoever waits for an answer has been told; this is the end of an idle connection.
@@ -115,6 +115,14 @@ impl Pool {
         });
         let connection = Connection { sender, heard, task: task.abort_handle() };
         Ok(Lease { connection, reused: false, permit, pool: Arc::downgrade(self) })
+    }
+
+    fn refused(&self, error: ConnectError) -> UpstreamError {
+        let (upstream, origin) = (self.config.name.clone(), self.config.origin.to_uri_prefix());
+        match error {
+            ConnectError::Unreachable(why) => UpstreamError::Unreachable { upstream, origin, why },
+            ConnectError::Tls(why) => UpstreamError::Tls { upstream, origin, why },
+        }
     }
 
     fn take_idle(&self) -> Option<Connection> {

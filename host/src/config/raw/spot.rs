@@ -15,7 +15,7 @@ use super::text::Name;
 pub type Span = Range<usize>;
 
 /// A value and where it stands; a default stands nowhere, at `0..0`.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Spot<T> {
     pub value: T,
     pub span: Span,

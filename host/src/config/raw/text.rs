@@ -62,6 +62,13 @@ macro_rules! path_character {
     };
 }
 
+/// One part of a repository's name in the OCI distribution specification 1.1.
+macro_rules! repository_part {
+    () => {
+        "[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
+    };
+}
+
 /// RFC 9110 5.6.2.
 macro_rules! token {
     () => {
@@ -127,6 +134,17 @@ texts! {
         "must be `https://`, a host and perhaps a port, such as `https://api.openai.com`, without a path; `http://` is for loopback addresses only, since a secret would cross the network in clear";
     UrlText, 2048, concat!("^https?://", host_and_port!(), "(/", path_character!(), "*)*$"),
         "must be `http://` or `https://`, a host, and perhaps a port and a path, such as `https://api.openai.com/v1`, without user, query or fragment";
+    PluginUrlText, 2048,
+        concat!("^(https://", host_and_port!(), "|http://(localhost|", loopback_ipv4!(), r"|\[::1\])(:", port!(), ")?)(/", path_character!(), "+)+$"),
+        "must be `https://`, a host and a path, such as `https://example.com/audit-1.2.wasm`, without user, query or fragment; `http://` is for loopback addresses only";
+    OciText, 1024,
+        concat!(
+            "^", host_and_port!(), "(/", repository_part!(), ")+",
+            "(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$"
+        ),
+        "must be a registry, a repository in lower case, and perhaps a tag and a manifest's digest, such as `registry.example.com/team/audit:1.2`, without a scheme";
+    PublicKeyText, 52, "^ed25519:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$",
+        "must be `ed25519:` and a public key of 32 bytes in base64, as `sluicegate plugin key new` prints it";
     HeaderNameText, 128, concat!("^", token!(), "$"),
         "must be the name of a header field, such as `x-tenant`";
     HeaderPrefix, 64, "^[ -~]*$",

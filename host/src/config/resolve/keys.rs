@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use crate::config::diagnostic::Mistake;
-use crate::config::model::GatewayKey;
+use crate::config::model::{GatewayKey, digest_from_hex};
 use crate::config::raw::RawKey;
 use crate::config::raw::spot::Span;
 
@@ -19,7 +19,7 @@ pub fn keys(raw: Vec<RawKey>, context: &mut Context<'_>) -> BTreeMap<String, Gat
             found.also(first, "first here").help("give one of them another id");
         }
         ids.entry(key.id.0.clone()).or_insert(key.id.span.clone());
-        let Some(sha256) = key.hash.strip_prefix("sha256:").and_then(digest) else { continue };
+        let Some(sha256) = key.hash.strip_prefix("sha256:").and_then(digest_from_hex) else { continue };
         if let Some(first) = hashes.get(&sha256) {
             let found = context.report.add(Mistake::Relation, &key.hash.span, "two keys have the same hash");
             found.also(first, "first here").help("remove one of them: it would not be clear whose key it is");
@@ -32,16 +32,4 @@ pub fn keys(raw: Vec<RawKey>, context: &mut Context<'_>) -> BTreeMap<String, Gat
         keys.insert(id.clone(), GatewayKey { id, sha256, consumer, scopes, expires, revoked: key.revoked });
     }
     keys
-}
-
-/// 64 hexadecimal digits as 32 bytes.
-pub fn digest(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }

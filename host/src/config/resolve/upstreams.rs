@@ -72,19 +72,14 @@ fn upstream(
 }
 
 /// A secret goes to the origin that it is bound to, so an upstream elsewhere can never be sent it.
-fn check_credential(
+pub(super) fn check_credential(
     name: &Spot<Name>,
     url: &Span,
     origin: &Origin,
     credentials: &BTreeMap<String, Credential>,
     context: &mut Context<'_>,
 ) {
-    let Some(credential) = credentials.get(&name.0) else {
-        if !context.declared.credentials.contains(&name.0) {
-            context.unknown("credential", name, &context.declared.credentials, "[credentials.NAME]");
-        }
-        return;
-    };
+    let Some(credential) = declared(name, credentials, context) else { return };
     if credential.origin != *origin {
         let bound = credential.origin.to_uri_prefix();
         context
@@ -93,6 +88,19 @@ fn check_credential(
             .also(url, format!("this is `{}`", origin.to_uri_prefix()))
             .help(format!("it is only ever sent to `{bound}`: correct the `url` or the credential's `origin`, or use another credential"));
     }
+}
+
+/// None, and reported, when there is no such credential.
+pub(super) fn declared<'a>(
+    name: &Spot<Name>,
+    credentials: &'a BTreeMap<String, Credential>,
+    context: &mut Context<'_>,
+) -> Option<&'a Credential> {
+    let credential = credentials.get(&name.0);
+    if credential.is_none() && !context.declared.credentials.contains(&name.0) {
+        context.unknown("credential", name, &context.declared.credentials, "[credentials.NAME]");
+    }
+    credential
 }
 
 /// The origin, and the path without a final slash.

@@ -79,7 +79,7 @@ fn a_plugin_from_a_file_is_isolated_by_request_and_granted_nothing() {
     let entry = &config.global_chain[0];
     assert_eq!((entry.isolation, entry.grants.len()), (Isolation::Request, 0));
     assert_eq!(entry.config, serde_json::json!({}));
-    let PluginSource::File { path, sha256 } = &config.plugins["mine"] else { panic!("not a file") };
+    let PluginSource::File { path, sha256, .. } = &config.plugins["mine"] else { panic!("not a file") };
     assert!(path.ends_with("examples/openai.toml"));
     assert_eq!(sha256.map(|bytes| (bytes[0], bytes[31])), Some((0x9f, 0x08)));
 }

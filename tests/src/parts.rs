@@ -1,0 +1,47 @@
+//! Where `cargo xtask parts` has put what the tests start.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A Python with the packages of the official clients.
+pub fn python() -> PathBuf {
+    let python = part("SLUICEGATE_PYTHON", "python/bin/python");
+    assert!(
+        python.is_file(),
+        "{} is missing: run `cargo xtask parts`, or set SLUICEGATE_PYTHON to a Python with the package `openai`",
+        python.display()
+    );
+    python
+}
+
+/// The reference implementation of an OCI registry.
+pub fn registry() -> PathBuf {
+    let registry = part("SLUICEGATE_REGISTRY", "registry/usr/bin/docker-registry");
+    assert!(
+        registry.is_file(),
+        "{} is missing: run `cargo xtask parts`, or set SLUICEGATE_REGISTRY to the program `registry` of the CNCF's \
+         distribution, version 2.8",
+        registry.display()
+    );
+    registry
+}
+
+/// Runs openssl in a folder, and returns what it prints.
+///
+/// # Panics
+/// If it says no.
+pub fn openssl(folder: &std::path::Path, words: &[&str]) -> String {
+    let output = Command::new("openssl").args(words).current_dir(folder).output();
+    let output = output.expect("openssl is missing: install openssl 3, on Debian with `sudo apt-get install openssl`");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {}: {said}", words.join(" "));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn part(variable: &str, path: &str) -> PathBuf {
+    let made = || {
+        let test = std::env::current_exe().expect("a test has a path");
+        test.ancestors().nth(3).expect("tests lie in TARGET/PROFILE/deps").join("parts").join(path)
+    };
+    std::env::var_os(variable).map_or_else(made, PathBuf::from)
+}
