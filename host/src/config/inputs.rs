@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::include::{INCLUDED_FILES_MAX, Walk};
+use super::model::signature_path;
 use super::read;
 use super::texts::include_items;
 
@@ -61,7 +62,11 @@ fn named_files(text: &str, base: &Path, files: &mut BTreeSet<PathBuf>) {
                 "value" => text.and_then(|text| text.strip_prefix("${file:")?.strip_suffix('}')),
                 _ => text,
             };
-            files.extend(path.map(|path| base.join(path)));
+            let path = path.map(|path| base.join(path));
+            if section == "plugins" && key == "file" && table.get_ref().get("signature").is_none() {
+                files.extend(path.as_deref().map(signature_path));
+            }
+            files.extend(path);
         }
     }
 }

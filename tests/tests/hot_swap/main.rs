@@ -3,5 +3,6 @@
 mod admin;
 mod files;
 mod keeps;
+mod signed;
 mod streams;
 mod support;

@@ -90,7 +90,10 @@ fn source(
             let signature_in = stand_in.as_deref().map(signature_path);
             let help = "sign the plugin with `sluicegate plugin sign`";
             let signature = signature.map(|file| context.file(&file, signature_in.as_ref(), help));
-            context.inputs.files.insert(signature.clone().unwrap_or_else(|| signature_path(&path)));
+            if signature.is_none() {
+                let beside = signature_path(&context.path(&file));
+                context.inputs.files.insert(beside);
+            }
             Some(PluginSource::File { path, sha256, signature })
         }
         RawPlugin { url: Some(url), signature, credential, ca_file, .. } => {

@@ -39,8 +39,17 @@ fn every_file_that_is_read_is_an_input() {
     let folder = folder();
     let config = load(&folder.path().join("main.toml")).unwrap();
     let files = relative(&config.inputs.files, folder.path());
-    let expected =
-        ["ca.pem", "keys.toml", "main.toml", "mine.wasm", "routes/r.toml", "secrets/a", "teams/a/live/routes.toml"];
+    let expected = [
+        "ca.pem",
+        "keys.toml",
+        "main.toml",
+        "mine.wasm",
+        // It is not there, and would be looked at if it were.
+        "mine.wasm.sig",
+        "routes/r.toml",
+        "secrets/a",
+        "teams/a/live/routes.toml",
+    ];
     assert_eq!(files, expected);
 }
 
