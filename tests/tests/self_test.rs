@@ -230,6 +230,14 @@ async fn a_test_leaves_no_counter_no_metric_and_no_warm_instance_behind() {
 }
 
 #[test]
+fn a_test_ends_after_10_seconds_whatever_its_entry_allows() {
+    let head = format!("{HOSTILE}\nlimits = {{ cpu_max_ms = 60000, wall_max_ms = 60000 }}");
+    let said =
+        check(&entry(&head, "request = { headers = { x-do = \"head=loop\" } }\nexpect = { decision = \"proceed\" }"));
+    assert!(said.stderr.contains("it took over 10 seconds, which is the limit of one test"), "{}", said.stderr);
+}
+
+#[test]
 fn sixty_four_tests_of_one_entry_run() {
     let tests: String = (0..64)
         .map(|number| {

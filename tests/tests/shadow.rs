@@ -326,6 +326,24 @@ async fn a_shadow_watches_at_most_256_exchanges_at_once() {
     assert_eq!(given_up, 4);
 }
 
+#[tokio::test]
+async fn looping_shadows_keep_at_most_8_instances() {
+    let upstream = echo().await;
+    let gateway = start(&upstream, &[&hostile("limits = { cpu_max_ms = 60000, wall_max_ms = 60000 }")]).await;
+    let mut open = Vec::new();
+    for _ in 0..12 {
+        let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+        let head = "POST / HTTP/1.1\r\nhost: x\r\nx-do: head=loop\r\ncontent-length: 5\r\n\r\nhe";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        open.push(stream);
+    }
+    wait_for_metric(&gateway, "sluicegate_instances_live", &[], 8.0).await;
+    assert_eq!(post(&gateway, "", "hello").await.text(), "hello", "who waits is a shadow, not a client");
+    assert_eq!(metric(&gateway, "sluicegate_instances_live", &[]).await, 8.0);
+    drop(open);
+    wait_for_metric(&gateway, "sluicegate_instances_live", &[], 0.0).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_ends_its_shadow_too() {
     let upstream = echo().await;
