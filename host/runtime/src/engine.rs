@@ -14,6 +14,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::image::Image;
 use crate::pool::Pool;
 use crate::ticker::Ticker;
+use crate::turns::Turns;
 
 /// Stack of a guest, in bytes; the host's part of a call needs as much again.
 const GUEST_STACK_BYTES: usize = 256 << 10;
@@ -55,6 +56,7 @@ pub struct Runtime {
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) ticker: Arc<Ticker>,
+    pub(crate) turns: Turns,
     pub(crate) slots: Slots,
     pub(crate) cache: Cache,
     /// Images in use: equal component and config share one.
@@ -84,7 +86,17 @@ impl Runtime {
         let cache = Cache::open(options.cache_dir.clone(), &engine)?;
         let free = Arc::new(Semaphore::new(options.instances_max as usize));
         let slots = Slots { free, waiting: Arc::default(), pools: Arc::default() };
-        Ok(Runtime { shared: Arc::new(Shared { engine, ticker, slots, cache, images: Mutex::default(), options }) })
+        Ok(Runtime {
+            shared: Arc::new(Shared {
+                engine,
+                ticker,
+                turns: Turns::new(),
+                slots,
+                cache,
+                images: Mutex::default(),
+                options,
+            }),
+        })
     }
 
     /// Instances alive now, warm ones included.

@@ -26,6 +26,7 @@ pub mod services;
 mod setup;
 mod snapshot;
 mod ticker;
+mod turns;
 mod unstable;
 mod wasi;
 

@@ -248,7 +248,8 @@ impl Loader<'_> {
         let pre = self.pre(linker, component)?;
         let limits =
             PluginLimits { cpu_max: CONFIGURE_TIME_MAX, wall_max: CONFIGURE_TIME_MAX * 4, ..self.spec.limits.clone() };
-        let context = InstanceContext { limits: Arc::new(limits), ..self.context() };
+        // It runs on a thread of its own.
+        let context = InstanceContext { limits: Arc::new(limits), turns: None, ..self.context() };
         let failed = |failure: Failure| {
             let remedy = match failure.kind {
                 FailureKind::Cpu | FailureKind::Wall => {
@@ -356,6 +357,7 @@ impl Loader<'_> {
             grants: Arc::new(self.spec.grants.clone()),
             limits: Arc::new(self.spec.limits.clone()),
             ticker: self.shared.ticker.clone(),
+            turns: Some(self.shared.turns.clone()),
         }
     }
 
