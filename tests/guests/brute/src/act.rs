@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use sluicegate_plugin::edits::EditError;
 use sluicegate_plugin::{labels, log, metrics, notes, request};
 
 use crate::{bulk, handles, reenter, secret};
@@ -61,6 +62,7 @@ acts! {
     Methods "methods" try_methods(),
     // A request's secret.
     Keep "keep" secret::keep(),
+    KeepSome "keep-some" drop(secret::keep_some()),
     KeepAndTrap "keep-and-trap" { secret::keep(); panic!("told to trap") },
     KeepAndLoop "keep-and-loop" { secret::keep(); bulk::spin() },
     Scan "scan" secret::scan(),
@@ -115,6 +117,10 @@ fn long_texts() {
 
 fn try_methods() {
     let methods = ["CONNECT", "TRACE", "HEAD", "", "GE T", "G\r\nX: 1", "PUT"];
-    let told: Vec<String> = methods.map(|method| format!("{:?}", request::set_method(method))).into();
+    let told = methods.map(|method| match request::set_method(method) {
+        Ok(()) => "taken",
+        Err(EditError::Forbidden) => "forbidden",
+        Err(_) => "invalid",
+    });
     say("methods", told.join(" "));
 }
