@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use sluicegate_plugin::edits::EditError;
-use sluicegate_plugin::{labels, log, metrics, notes, request};
+use sluicegate_plugin::{exchange, labels, log, metrics, notes, request};
 
 use crate::{bulk, handles, reenter, secret};
 
@@ -64,7 +64,7 @@ acts! {
     Keep "keep" secret::keep(),
     KeepSome "keep-some" drop(secret::keep_some()),
     KeepAndTrap "keep-and-trap" { secret::keep(); panic!("told to trap") },
-    KeepAndLoop "keep-and-loop" { secret::keep(); bulk::spin() },
+    KeepAndLoop "keep-and-loop" { secret::keep(); log::warn(format!("kept of {}", exchange::id())); bulk::spin() },
     Scan "scan" secret::scan(),
 }
 

@@ -6,13 +6,12 @@ use serde_json::Value;
 use sluicegate_tests::Gateway;
 
 use super::{gateway, is_whole};
-use crate::support::{Ask, Origin, wait_for_metric};
+use crate::support::{Ask, Origin};
 
 /// What the guest's scan undoes, so that what is sought stands nowhere in its memory.
 const MASK: u8 = 0x5a;
 /// How a call ends that has kept a secret.
 const ENDS: [&str; 4] = ["keep", "keep-and-trap", "keep-and-loop", "client-leaves"];
-const LIVE: &str = "sluicegate_instances_live";
 
 /// One slot for all instances, so that each is made where the one before it was.
 const ONE_SLOT: &str = "[limits]\ninstances_max = 1\n";
@@ -39,17 +38,17 @@ fn masked(secret: &str) -> String {
 /// A request whose secret the plugin keeps. Returns when no instance is at work with it any more.
 async fn keep(gateway: &Gateway, route: &str, end: &str, secret: &str) {
     let act = if end == "client-leaves" { "keep-and-loop" } else { end };
+    let id = format!("keeper-{}", gateway.log().len());
     let ask = Ask::to(&format!("/{route}")).field("x-do", format!("head={act}")).field("x-secret", secret);
+    let ask = ask.field("x-request-id", id.clone());
     if end == "client-leaves" {
         // Its route may loop for long.
         let before = gateway.log().len();
         let talk = ask.field("content-length", "0").open(gateway.address()).await;
-        wait_for_metric(gateway, LIVE, |live| live == 1.0).await;
-        // It has kept the secret when it has begun to loop: a slice of its time is enough, and a later one does no harm.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        gateway.wait_for_stderr(&format!("kept of {id}"));
         drop(talk);
+        // Its line says that everything is over.
         gateway.wait_for_log(before + 1);
-        wait_for_metric(gateway, LIVE, |live| live == 0.0).await;
         return;
     }
     let heard = ask.send(gateway.address()).await;
