@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod guests;
 pub mod raw;
 pub mod readme;
+pub mod surgery;
 pub mod upstream;
 
 pub use client::{Reply, get, post, send};
