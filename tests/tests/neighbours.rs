@@ -166,8 +166,9 @@ fn pairs(address: SocketAddr, pause: Duration) -> Vec<(Window, Window)> {
     let pairs = (0..count).map(|_| {
         let loops = Loops::start(address, pause);
         let with = window(address, length);
-        assert!(loops.answered.load(Ordering::Relaxed) > 0, "the loops were at work");
+        let answered = loops.answered.clone();
         drop(loops);
+        assert!(answered.load(Ordering::Relaxed) > 0, "the loops were at work");
         (with, window(address, length))
     });
     let pairs: Vec<_> = pairs.collect();
