@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use wasmtime::component::{Component, InstancePre, Linker};
 
+use crate::bounded::bounded;
 use crate::cache::{hex, sha256};
 use crate::capability::{self, CORE_INTERFACES};
 use crate::engine::{Runtime, Shared};
@@ -173,11 +174,10 @@ impl Loader<'_> {
         config: &str,
         digest: String,
     ) -> Result<Image, LoadError> {
-        let wasm = &self.spec.wasm;
+        let wasm = &bounded(&self.spec.wasm);
         // What cannot be instrumented is compiled as it is and runs pooled.
         let instrumented = Instrumented::new(wasm);
-        let component =
-            self.compile(instrumented.as_ref().map_or(wasm.as_ref(), |instrumented| &instrumented.bytes))?;
+        let component = self.compile(instrumented.as_ref().map_or(wasm, |instrumented| &instrumented.bytes))?;
         let (mut instance, setup) = self.configure(inspection, linker, &component, config).await?;
         let frozen = match instrumented {
             Ok(instrumented) => instrumented.freeze(&mut instance).await,
