@@ -62,7 +62,7 @@ pub struct Added {
     pub global: u32,
     /// A table of 1,000 null references to functions.
     pub table: u32,
-    /// The exported function itself.
+    /// The function that this code begins; it is exported, so that it may be referred to.
     pub function: u32,
 }
 
@@ -80,12 +80,11 @@ pub fn with_code_before(component: &[u8], export: &str, code: impl Fn(Added) -> 
         let kind = add(module, TYPES, 1, &[0x60, 0, 1, 0x7f]);
         let global = add(module, GLOBALS, 1, &[0x7f, 1, 0x41, 0, 0x0b]);
         let table = add(module, TABLES, 1, &[&[0x70, 0][..], &number(1000)].concat());
-        let added = Added { global, table, function };
-        let body = [vec![0], code(added), vec![0x10], number(function), vec![0x0b]].concat();
-        let own_functions = add(module, FUNCTIONS, 1, &number(kind));
-        add(module, CODE, 1, &[number(body.len() as u32), body].concat());
         // Imported functions are numbered first.
-        let new = own_functions + imported_functions(module);
+        let new = add(module, FUNCTIONS, 1, &number(kind)) + imported_functions(module);
+        let body = [vec![0], code(Added { global, table, function: new }), vec![0x10], number(function), vec![0x0b]];
+        let body = body.concat();
+        add(module, CODE, 1, &[number(body.len() as u32), body].concat());
         section(module, EXPORTS).bytes.splice(at..at + length, number(new));
     })
 }

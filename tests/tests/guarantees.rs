@@ -22,7 +22,9 @@ fn tests_in(row: &str) -> Vec<(&str, &str)> {
 fn is_a_test(text: &str, name: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
     let head = lines.iter().position(|line| line.contains(&format!("fn {name}(")));
-    head.is_some_and(|head| lines[..head].iter().rev().take_while(|line| line.starts_with('#')).any(|line| line.contains("test")))
+    head.is_some_and(|head| {
+        lines[..head].iter().rev().take_while(|line| line.starts_with('#')).any(|line| line.contains("test"))
+    })
 }
 
 #[test]

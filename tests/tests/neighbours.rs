@@ -93,7 +93,8 @@ impl Loops {
             let (stop, answered) = (stop.clone(), answered.clone());
             thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
-                    let request = format!("GET /{name} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-do: head=loop\r\n\r\n");
+                    let request =
+                        format!("GET /{name} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-do: head=loop\r\n\r\n");
                     let mut answer = Vec::new();
                     if let Ok(mut stream) = TcpStream::connect(address) {
                         drop(stream.write_all(request.as_bytes()));

@@ -15,11 +15,11 @@ use sluicegate::runtime::services::{
     Claim, Clock, Counters, KeyFailure, KeyOwner, Keys, PluginMetrics, Services, Taken, Waiting,
 };
 use sluicegate::runtime::{
-    BreakerPolicy, Call, EngineOptions, Entry, EntryOptions, Exchange, ExchangeFacts, Held, Inspection, Isolation, LoadError,
-    OnError, Plugin, PluginLimits, PluginSpec, Presented, RequestHead, Runtime,
+    BreakerPolicy, Call, EngineOptions, Entry, EntryOptions, Exchange, ExchangeFacts, Held, Inspection, Isolation,
+    LoadError, OnError, Plugin, PluginLimits, PluginSpec, Presented, RequestHead, Runtime,
 };
-use sluicegate_tests::surgery::{Chance, damaged, with_functions, with_module};
 use sluicegate_tests::guests;
+use sluicegate_tests::surgery::{Chance, damaged, with_functions, with_module};
 
 /// No component takes longer to load or to be refused, in a debug build on a busy machine.
 const LOAD_MAX: Duration = Duration::from_secs(60);
@@ -75,8 +75,7 @@ impl Tally {
 
 /// Calls every phase once, whatever comes of it.
 async fn call(plugin: Arc<Plugin>) {
-    let options =
-        EntryOptions { on_error: OnError::Deny, breaker: BreakerPolicy::default(), piece_bytes_max: 1 << 20 };
+    let options = EntryOptions { on_error: OnError::Deny, breaker: BreakerPolicy::default(), piece_bytes_max: 1 << 20 };
     let entry = Entry::new("entry".into(), plugin, options);
     let exchange = Arc::new(exchange());
     let mut held = Held::default();

@@ -136,8 +136,7 @@ mod tests {
 
     #[test]
     fn a_failure_that_opens_it_is_not_overtaken_by_a_success_that_closes_it() {
-        let policy =
-            BreakerPolicy { failures: 1, window: Duration::from_secs(10), backoff: Duration::from_secs(3600) };
+        let policy = BreakerPolicy { failures: 1, window: Duration::from_secs(10), backoff: Duration::from_secs(3600) };
         let (breaker, now) = (Breaker::new(policy), Instant::now());
         for round in 0..5_000 {
             std::thread::scope(|scope| {

@@ -284,7 +284,6 @@ fn wall_failure(wall_max: Duration) -> Failure {
     Failure::new(FailureKind::Wall, format!("one call took over {max} ms, its wall limit"))
 }
 
-
 /// Gives a call its budgets.
 fn arm(store: &mut Store<PluginState>) {
     let state = store.data_mut();

@@ -122,7 +122,14 @@ impl Pipe {
                 .map_err(|unknown| way.bad_coding(format!("{unknown}")))?;
             headers.remove(header::CONTENT_ENCODING);
         }
-        Ok(Some(Pipe { run: run.clone(), way, decode_at: decode_at.unwrap_or(stages.len()), stages, decoder, step: Step::Idle }))
+        Ok(Some(Pipe {
+            run: run.clone(),
+            way,
+            decode_at: decode_at.unwrap_or(stages.len()),
+            stages,
+            decoder,
+            step: Step::Idle,
+        }))
     }
 
     /// Whether a stage must have the whole body before a byte goes on.

@@ -5,6 +5,7 @@ mod bulk;
 mod floods;
 mod handles;
 mod secrets;
+mod state;
 
 use sluicegate_tests::{Gateway, guests};
 

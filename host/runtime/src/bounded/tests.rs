@@ -75,7 +75,8 @@ fn every_instruction_does_the_same_in_pieces() {
     let (page, end) = (PAGE_BYTES as i32, (PAGES * PAGE_BYTES) as i32);
     let lengths = [0, 1, page - 1, page, page + 1, 2 * page, 3 * page - 5, 5 * page + 3];
     for length in lengths {
-        for (to, from) in [(0, 0), (1, 0), (0, 1), (page, 3), (3, page), (end - length, 0), (0, end - length), (end - length + 1, 0)]
+        for (to, from) in
+            [(0, 0), (1, 0), (0, 1), (page, 3), (3, page), (end - length, 0), (0, end - length), (end - length + 1, 0)]
         {
             for name in ["fill", "copy", "init", "few"] {
                 let operands = (to, from, length);
@@ -112,7 +113,9 @@ fn a_short_constant_length_stays_one_instruction_and_no_other_does() {
 
 #[test]
 fn what_cannot_be_read_stays_as_it_is() {
-    for bytes in [&b""[..], b"\0asm", b"\0asm\x0d\0\x01\0\x01\xff\xff\xff\xff\x0f", b"\0asm\x0d\0\x01\0\x01\x05\0asm\x01"] {
+    for bytes in
+        [&b""[..], b"\0asm", b"\0asm\x0d\0\x01\0\x01\xff\xff\xff\xff\x0f", b"\0asm\x0d\0\x01\0\x01\x05\0asm\x01"]
+    {
         assert_eq!(bounded(bytes), bytes);
     }
 }

@@ -5,9 +5,9 @@
 #![cfg(target_arch = "wasm32")]
 
 mod act;
+mod bindings;
 mod bodies;
 mod bulk;
-mod bindings;
 mod handles;
 mod reenter;
 mod secret;

@@ -25,12 +25,17 @@ async fn a_body_that_shrinks_to_nothing_is_a_whole_message_without_bytes() {
 async fn bytes_for_an_end_without_bytes_go_on_once() {
     let origin = Origin::start().await;
     let gateway = gateway(&origin, "", &[("swell", STREAMS)]);
-    let mut talk = Ask::to("/swell").field("x-do", "body=swell").field("transfer-encoding", "chunked").open(gateway.address()).await;
+    let mut talk = Ask::to("/swell")
+        .field("x-do", "body=swell")
+        .field("transfer-encoding", "chunked")
+        .open(gateway.address())
+        .await;
     talk.say_chunk(b"one piece").await;
     talk.say(b"0\r\n\r\n").await;
     assert!(is_whole(&talk.hear_out().await));
     let (_, body) = origin.seen().remove(0);
-    let (pieces, ends) = (body.iter().filter(|byte| **byte == b's').count(), body.iter().filter(|byte| **byte == b'e').count());
+    let (pieces, ends) =
+        (body.iter().filter(|byte| **byte == b's').count(), body.iter().filter(|byte| **byte == b'e').count());
     // The letters of the chunks' sizes aside.
     assert!((1 << 20..(1 << 20) + 16).contains(&ends) && pieces == 1 << 20, "{pieces} and {ends}");
 }

@@ -3,7 +3,8 @@
 use super::{gateway, is_whole, told};
 use crate::support::{Ask, Origin, metric};
 
-const ROOMY: &str = "isolation = \"pooled\", limits = { cpu_max_ms = 10_000, wall_max_ms = 60_000, host_calls_max = 100_000 }";
+const ROOMY: &str =
+    "isolation = \"pooled\", limits = { cpu_max_ms = 10_000, wall_max_ms = 60_000, host_calls_max = 100_000 }";
 
 fn roomy(config: &str) -> String {
     format!("{ROOMY}, config = {{ heads_only = true, {config} }}")

@@ -26,7 +26,8 @@ fn entry(isolation: &str, cpu_max_ms: u32, number: u32) -> String {
 /// 32 bytes of chance as text.
 fn secret() -> String {
     let mut bytes = [0; 16];
-    let chance = std::fs::File::open("/dev/urandom").and_then(|mut file| std::io::Read::read_exact(&mut file, &mut bytes));
+    let chance =
+        std::fs::File::open("/dev/urandom").and_then(|mut file| std::io::Read::read_exact(&mut file, &mut bytes));
     chance.expect("random bytes");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -59,7 +59,11 @@ async fn an_answer_of_grpc_is_never_buffered() {
     let heard = talk.hear_out().await;
     assert_eq!((heard.status, heard.text().as_str(), heard.complete), (200, WHOLE, true));
     let refused = ask("deny").open(gateway.address()).await.hear_out().await;
-    assert_eq!((refused.status, refused.field("x-sluicegate-code")), (502, Some(&b"policy_cannot_buffer"[..])), "{refused:?}");
+    assert_eq!(
+        (refused.status, refused.field("x-sluicegate-code")),
+        (502, Some(&b"policy_cannot_buffer"[..])),
+        "{refused:?}"
+    );
     let log = gateway.wait_for_log(2);
     assert_eq!((&log[0]["bypasses"], &log[1]["bypasses"]), (&json!({ "allow": 1 }), &json!({})));
 }

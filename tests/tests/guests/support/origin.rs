@@ -124,7 +124,8 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
                 stream.write_all(b"b\r\ndata: !\r\n\r\n\r\n0\r\n\r\n").await.ok()?;
             }
             "grpc" => {
-                let head = "HTTP/1.1 200 OK\r\ncontent-type: Application/gRPC+proto\r\ntransfer-encoding: chunked\r\n\r\n";
+                let head =
+                    "HTTP/1.1 200 OK\r\ncontent-type: Application/gRPC+proto\r\ntransfer-encoding: chunked\r\n\r\n";
                 stream.write_all(head.as_bytes()).await.ok()?;
                 stream.write_all(b"6\r\nfirst\n\r\n").await.ok()?;
                 shared.gate.acquire().await.ok()?.forget();
