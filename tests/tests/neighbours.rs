@@ -17,7 +17,7 @@ const CALM_INTERVAL: Duration = Duration::from_millis(5);
 /// Requests at once on each of the two looping routes.
 const LOOPS: usize = 4;
 /// Between two requests of one connection while the breaker is open: those that it refuses at once would be a load of their own.
-const REFUSED_INTERVAL: Duration = Duration::from_millis(50);
+const REFUSED_INTERVAL: Duration = Duration::from_millis(200);
 const BODY: &str = "hello";
 
 fn is_soak() -> bool {
@@ -26,7 +26,7 @@ fn is_soak() -> bool {
 
 /// How many pairs, and how long each of their windows is.
 fn plan() -> (usize, Duration) {
-    if is_soak() { (15, Duration::from_secs(4)) } else { (5, Duration::from_millis(800)) }
+    if is_soak() { (15, Duration::from_secs(3)) } else { (3, Duration::from_millis(800)) }
 }
 
 /// An upstream that answers at once, on threads of its own.
@@ -164,20 +164,19 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn pairs(address: SocketAddr, pause: Duration) -> Vec<(Window, Window)> {
     let (count, length) = plan();
     window(address, length);
-    let pairs = (0..count).map(|_| {
+    let mut pairs = Vec::new();
+    for _ in 0..count {
         let loops = Loops::start(address, pause);
         let with = window(address, length);
         let answered = loops.answered.clone();
         drop(loops);
         assert!(answered.load(Ordering::Relaxed) > 0, "the loops were at work");
-        (with, window(address, length))
-    });
-    let pairs: Vec<_> = pairs.collect();
-    for (with, without) in &pairs {
+        let without = window(address, length);
         eprintln!(
             "with: median {:.2} ms, p99 {:.2} ms; without: median {:.2} ms, p99 {:.2} ms",
             with.median, with.p99, without.median, without.p99
         );
+        pairs.push((with, without));
     }
     pairs
 }

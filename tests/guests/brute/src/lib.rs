@@ -13,7 +13,7 @@ mod reenter;
 mod secret;
 
 use serde::Deserialize;
-use sluicegate_plugin::{BodyNeed, Decision, InstanceNeed, MetricKind, Phase, Piece, Plugin, Problems, Setup, request};
+use sluicegate_plugin::{BodyNeed, Decision, MetricKind, Phase, Piece, Plugin, Problems, Setup, request};
 
 use act::Act;
 
@@ -26,8 +26,6 @@ struct Config {
     /// Bodies are left alone.
     heads_only: bool,
     buffered: bool,
-    /// One and the same instance serves the whole exchange.
-    keeps: bool,
     /// Metrics that it declares.
     metrics: u32,
     /// What `configure` does.
@@ -45,9 +43,6 @@ impl Plugin for Brute {
         } else {
             let need = || if config.buffered { BodyNeed::buffered(0) } else { BodyNeed::stream() };
             setup.body(need()).reply_body(need());
-        }
-        if config.keeps {
-            setup.instance(InstanceNeed::Exchange);
         }
         (0..config.metrics).for_each(|number| {
             setup.metric(&format!("of_brute_{number}"), MetricKind::Counter, "Declared by force");

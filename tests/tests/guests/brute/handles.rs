@@ -1,9 +1,10 @@
 //! Handles that are leaked, forged or outlived, waits in WASI, and what WASI tells of time and chance.
 
 use serde_json::Value;
+use sluicegate_tests::guests;
 
 use super::{ends, gateway, is_whole, told};
-use crate::support::Origin;
+use crate::support::{Origin, refusal};
 
 const ROOMY: &str = "cpu_max_ms = 10_000, wall_max_ms = 60_000";
 const GRANTS: &str = ", \"clock\", \"random\"";
@@ -81,5 +82,14 @@ async fn time_and_chance_of_wasi_follow_the_grants_also_in_an_instance_that_is_u
         let chances = chances(name);
         assert!(chances.windows(2).all(|pair| pair[0] != pair[1]), "{name}: {chances:?}");
         assert_ne!(chances[0], told_by["bare"][0]["chance"].as_str().expect("a label"), "{name}");
+    }
+}
+
+#[test]
+fn handles_that_go_wrong_in_configure_are_refused_before_a_request_is_served() {
+    for act in ["leak-handles", "drop-twice", "use-after-drop", "forge-handle", "wrong-handle"] {
+        let entry = format!("grants = [\"metrics\"], isolation = \"pooled\", config = {{ configure = \"{act}\" }}");
+        let said = refusal(guests::BRUTE, &entry);
+        assert!(said.contains("`configure` failed: host_calls: "), "{act}: {said}");
     }
 }
