@@ -121,5 +121,7 @@ fn print_schema(options: &SchemaOptions) -> anyhow::Result<()> {
 
 /// The runtime of commands that serve or load plugins.
 fn tokio_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    // A guest at work holds one thread for a tick: another must be there for everyone else.
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(processors.max(2)).enable_all().build()?)
 }

@@ -17,3 +17,6 @@ pub mod server;
 pub mod state;
 pub mod telemetry;
 pub mod upstream;
+
+/// For tests and tools that load plugins without a gateway around them.
+pub use sluicegate_runtime as runtime;

@@ -135,6 +135,22 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_that_opens_it_is_not_overtaken_by_a_success_that_closes_it() {
+        let policy = BreakerPolicy { failures: 1, window: Duration::from_secs(10), backoff: Duration::from_secs(3600) };
+        let (breaker, now) = (Breaker::new(policy), Instant::now());
+        for round in 0..5_000 {
+            std::thread::scope(|scope| {
+                scope.spawn(|| breaker.failed(Admission::Run, now));
+                scope.spawn(|| breaker.succeeded(Admission::Try));
+            });
+            // Whichever came last: what is read without the lock says the same as what stands behind it.
+            let open = breaker.lock().open_until.is_some();
+            assert_eq!(breaker.is_open(), open, "round {round}");
+            assert_eq!(breaker.admit(now) == Admission::Refuse, open, "round {round}");
+        }
+    }
+
+    #[test]
     fn failures_outside_the_window_do_not_count() {
         let (breaker, start) = (breaker(), Instant::now());
         for second in [0, 6, 12, 18, 24] {

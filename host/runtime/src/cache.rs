@@ -15,8 +15,8 @@ use wasmtime::component::Component;
 use crate::image::{Frozen, Image};
 use crate::setup::Setup;
 
-/// Raised whenever the form of a file changes.
-const FORMAT: u32 = 1;
+/// Raised whenever the form of a file changes, or what is made of one and the same component.
+const FORMAT: u32 = 2;
 const MAGIC: &[u8; 8] = b"sluicegc";
 /// Bytes of one file.
 const FILE_BYTES_MAX: u64 = 512 << 20;

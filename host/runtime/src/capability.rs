@@ -7,7 +7,7 @@ mod exchange;
 mod identity;
 mod keys;
 mod labels;
-mod log;
+pub(crate) mod log;
 mod metrics;
 mod notes;
 mod random;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::exchange::{Exchange, Identity, ReplyHead, RequestHead, State};
 
@@ -39,11 +39,10 @@ impl Exchange {
             labels: state.labels.clone(),
             outcome: state.outcome,
             notes: Vec::new(),
-            log_lines: 0,
         };
         drop(state);
         let reply_bytes = AtomicU64::new(self.reply_bytes.load(Ordering::Relaxed));
-        Exchange { facts: self.facts.clone(), reply_bytes, state: Mutex::new(copy) }
+        Exchange { facts: self.facts.clone(), reply_bytes, log_lines: AtomicU32::new(0), state: Mutex::new(copy) }
     }
 
     pub fn snapshot(&self) -> Snapshot {

@@ -17,6 +17,7 @@ use crate::limits::PluginLimits;
 use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
 use crate::ticker::Ticker;
+use crate::turns::Turns;
 use crate::version::Version;
 
 /// Stack of a guest, in bytes; the host's part of a call needs as much again.
@@ -59,6 +60,7 @@ pub struct Runtime {
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) ticker: Arc<Ticker>,
+    pub(crate) turns: Turns,
     pub(crate) slots: Slots,
     pub(crate) cache: Cache,
     /// Images in use: equal component and config share one.
@@ -108,6 +110,7 @@ impl Runtime {
             shared: Arc::new(Shared {
                 engine,
                 ticker,
+                turns: Turns::new(),
                 slots,
                 cache,
                 images: InUse::new(),

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
+use crate::capability::log;
 use crate::presented::Presented;
 use crate::services::Services;
 
@@ -20,6 +21,8 @@ pub struct Exchange {
     pub facts: ExchangeFacts,
     /// Bytes of the answer's body that went to the client.
     pub reply_bytes: AtomicU64,
+    /// Lines that its plugins wrote to the log, those included that were dropped.
+    pub(crate) log_lines: AtomicU32,
     pub(crate) state: Mutex<State>,
 }
 
@@ -49,7 +52,6 @@ pub struct State {
     pub outcome: &'static str,
     /// By chain position.
     pub(crate) notes: Vec<Vec<u8>>,
-    pub(crate) log_lines: u32,
 }
 
 #[derive(Clone)]
@@ -95,9 +97,8 @@ impl Exchange {
             labels: BTreeMap::new(),
             outcome: "",
             notes: Vec::new(),
-            log_lines: 0,
         };
-        Exchange { facts, reply_bytes: AtomicU64::new(0), state: Mutex::new(state) }
+        Exchange { facts, reply_bytes: AtomicU64::new(0), log_lines: AtomicU32::new(0), state: Mutex::new(state) }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
@@ -107,6 +108,11 @@ impl Exchange {
     /// Whether a request's field carries credentials here; `name` in any case.
     pub(crate) fn is_credential(&self, name: &str) -> bool {
         self.facts.credential_fields.iter().any(|field| field.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// Lines of its plugins that the log does not show.
+    pub fn log_lines_dropped(&self) -> u32 {
+        self.log_lines.load(Ordering::Relaxed).saturating_sub(log::LINES_MAX)
     }
 
     pub fn add_reply_bytes(&self, count: usize) {

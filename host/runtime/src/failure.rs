@@ -15,7 +15,7 @@ pub enum FailureKind {
     Memory,
     /// The guest's stack is used up.
     Stack,
-    /// Too many calls into the host in one call, or too many bytes handed over.
+    /// Too many calls into the host in one call, too many bytes or handles, or a handle that is none.
     HostCalls,
     /// What it returned breaks the contract.
     BadReturn,

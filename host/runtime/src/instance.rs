@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
-use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
+use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::bindings::guest;
 use crate::bindings::host::types as wit;
@@ -16,6 +17,7 @@ use crate::exchange::Exchange;
 use crate::failure::{Failure, FailureKind, Violation};
 use crate::limits::{Limiter, PluginLimits};
 use crate::ticker::{TICK, Ticker, Ticking};
+use crate::turns::{Turn, Turns};
 use crate::version::Version;
 use crate::wasi::Wasi;
 
@@ -31,10 +33,14 @@ pub(crate) struct PluginState {
     pub(crate) grants: Arc<BTreeSet<String>>,
     pub(crate) limits: Arc<PluginLimits>,
     pub(crate) host_calls_left: u64,
-    pub(crate) configure_log_lines: u32,
+    /// Of calls outside any exchange.
+    pub(crate) configure_log_lines: Arc<AtomicU32>,
     pub(crate) wasi: Option<Box<Wasi>>,
     limiter: Limiter,
     ticks_left: u64,
+    /// The call that runs has met a tick before.
+    has_ticked: bool,
+    turn: Turn,
     wall_end: Instant,
     ticker: Arc<Ticker>,
     /// While a call is under way.
@@ -49,6 +55,8 @@ pub(crate) struct InstanceContext {
     pub(crate) grants: Arc<BTreeSet<String>>,
     pub(crate) limits: Arc<PluginLimits>,
     pub(crate) ticker: Arc<Ticker>,
+    /// None where its calls hold no thread of those that serve requests.
+    pub(crate) turns: Option<Turns>,
 }
 
 /// The exported functions, each looked up when it is first called.
@@ -124,10 +132,12 @@ impl Instance {
             grants: context.grants.clone(),
             limits: context.limits.clone(),
             host_calls_left: 0,
-            configure_log_lines: 0,
+            configure_log_lines: Arc::default(),
             wasi: None,
             limiter: Limiter::new(&context.limits),
             ticks_left: 0,
+            has_ticked: false,
+            turn: Turn::new(context.turns.clone()),
             wall_end: Instant::now(),
             ticker: context.ticker.clone(),
             ticking: None,
@@ -159,6 +169,17 @@ impl Instance {
         state.exchange = Some(exchange.clone());
         state.position = position;
         arm(&mut self.store);
+        let wall = self.store.data().wall();
+        let called = within(wall, self.call_phase(indices, bytes_max, call)).await;
+        let state = self.store.data_mut();
+        state.exchange = None;
+        state.ticking = None;
+        state.turn.give_up();
+        self.calls += 1;
+        called?
+    }
+
+    async fn call_phase(&mut self, indices: &Indices, bytes_max: u64, call: &Call) -> Result<Verdict, Failure> {
         let called = match call {
             Call::Head => {
                 let head = function!(self, indices, head);
@@ -183,10 +204,6 @@ impl Instance {
                 finish.call_on_finish(&mut self.store).await.map(|()| Ok(Verdict::Proceed))
             }
         };
-        let state = self.store.data_mut();
-        state.exchange = None;
-        state.ticking = None;
-        self.calls += 1;
         match called {
             Ok(verdict) => verdict,
             Err(error) => Err(classify(&error, self.store.data().limiter.denied)),
@@ -200,10 +217,17 @@ impl Instance {
         config: &str,
     ) -> Result<Result<wit::Setup, Vec<wit::Problem>>, Failure> {
         arm(&mut self.store);
-        let policy = function!(self, indices, policy);
-        let configured = policy.call_configure(&mut self.store, config).await;
-        self.store.data_mut().ticking = None;
-        configured.map_err(|error| classify(&error, self.store.data().limiter.denied))
+        let wall = self.store.data().wall();
+        let configured = within(wall, async {
+            let policy = function!(self, indices, policy);
+            let configured = policy.call_configure(&mut self.store, config).await;
+            configured.map_err(|error| classify(&error, self.store.data().limiter.denied))
+        });
+        let configured = configured.await;
+        let state = self.store.data_mut();
+        state.turn.give_up();
+        state.ticking = None;
+        configured?
     }
 
     /// Resolves the function of each phase, so that a wrong signature is found at load.
@@ -250,14 +274,25 @@ impl PluginState {
         &self,
         waiting: F,
     ) -> impl Future<Output = wasmtime::Result<F::Output>> + use<F> {
-        let (wall_end, wall_max) = (self.wall_end, self.limits.wall_max);
-        async move { tokio::time::timeout_at(wall_end.into(), waiting).await.map_err(|_| wall_violation(wall_max)) }
+        let wall = self.wall();
+        async move { within(wall, waiting).await.map_err(|failure| wasmtime::Error::new(Violation(failure))) }
+    }
+
+    /// When the call that runs must have ended, and how long it may take.
+    fn wall(&self) -> (Instant, Duration) {
+        (self.wall_end, self.limits.wall_max)
     }
 }
 
-fn wall_violation(wall_max: Duration) -> wasmtime::Error {
+/// Ends a call that waits for too long, whatever it waits for: a guest that runs meets its end at a tick, and one that sleeps
+/// in the host or waits for its turn meets none.
+async fn within<F: Future>((wall_end, wall_max): (Instant, Duration), call: F) -> Result<F::Output, Failure> {
+    tokio::time::timeout_at(wall_end.into(), call).await.map_err(|_| wall_failure(wall_max))
+}
+
+fn wall_failure(wall_max: Duration) -> Failure {
     let max = wall_max.as_millis();
-    Violation::raise(FailureKind::Wall, format!("one call took over {max} ms, its wall limit"))
+    Failure::new(FailureKind::Wall, format!("one call took over {max} ms, its wall limit"))
 }
 
 /// Gives a call its budgets.
@@ -269,6 +304,7 @@ fn arm(store: &mut Store<PluginState>) {
     state.limiter.denied = false;
     // One more than asked for: the first tick comes at any time.
     state.ticks_left = 1 + (state.limits.cpu_max.as_millis() / TICK.as_millis()) as u64;
+    state.has_ticked = false;
     state.wall_end = Instant::now() + state.limits.wall_max;
     store.set_epoch_deadline(1);
 }
@@ -277,14 +313,18 @@ fn arm(store: &mut Store<PluginState>) {
 fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data_mut();
     if Instant::now() >= state.wall_end {
-        return Err(wall_violation(state.limits.wall_max));
+        return Err(wasmtime::Error::new(Violation(wall_failure(state.limits.wall_max))));
     }
     state.ticks_left = state.ticks_left.saturating_sub(1);
     if state.ticks_left == 0 {
         let max = state.limits.cpu_max.as_millis();
         return Err(Violation::raise(FailureKind::Cpu, format!("one call used over {max} ms of CPU, its limit")));
     }
-    Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    // The first tick comes at any time, also in a short call: that one need not wait for those that are long.
+    match std::mem::replace(&mut state.has_ticked, true) {
+        false => Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))),
+        true => Ok(UpdateDeadline::YieldCustom(1, Box::pin(state.turn.next()))),
+    }
 }
 
 /// Finds out what went wrong in a call from the error that it returned.
@@ -301,7 +341,8 @@ fn classify(error: &wasmtime::Error, memory_denied: bool) -> Failure {
         _ if memory_denied => FailureKind::Memory,
         Some(_) => FailureKind::Trap,
         None if text.contains("pooling allocator") || text.contains("concurrent limit") => FailureKind::NoInstance,
-        None if text.contains("hostcalls") => FailureKind::HostCalls,
+        // What was raised while the guest ran was raised by the host: too much was handed over, or a handle that is none.
+        None if error.is::<WasmBacktrace>() => FailureKind::HostCalls,
         None => FailureKind::BadReturn,
     };
     Failure::new(kind, text)

@@ -4,6 +4,7 @@
 //! of the contract; the state behind them belongs to the host and comes in through [`services`].
 
 mod bindings;
+mod bounded;
 mod breaker;
 mod cache;
 mod call;
@@ -27,6 +28,7 @@ pub mod services;
 mod setup;
 mod snapshot;
 mod ticker;
+mod turns;
 mod unstable;
 mod version;
 mod wasi;

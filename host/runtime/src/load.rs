@@ -10,6 +10,7 @@ use bytes::Bytes;
 use thread_priority::ThreadPriority;
 use wasmtime::component::{Component, InstancePre, Linker};
 
+use crate::bounded::bounded;
 use crate::cache::{Key, hex, sha256};
 use crate::capability::{self, CORE_INTERFACES};
 use crate::engine::{PluginKey, Runtime, Shared};
@@ -205,11 +206,10 @@ impl Loader<'_> {
         config: &str,
         digest: String,
     ) -> Result<Image, LoadError> {
-        let wasm = &self.spec.wasm;
+        let wasm = &bounded(&self.spec.wasm);
         // What cannot be instrumented is compiled as it is and runs pooled.
         let instrumented = Instrumented::new(wasm);
-        let component =
-            self.compile(instrumented.as_ref().map_or(wasm.as_ref(), |instrumented| &instrumented.bytes))?;
+        let component = self.compile(instrumented.as_ref().map_or(wasm, |instrumented| &instrumented.bytes))?;
         let (mut instance, setup) = self.configure(inspection, linker, &component, config).await?;
         let frozen = match instrumented {
             Ok(instrumented) => instrumented.freeze(&mut instance).await,
@@ -280,7 +280,8 @@ impl Loader<'_> {
         let pre = self.pre(linker, component)?;
         let limits =
             PluginLimits { cpu_max: CONFIGURE_TIME_MAX, wall_max: CONFIGURE_TIME_MAX * 4, ..self.spec.limits.clone() };
-        let context = InstanceContext { limits: Arc::new(limits), ..self.context() };
+        // It runs on a thread of its own.
+        let context = InstanceContext { limits: Arc::new(limits), turns: None, ..self.context() };
         let failed = |failure: Failure| {
             let remedy = match failure.kind {
                 FailureKind::Cpu | FailureKind::Wall => {
@@ -389,6 +390,7 @@ impl Loader<'_> {
             grants: Arc::new(self.spec.grants.clone()),
             limits: Arc::new(self.spec.limits.clone()),
             ticker: self.shared.ticker.clone(),
+            turns: Some(self.shared.turns.clone()),
         }
     }
 

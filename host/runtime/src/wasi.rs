@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -16,13 +16,17 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use crate::bindings::host::log::Level;
+use crate::capability::log::{LINE_BYTES_MAX, Line};
+use crate::exchange::Exchange;
 use crate::instance::PluginState;
+use crate::version::Version;
 
-/// Bytes of one line of a guest's standard output that are kept.
-const LINE_BYTES_MAX: usize = 4096;
 /// Bytes that a guest may write at once.
 const WRITE_BYTES_MAX: usize = 64 << 10;
 
+/// Random bytes of one call.
+const RANDOM_BYTES_MAX: u64 = 64 << 10;
 /// Handles that one instance may hold at once: streams, descriptors, pollables.
 const HANDLES_MAX: usize = 256;
 
@@ -32,6 +36,7 @@ pub(crate) struct Wasi {
     table: ResourceTable,
     /// No exchange has begun: the guest is in `configure`.
     configuring: Arc<AtomicBool>,
+    output: Arc<Output>,
 }
 
 pub(crate) fn link(linker: &mut Linker<PluginState>) -> wasmtime::Result<()> {
@@ -40,11 +45,22 @@ pub(crate) fn link(linker: &mut Linker<PluginState>) -> wasmtime::Result<()> {
 
 impl Wasi {
     /// Without the grant `clock` time stands still, without `random` chance is a constant; in `configure` both.
-    fn new(entry: &Arc<str>, grants: &BTreeSet<String>) -> Wasi {
+    fn new(
+        entry: &Arc<str>,
+        version: Version,
+        grants: &BTreeSet<String>,
+        configure_log_lines: &Arc<AtomicU32>,
+    ) -> Wasi {
         let configuring = Arc::new(AtomicBool::new(true));
         let mut builder = WasiCtxBuilder::new();
         builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-        builder.stdout(LogStream::new(entry)).stderr(LogStream::new(entry));
+        let output = Arc::new(Output {
+            entry: entry.clone(),
+            version,
+            exchange: Mutex::default(),
+            configuring: configure_log_lines.clone(),
+        });
+        builder.stdout(LogStream::new(&output)).stderr(LogStream::new(&output));
         let clock = GrantedClock { granted: grants.contains("clock"), configuring: configuring.clone() };
         builder.wall_clock(clock.clone()).monotonic_clock(clock);
         let chance = || Chance {
@@ -53,10 +69,11 @@ impl Wasi {
             constant: StdRng::from_seed([0; 32]),
         };
         // The seed is asked for once in an instance's life, mostly in `configure`: it is a constant.
+        builder.max_random_size(RANDOM_BYTES_MAX);
         builder.secure_random(chance()).insecure_random(chance()).insecure_random_seed(0);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
-        Wasi { ctx: builder.build(), table, configuring }
+        Wasi { ctx: builder.build(), table, configuring, output }
     }
 
     /// True if the guest holds no handle, so that its memory can be frozen.
@@ -67,7 +84,9 @@ impl Wasi {
 
 impl WasiView for PluginState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let wasi = self.wasi.get_or_insert_with(|| Box::new(Wasi::new(&self.entry, &self.grants)));
+        let made = || Box::new(Wasi::new(&self.entry, self.version, &self.grants, &self.configure_log_lines));
+        let wasi = self.wasi.get_or_insert_with(made);
+        wasi.output.set_exchange(self.exchange.as_ref());
         wasi.configuring.store(self.exchange.is_none(), Ordering::Relaxed);
         WasiCtxView { ctx: &mut wasi.ctx, table: &mut wasi.table }
     }
@@ -145,21 +164,46 @@ impl TryRng for Chance {
     }
 }
 
-/// A guest's standard output and error, line by line in the operator's log.
+/// Where the output of one instance goes.
+struct Output {
+    entry: Arc<str>,
+    version: Version,
+    /// The one that the guest is called for. Not kept alive: an idle instance must not hold on to a request.
+    exchange: Mutex<Weak<Exchange>>,
+    configuring: Arc<AtomicU32>,
+}
+
+impl Output {
+    fn set_exchange(&self, exchange: Option<&Arc<Exchange>>) {
+        let exchange = exchange.map_or_else(Weak::new, Arc::downgrade);
+        *self.exchange.lock().unwrap_or_else(PoisonError::into_inner) = exchange;
+    }
+
+    fn exchange(&self) -> Weak<Exchange> {
+        self.exchange.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A guest's standard output and error, line by line in the operator's log, and counted as the lines of `log` are.
 #[derive(Clone)]
 struct LogStream {
-    entry: Arc<str>,
+    output: Arc<Output>,
     line: Vec<u8>,
+    /// Whose `line` is: what one request leaves unfinished does not become the start of another's.
+    exchange: Weak<Exchange>,
 }
 
 impl LogStream {
-    fn new(entry: &Arc<str>) -> LogStream {
-        LogStream { entry: entry.clone(), line: Vec::new() }
+    fn new(output: &Arc<Output>) -> LogStream {
+        LogStream { output: output.clone(), line: Vec::new(), exchange: Weak::new() }
     }
 
     fn end_line(&mut self) {
         let line = String::from_utf8_lossy(&self.line);
-        tracing::info!(target: "plugin", plugin = self.entry.as_ref(), "{}", line.escape_debug());
+        let exchange = self.exchange.upgrade();
+        let Output { entry: plugin, version, configuring, .. } = &*self.output;
+        Line { plugin, version: *version, exchange: exchange.as_deref(), configuring }
+            .write(Level::Info, &line.escape_debug().to_string());
         self.line.clear();
     }
 }
@@ -187,6 +231,11 @@ impl Pollable for LogStream {
 
 impl OutputStream for LogStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        let exchange = self.output.exchange();
+        if !self.line.is_empty() && !Weak::ptr_eq(&self.exchange, &exchange) {
+            self.end_line();
+        }
+        self.exchange = exchange;
         for byte in bytes {
             match byte {
                 b'\n' => self.end_line(),

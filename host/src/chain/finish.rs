@@ -112,7 +112,12 @@ impl Run {
     /// Counts the exchange, and says how long it took.
     fn settle(&self, outcome: Outcome) -> Duration {
         self.release_held();
-        let duration = self.exchange.facts.started.elapsed();
+        let facts = &self.exchange.facts;
+        let dropped = self.exchange.log_lines_dropped();
+        if dropped > 0 {
+            tracing::warn!(target: "plugin", request_id = facts.id, "{dropped} lines of plugins were dropped");
+        }
+        let duration = facts.started.elapsed();
         let log = self.log();
         let overhead = log.first_byte.unwrap_or(duration).saturating_sub(log.upstream_wait);
         self.plan.metrics.answered(&Answered {

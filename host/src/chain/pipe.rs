@@ -20,6 +20,19 @@ pub(super) struct Pipe {
     decoder: Option<Decoder>,
     /// The decoder stands in front of the stage with this index.
     decode_at: usize,
+    step: Step,
+}
+
+/// What becomes of the bytes that were pushed last.
+enum Step {
+    /// They have gone on.
+    Idle,
+    /// They stand in front of the first stage.
+    Given { bytes: Bytes, end: bool },
+    /// The decoder may have more pieces.
+    Decoding { end: bool },
+    /// The stages behind the decoder have not been told the end.
+    Last,
 }
 
 /// Of the request or of the answer.
@@ -148,7 +161,14 @@ impl Pipe {
                 .map_err(|unknown| way.bad_coding(format!("{unknown}")))?;
             way.with_headers(&mut run.exchange.lock(), |headers| drop(headers.remove(header::CONTENT_ENCODING)));
         }
-        Ok(Some(Pipe { run: run.clone(), way, decode_at: decode_at.unwrap_or(stages.len()), stages, decoder }))
+        Ok(Some(Pipe {
+            run: run.clone(),
+            way,
+            decode_at: decode_at.unwrap_or(stages.len()),
+            stages,
+            decoder,
+            step: Step::Idle,
+        }))
     }
 
     /// Whether a stage must have the whole body before a byte goes on.
@@ -175,43 +195,79 @@ impl Pipe {
         Ok(())
     }
 
-    /// The pieces that go on, some perhaps from before.
-    pub(super) async fn push(&mut self, bytes: Bytes) -> Result<Vec<Bytes>, Stop> {
-        let mut out = Vec::new();
-        if let Some(bytes) = self.stages_to(self.decode_at, bytes, false).await? {
-            self.decode(bytes, &mut out).await?;
-        }
-        out.retain(|piece| !piece.is_empty());
-        Ok(out)
+    /// Takes in the next bytes. What goes on because of them, [`Pipe::next`] gives piece by piece.
+    pub(super) fn push(&mut self, bytes: Bytes) {
+        self.step = Step::Given { bytes, end: false };
     }
 
-    /// The last pieces.
-    pub(super) async fn end(&mut self) -> Result<Vec<Bytes>, Stop> {
-        let mut out = Vec::new();
-        if let Some(bytes) = self.stages_to(self.decode_at, Bytes::new(), true).await? {
-            self.decode(bytes, &mut out).await?;
-        }
-        if let Some(decoder) = self.decoder.take() {
-            decoder.finish().map_err(|error| self.undecodable(&error))?;
-        }
-        if let Some(last) = self.stages_from(self.decode_at, Bytes::new(), true).await? {
-            out.push(last);
-        }
-        out.retain(|piece| !piece.is_empty());
-        Ok(out)
+    /// There are no more bytes: [`Pipe::next`] gives the last pieces.
+    pub(super) fn end(&mut self) {
+        self.step = Step::Given { bytes: Bytes::new(), end: true };
     }
 
-    async fn decode(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<(), Stop> {
-        let Some(mut decoder) = self.decoder.take() else {
-            out.extend(self.stages_from(self.decode_at, bytes, false).await?);
-            return Ok(());
-        };
-        decoder.feed(bytes);
-        while let Some(piece) = decoder.piece().map_err(|error| self.undecodable(&error))? {
-            out.extend(self.stages_from(self.decode_at, piece, false).await?);
+    /// The next piece that goes on. None when more must be pushed first.
+    ///
+    /// One at a time: a few bytes can decode to many pieces, and a plugin can make each of them longer.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Stop> {
+        loop {
+            let piece = match std::mem::replace(&mut self.step, Step::Idle) {
+                Step::Idle => return Ok(None),
+                Step::Given { bytes, end } => {
+                    if let Some(bytes) = self.through(0, self.decode_at, bytes, end).await? {
+                        match &mut self.decoder {
+                            Some(decoder) => decoder.feed(bytes),
+                            None => {
+                                self.step = if end { Step::Last } else { Step::Idle };
+                                match self.through(self.decode_at, self.stages.len(), bytes, false).await? {
+                                    Some(piece) if !piece.is_empty() => return Ok(Some(piece)),
+                                    _ => continue,
+                                }
+                            }
+                        }
+                    }
+                    self.step = Step::Decoding { end };
+                    None
+                }
+                Step::Decoding { end } => match self.decoded()? {
+                    Some(bytes) => {
+                        self.step = Step::Decoding { end };
+                        self.through(self.decode_at, self.stages.len(), bytes, false).await?
+                    }
+                    None => {
+                        if end {
+                            if let Some(decoder) = self.decoder.take() {
+                                decoder.finish().map_err(|error| self.undecodable(&error))?;
+                            }
+                            self.step = Step::Last;
+                        }
+                        None
+                    }
+                },
+                Step::Last => self.through(self.decode_at, self.stages.len(), Bytes::new(), true).await?,
+            };
+            if let Some(piece) = piece.filter(|piece| !piece.is_empty()) {
+                return Ok(Some(piece));
+            }
         }
-        self.decoder = Some(decoder);
+    }
+
+    /// Adds all that goes on now to `whole`: for a body that must be there before a byte of it goes on.
+    pub(super) async fn gather(&mut self, whole: &mut BytesMut) -> Result<(), Stop> {
+        let bytes_max = self.run.ground.limits.buffer_bytes_max;
+        while let Some(piece) = self.next().await? {
+            if (whole.len() + piece.len()) as u64 > bytes_max {
+                // The refusal must not come to those who made the body too long.
+                let by = self.stages.iter().map(|stage| stage.position).min();
+                return Err(Stop { by, ..self.way.too_long(bytes_max) });
+            }
+            whole.extend_from_slice(&piece);
+        }
         Ok(())
+    }
+
+    fn decoded(&mut self) -> Result<Option<Bytes>, Stop> {
+        let decoded = self.decoder.as_mut().map_or(Ok(None), Decoder::piece);
+        decoded.map_err(|error| self.undecodable(&error))
     }
 
     fn undecodable(&self, error: &DecodeError) -> Stop {
@@ -219,14 +275,6 @@ impl Pipe {
             Way::Request => Stop::refuse(Refusal::new(error.code_for_request(), error.to_string())),
             Way::Reply => self.way.bad_coding(error.to_string()),
         }
-    }
-
-    async fn stages_to(&mut self, end_index: usize, bytes: Bytes, end: bool) -> Result<Option<Bytes>, Stop> {
-        self.through(0, end_index, bytes, end).await
-    }
-
-    async fn stages_from(&mut self, index: usize, bytes: Bytes, end: bool) -> Result<Option<Bytes>, Stop> {
-        self.through(index, self.stages.len(), bytes, end).await
     }
 
     /// None when the bytes are held back.

@@ -168,7 +168,7 @@ impl Body for ReplyBody {
 
 /// Takes an upstream's answer through the pipe as it comes.
 pub(super) fn piped(run: Arc<Run>, body: UpstreamBody, pipe: Pipe) -> Source {
-    let under = Under { run, body, pipe, ready: Vec::new().into_iter(), ended: false };
+    let under = Under { run, body, pipe, ended: false };
     Source::Piped(Box::pin(unfold(Some(under), |under| async move {
         let mut under = under?;
         match under.next().await {
@@ -183,7 +183,6 @@ struct Under {
     run: Arc<Run>,
     body: UpstreamBody,
     pipe: Pipe,
-    ready: std::vec::IntoIter<Bytes>,
     ended: bool,
 }
 
@@ -195,25 +194,24 @@ enum Broken {
 impl Under {
     async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         loop {
-            if let Some(piece) = self.ready.next() {
+            if let Some(piece) = self.pipe.next().await.map_err(Broken::Stop)? {
                 return Ok(Some(piece));
             }
             if self.ended {
                 return Ok(None);
             }
             let frame = std::future::poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
-            let pieces = match frame {
+            match frame {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => self.pipe.push(bytes).await,
+                    Ok(bytes) => self.pipe.push(bytes),
                     Err(_) => continue,
                 },
                 Some(Err(error)) => return Err(Broken::of(error)),
                 None => {
                     self.ended = true;
-                    self.pipe.end().await
+                    self.pipe.end();
                 }
-            };
-            self.ready = pieces.map_err(Broken::Stop)?.into_iter();
+            }
         }
     }
 }

@@ -66,9 +66,11 @@ impl RequestBody {
         }
         let mut whole = BytesMut::new();
         while let Some(bytes) = metered.next().await? {
-            pipe.push(bytes).await?.into_iter().for_each(|piece| whole.extend_from_slice(&piece));
+            pipe.push(bytes);
+            pipe.gather(&mut whole).await?;
         }
-        pipe.end().await?.into_iter().for_each(|piece| whole.extend_from_slice(&piece));
+        pipe.end();
+        pipe.gather(&mut whole).await?;
         Ok(RequestBody::Whole(Some(whole.freeze())))
     }
 }
@@ -108,29 +110,24 @@ fn pieces(metered: Metered, pipe: Pipe) -> impl Stream<Item = Result<Bytes, Body
     struct Under {
         metered: Metered,
         pipe: Pipe,
-        ready: std::vec::IntoIter<Bytes>,
         ended: bool,
     }
-    let under = Under { metered, pipe, ready: Vec::new().into_iter(), ended: false };
+    let under = Under { metered, pipe, ended: false };
     unfold(Some(under), |under| async move {
         let mut under = under?;
         loop {
-            if let Some(piece) = under.ready.next() {
-                return Some((Ok(piece), Some(under)));
+            match under.pipe.next().await {
+                Ok(Some(piece)) => return Some((Ok(piece), Some(under))),
+                Ok(None) if under.ended => return None,
+                Ok(None) => {}
+                Err(stop) => return Some((Err(BodyFault(stop)), None)),
             }
-            if under.ended {
-                return None;
-            }
-            let pieces = match under.metered.next().await {
-                Ok(Some(bytes)) => under.pipe.push(bytes).await,
+            match under.metered.next().await {
+                Ok(Some(bytes)) => under.pipe.push(bytes),
                 Ok(None) => {
                     under.ended = true;
-                    under.pipe.end().await
+                    under.pipe.end();
                 }
-                Err(stop) => Err(stop),
-            };
-            match pieces {
-                Ok(pieces) => under.ready = pieces.into_iter(),
                 Err(stop) => return Some((Err(BodyFault(stop)), None)),
             }
         }

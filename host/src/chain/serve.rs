@@ -206,8 +206,10 @@ impl Run {
                 return Ok(Source::Whole(Some(bytes)));
             }
             (Some(mut pipe), Reply::Whole(bytes)) => {
-                pipe.push(bytes).await?.iter().for_each(|piece| whole.extend_from_slice(piece));
-                pipe.end().await?.iter().for_each(|piece| whole.extend_from_slice(piece));
+                pipe.push(bytes);
+                pipe.gather(&mut whole).await?;
+                pipe.end();
+                pipe.gather(&mut whole).await?;
             }
             (Some(mut pipe), Reply::Upstream(body)) => {
                 if streams {
@@ -219,9 +221,11 @@ impl Run {
                 }
                 let mut body = body;
                 while let Some(bytes) = self.next_of(&mut body).await? {
-                    pipe.push(bytes).await?.iter().for_each(|piece| whole.extend_from_slice(piece));
+                    pipe.push(bytes);
+                    pipe.gather(&mut whole).await?;
                 }
-                pipe.end().await?.iter().for_each(|piece| whole.extend_from_slice(piece));
+                pipe.end();
+                pipe.gather(&mut whole).await?;
             }
         }
         self.forget_length();

@@ -24,7 +24,8 @@ async fn a_plugin_and_its_signature_change_one_after_the_other_and_a_rollback_ha
         fs::read(workshop.path().join("mine.wasm.sig")).unwrap()
     };
     let plugin = "[plugins.mine]\nfile = \"mine.wasm\"\n";
-    let text = versioned(&upstream.url(), "one").replace("plugin = \"headers\"", "plugin = \"mine\"\ngrants = [\"identity\"]");
+    let text =
+        versioned(&upstream.url(), "one").replace("plugin = \"headers\"", "plugin = \"mine\"\ngrants = [\"identity\"]");
     let text = format!("{plugin}{trust}require_signed = true\n{text}");
     let gateway = Gateway::start(&text, &[("mine.wasm", headers), ("mine.wasm.sig", &signature(headers))]);
     let digest = async || summary(&gateway).await["routes"][0]["chain"][0]["digest"].clone();

@@ -1,31 +1,55 @@
-//! `log`: a plugin's lines in the operator's log.
+//! `log`: a plugin's lines in the operator's log, and those that it writes to its standard output.
+
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use wasmtime::Result;
 
 use crate::bindings::host::log::{Host, Level};
+use crate::exchange::Exchange;
 use crate::instance::PluginState;
+use crate::version::Version;
 
 /// Bytes kept of one line.
-const LINE_BYTES_MAX: usize = 4096;
-/// Lines of one exchange, all its plugins together; the rest are counted and dropped.
-const LINES_MAX: u32 = 64;
+pub(crate) const LINE_BYTES_MAX: usize = 4096;
+/// Lines of one exchange, all its plugins together, and of one `configure`; the rest are counted and dropped.
+pub(crate) const LINES_MAX: u32 = 64;
 
 impl Host for PluginState {
     fn write(&mut self, level: Level, message: String) -> Result<()> {
         self.count_host_call()?;
-        let lines = match &self.exchange {
-            Some(exchange) => &mut exchange.lock().log_lines,
-            None => &mut self.configure_log_lines,
-        };
-        *lines = lines.saturating_add(1);
-        if *lines > LINES_MAX {
-            return Ok(());
+        Line {
+            plugin: &self.entry,
+            version: self.version,
+            exchange: self.exchange.as_deref(),
+            configuring: &self.configure_log_lines,
         }
-        let last = *lines == LINES_MAX;
-        let id = self.exchange.as_ref().map_or("", |exchange| exchange.facts.id.as_str());
-        let plugin = self.entry.as_ref();
-        let version = self.version.unless_stable();
-        let message = shorten(&message);
+        .write(level, &message);
+        Ok(())
+    }
+}
+
+/// Who writes a line, and where it is counted.
+pub(crate) struct Line<'a> {
+    /// The chain entry's name.
+    pub(crate) plugin: &'a str,
+    pub(crate) version: Version,
+    pub(crate) exchange: Option<&'a Exchange>,
+    /// Counts the lines outside any exchange.
+    pub(crate) configuring: &'a AtomicU32,
+}
+
+impl Line<'_> {
+    pub(crate) fn write(&self, level: Level, message: &str) {
+        let count = self.exchange.map_or(self.configuring, |exchange| &exchange.log_lines);
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        if before >= LINES_MAX {
+            // It never turns over to 0.
+            count.fetch_min(u32::MAX / 2, Ordering::Relaxed);
+            return;
+        }
+        let (plugin, version) = (self.plugin, self.version.unless_stable());
+        let id = self.exchange.map_or("", |exchange| exchange.facts.id.as_str());
+        let message = shorten(message);
         match level {
             Level::Trace => tracing::trace!(target: "plugin", plugin, version, request_id = id, "{message}"),
             Level::Debug => tracing::debug!(target: "plugin", plugin, version, request_id = id, "{message}"),
@@ -33,10 +57,9 @@ impl Host for PluginState {
             Level::Warn => tracing::warn!(target: "plugin", plugin, version, request_id = id, "{message}"),
             Level::Error => tracing::error!(target: "plugin", plugin, version, request_id = id, "{message}"),
         }
-        if last {
+        if before + 1 == LINES_MAX {
             tracing::warn!(target: "plugin", plugin, version, request_id = id, "over {LINES_MAX} lines in this request; the rest are dropped");
         }
-        Ok(())
     }
 }
 

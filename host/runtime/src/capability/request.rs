@@ -12,6 +12,8 @@ use crate::instance::PluginState;
 
 /// Bytes of a path with its query.
 const TARGET_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a method.
+const METHOD_BYTES_MAX: usize = 64;
 
 impl Host for PluginState {
     fn method(&mut self) -> Result<String> {
@@ -59,7 +61,8 @@ impl Host for PluginState {
 
     fn set_method(&mut self, method: String) -> Result<Result<(), EditError>> {
         self.edit_request(|head| {
-            let method = Method::from_bytes(method.as_bytes()).map_err(|_| EditError::InvalidName)?;
+            let short = Some(method).filter(|method| method.len() <= METHOD_BYTES_MAX).ok_or(EditError::InvalidName)?;
+            let method = Method::from_bytes(short.as_bytes()).map_err(|_| EditError::InvalidName)?;
             // A tunnel and an echo of the credential are not for plugins to open; HEAD decides whether an answer has a body.
             let changes_head = method != head.method && (method == Method::HEAD || head.method == Method::HEAD);
             if matches!(method, Method::CONNECT | Method::TRACE) || changes_head {

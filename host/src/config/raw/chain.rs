@@ -96,7 +96,7 @@ impl RawGrant {
 #[serde(default, deny_unknown_fields)]
 pub struct RawPluginLimits {
     /// Linear memory of one instance, in bytes.
-    #[schemars(range(min = 65_536, max = 4_294_967_296u64))]
+    #[schemars(range(min = 65_536, max = 1_073_741_824))]
     pub memory_bytes_max: u64,
     /// Processor time of one call, in milliseconds.
     #[schemars(range(min = 1, max = 60_000))]

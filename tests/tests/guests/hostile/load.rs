@@ -1,5 +1,9 @@
 //! What is refused before it serves, each with the sentence that says what to do.
 
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
+
 use sluicegate_tests::guests;
 
 use crate::support::{Checked, check, refusal, refusal_with};
@@ -144,4 +148,17 @@ fn what_a_roomier_entry_has_left_on_disk_does_not_lift_the_limit_of_another() {
         "{said}"
     );
     assert_eq!(images(), 1);
+}
+
+#[test]
+fn a_pipe_in_place_of_a_plugin_is_refused_and_not_waited_for() {
+    let checked = Checked::new(guests::HOSTILE, "", GRANTS);
+    let path = checked.folder().join("guest.wasm");
+    std::fs::remove_file(&path).expect("the plugin");
+    assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo is there").success());
+    let (sender, said) = mpsc::channel();
+    let checking = std::thread::spawn(move || sender.send(checked.run()));
+    let (accepted, _, said) = said.recv_timeout(Duration::from_secs(30)).expect("an answer: it waits for the pipe");
+    assert!(!accepted && said.contains("is no regular file: give the .wasm file that the build wrote"), "{said}");
+    checking.join().expect("no panic there").expect("it was received");
 }

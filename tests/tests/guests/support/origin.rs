@@ -116,6 +116,21 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Option<()> {
                 shared.gate.acquire().await.ok()?.forget();
                 stream.write_all(b"9\r\ndata: !\n\n\r\n0\r\n\r\n").await.ok()?;
             }
+            "events-crlf" => {
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+                stream.write_all(head.as_bytes()).await.ok()?;
+                stream.write_all(b"b\r\ndata: 1\r\n\r\n\r\n").await.ok()?;
+                shared.gate.acquire().await.ok()?.forget();
+                stream.write_all(b"b\r\ndata: !\r\n\r\n\r\n0\r\n\r\n").await.ok()?;
+            }
+            "grpc" => {
+                let head =
+                    "HTTP/1.1 200 OK\r\ncontent-type: Application/gRPC+proto\r\ntransfer-encoding: chunked\r\n\r\n";
+                stream.write_all(head.as_bytes()).await.ok()?;
+                stream.write_all(b"6\r\nfirst\n\r\n").await.ok()?;
+                shared.gate.acquire().await.ok()?.forget();
+                stream.write_all(second).await.ok()?;
+            }
             "silent" => return more(&mut stream, &mut read).await,
             "bytes" => {
                 let head = b"HTTP/1.1 200 OK\r\nx-origin-bytes: \xff\xfe\x80\r\ncontent-length: 0\r\n\r\n";
