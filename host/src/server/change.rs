@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use thread_priority::ThreadPriority;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::generations::{Current, Origin};
 use super::history::Summary;
@@ -73,13 +73,37 @@ impl Shared {
     /// One change after the other, on a thread apart that gives way to those that serve. It is made or refused also if nobody
     /// waits for the answer any longer.
     pub(super) async fn change(self: &Arc<Shared>, wanted: Wanted) -> Result<Applied, Refused> {
+        self.change_apart(None, wanted).await
+    }
+
+    /// The same for whoever has the turn already, and has decided in it.
+    pub(super) async fn change_in_turn(
+        self: &Arc<Shared>,
+        turn: OwnedMutexGuard<()>,
+        wanted: Wanted,
+    ) -> Result<Applied, Refused> {
+        self.change_apart(Some(turn), wanted).await
+    }
+
+    async fn change_apart(
+        self: &Arc<Shared>,
+        turn: Option<OwnedMutexGuard<()>>,
+        wanted: Wanted,
+    ) -> Result<Applied, Refused> {
         let (answer, answered) = oneshot::channel();
         let (shared, handle) = (self.clone(), tokio::runtime::Handle::current());
         let thread = std::thread::Builder::new().name("config-change".into()).spawn(move || {
             if let Err(error) = thread_priority::set_current_thread_priority(ThreadPriority::Min) {
                 tracing::debug!("configurations are built at the usual priority: {error:?}");
             }
-            drop(answer.send(handle.block_on(shared.change_now(wanted))));
+            let changing = async {
+                let _one_at_a_time = match turn {
+                    Some(turn) => turn,
+                    None => shared.changing.clone().lock_owned().await,
+                };
+                shared.change_now(wanted).await
+            };
+            drop(answer.send(handle.block_on(changing)));
         });
         let failed = |reason: String| Err(Refused::new(CONFIG_STAGE, reason));
         match thread {
@@ -91,7 +115,6 @@ impl Shared {
     }
 
     async fn change_now(&self, wanted: Wanted) -> Result<Applied, Refused> {
-        let _one_at_a_time = self.changing.lock().await;
         let origin = wanted.origin();
         let changed = self.try_change(wanted).await;
         self.foundation.metrics.config_changed(origin, changed.is_ok());

@@ -11,17 +11,19 @@ use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::Shared;
 use super::change::Wanted;
 use super::generations::Origin;
 use crate::config::Inputs;
 
-/// A change is taken up when the folders have been quiet for so long: an editor writes in several steps.
+/// A change is taken up when nothing more has changed for so long: an editor writes in several steps.
 const QUIET: Duration = Duration::from_millis(60);
-/// And then, even if they are not: logs may stand in the same folder.
+/// And then, even if something has.
 const QUIET_MAX: Duration = Duration::from_secs(1);
+/// Between two looks, however much happens in the folders: a log may stand there, and grow with each request.
+const REST: Duration = Duration::from_millis(20);
 /// For what the system does not tell.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// Links that are followed from one path.
@@ -80,13 +82,12 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         folders.follow(&inputs);
         let changed = shared.seen.load().changed(&inputs);
         if !changed.is_empty() {
-            settle(&mut events).await;
-            // Refusals are in the log.
-            drop(shared.change(shared.wanted_after(&changed)).await);
+            settle(&inputs).await;
+            shared.take_up().await;
             continue;
         }
         tokio::select! {
-            _ = events.recv() => {}
+            _ = events.recv() => tokio::time::sleep(REST).await,
             () = tokio::time::sleep(LOOK_INTERVAL) => {}
             () = swapped => {}
         }
@@ -111,6 +112,17 @@ impl Shared {
         inputs
     }
 
+    /// Takes up what has changed, unless somebody else has done it by now: a signal may have come after the change, and a
+    /// text that was pushed after that must stay.
+    async fn take_up(self: &Arc<Shared>) {
+        let turn = self.changing.clone().lock_owned().await;
+        let changed = self.seen.load().changed(&self.inputs());
+        if !changed.is_empty() {
+            // Refusals are in the log.
+            drop(self.change_in_turn(turn, self.wanted_after(&changed)).await);
+        }
+    }
+
     /// A text that was pushed stays, with the plugin or certificate that is new; the gateway's own text takes its place.
     fn wanted_after(&self, changed: &BTreeSet<PathBuf>) -> Wanted {
         let current = self.generations.current();
@@ -122,9 +134,17 @@ impl Shared {
     }
 }
 
-async fn settle(events: &mut mpsc::Receiver<()>) {
+async fn settle(inputs: &Inputs) {
     let most = Instant::now() + QUIET_MAX;
-    while Instant::now() < most && timeout(QUIET, events.recv()).await.is_ok() {}
+    let mut before = Fingerprint::of(inputs);
+    while Instant::now() < most {
+        tokio::time::sleep(QUIET).await;
+        let now = Fingerprint::of(inputs);
+        if now == before {
+            return;
+        }
+        before = now;
+    }
 }
 
 /// The folders that are watched, each with the identity that it had.
