@@ -92,7 +92,7 @@ struct Shared {
     addresses: Vec<SocketAddr>,
     config_path: PathBuf,
     /// Held while a configuration is built and swapped in.
-    changing: Mutex<()>,
+    changing: Arc<Mutex<()>>,
     /// After each swap.
     changed: Notify,
     /// What the inputs looked like when they were last read.
@@ -161,7 +161,7 @@ impl Server {
             allowance,
             addresses,
             config_path,
-            changing: Mutex::default(),
+            changing: Arc::default(),
             changed: Notify::default(),
             seen: ArcSwap::from_pointee(seen),
             refused: ArcSwapOption::default(),

@@ -15,10 +15,12 @@ use tempfile::TempDir;
 /// No condition in a test takes longer, however slow the machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// `sluicegate`, as the build put it beside the tests.
+/// `sluicegate`, as the build put it beside the tests and the programs.
 pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    let folder = test.ancestors().nth(2).expect("tests lie in TARGET/PROFILE/deps");
+    let program = std::env::current_exe().expect("a program has a path");
+    let folders = program.ancestors().skip(1);
+    // Tests lie in TARGET/PROFILE/deps, programs in TARGET/PROFILE.
+    let folder = folders.into_iter().find(|folder| !folder.ends_with("deps")).expect("a folder of cargo's");
     let binary = folder.join("sluicegate");
     assert!(
         binary.is_file(),
@@ -35,6 +37,8 @@ pub struct Gateway {
     addresses: Vec<SocketAddr>,
     admin: Option<String>,
     stderr: Arc<Lines>,
+    /// Its end was waited for.
+    ended: bool,
 }
 
 #[derive(Default)]
@@ -85,7 +89,7 @@ impl Gateway {
             reader.lines.lock().expect("no panic here").push(String::new());
             reader.changed.notify_all();
         });
-        let mut gateway = Gateway { child, folder, addresses: Vec::new(), admin: None, stderr };
+        let mut gateway = Gateway { child, folder, addresses: Vec::new(), admin: None, stderr, ended: false };
         let wanted = whole_count(config);
         let started = Instant::now();
         loop {
@@ -155,6 +159,11 @@ impl Gateway {
         self.stderr.lines.lock().expect("no panic here").clone()
     }
 
+    /// From the last line of the operator's log of which `pick` makes something.
+    pub fn last_in_stderr<T>(&self, pick: impl FnMut(&String) -> Option<T>) -> Option<T> {
+        self.stderr.lines.lock().expect("no panic here").iter().rev().find_map(pick)
+    }
+
     /// Waits until the operator's log has a line with `text`.
     pub fn wait_for_stderr(&self, text: &str) -> String {
         let started = Instant::now();
@@ -209,6 +218,7 @@ impl Gateway {
     /// Waits for the end. Then the last line of the operator's log is empty.
     pub fn wait(mut self) -> (ExitStatus, Vec<Value>, Vec<String>) {
         let started = Instant::now();
+        self.ended = true;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
                 break status;
@@ -232,9 +242,13 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        let ended = self.child.try_wait().ok().flatten().filter(|_| !self.ended);
         drop(self.child.kill());
         drop(self.child.wait());
-        if thread::panicking() {
+        if let Some(status) = ended {
+            eprintln!("--- the gateway has ended by itself: {status}");
+        }
+        if thread::panicking() || ended.is_some() {
             eprintln!("--- the gateway said:\n{}", self.stderr_lines().join("\n"));
         }
     }

@@ -11,6 +11,7 @@ pub mod parts;
 pub mod raw;
 pub mod readme;
 pub mod registry;
+pub mod soak;
 pub mod surgery;
 pub mod upstream;
 

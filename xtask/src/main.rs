@@ -1,4 +1,4 @@
-//! The commands to remember: `cargo xtask demo`, `test`, `ci`, `plugins`, `parts`, `bench`, `tidy`.
+//! The commands to remember: `cargo xtask demo`, `test`, `ci`, `plugins`, `parts`, `bench`, `soak`, `tidy`.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ mod command;
 mod demo;
 mod parts;
 mod plugins;
+mod soak;
 mod stages;
 mod test;
 mod tidy;
@@ -46,6 +47,15 @@ enum Task {
     Parts,
     /// Measures a release build: plugin calls, start, memory, requests a second
     Bench,
+    /// Proves with a release build that swaps lose nothing, leak nothing and are not felt; then the long sets of the tests
+    Soak {
+        /// Of a debug build, which is there sooner: its latencies say little
+        #[arg(long)]
+        debug: bool,
+        /// Passed on: --swaps N, --pairs N, --seconds S, --only swaps|latency|compile|tests
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Checks the style that a compiler does not
     Tidy,
 }
@@ -68,6 +78,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Plugins => plugins::run(),
         Task::Parts => parts::run(),
         Task::Bench => bench::run(),
+        Task::Soak { debug, arguments } => soak::run(debug, &arguments),
         Task::Tidy => tidy::run(),
     }
 }

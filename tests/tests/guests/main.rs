@@ -6,6 +6,7 @@ mod future;
 mod giant;
 mod hostile;
 mod liar;
+mod marker;
 mod stranger;
 mod support;
 

@@ -6,3 +6,4 @@ mod keeps;
 mod signed;
 mod streams;
 mod support;
+mod under_load;
