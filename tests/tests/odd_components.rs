@@ -16,7 +16,7 @@ use sluicegate::runtime::services::{
 };
 use sluicegate::runtime::{
     BreakerPolicy, Call, EngineOptions, Entry, EntryOptions, Exchange, ExchangeFacts, Held, Inspection, Isolation,
-    LoadError, OnError, Plugin, PluginLimits, PluginSpec, Presented, RequestHead, Runtime,
+    LoadError, OnError, Plugin, PluginLimits, PluginSpec, Presented, RequestHead, Runtime, Version,
 };
 use sluicegate_tests::guests;
 use sluicegate_tests::surgery::{Chance, damaged, with_functions, with_module};
@@ -39,7 +39,7 @@ fn spec(wasm: Vec<u8>, config: Value, isolation: Isolation) -> PluginSpec {
     let grants: BTreeSet<String> =
         ["keys", "identity", "identity-writer", "counters", "metrics"].map(str::to_owned).into_iter().collect();
     let limits = PluginLimits { wall_max: Duration::from_secs(20), ..PluginLimits::default() };
-    PluginSpec { entry: "entry".into(), wasm: wasm.into(), config, grants, isolation, limits }
+    PluginSpec { entry: "entry".into(), version: Version::Stable, wasm: wasm.into(), config, grants, isolation, limits }
 }
 
 /// How many were loaded and how many refused.
@@ -199,8 +199,8 @@ impl Counters for Nothing {
 }
 
 impl PluginMetrics for Nothing {
-    fn add(&self, _entry: &str, _route: &str, _name: &str, _by: u64) {}
-    fn observe(&self, _entry: &str, _route: &str, _name: &str, _value: f64) {}
+    fn add(&self, _entry: &str, _version: Version, _route: &str, _name: &str, _by: u64) {}
+    fn observe(&self, _entry: &str, _version: Version, _route: &str, _name: &str, _value: f64) {}
 }
 
 impl Clock for Nothing {

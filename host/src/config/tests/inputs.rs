@@ -98,7 +98,7 @@ fn what_is_refused_has_the_inputs_that_it_would_have() {
     assert!(load(&main).is_err());
     let inputs = Inputs::of_refused(&main);
     let more: Vec<_> = inputs.files.difference(&accepted.files).cloned().collect();
-    assert_eq!(more, [folder.path().join("missing.toml"), folder.path().join("new.wasm")]);
+    assert_eq!(more, ["missing.toml", "new.wasm", "new.wasm.sig"].map(|name| folder.path().join(name)));
     assert_eq!(inputs.folders, accepted.folders);
 }
 
