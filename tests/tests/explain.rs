@@ -197,7 +197,7 @@ async fn a_thousand_random_requests_take_the_route_and_the_plugins_that_explain_
         let context =
             format!("request {number}: {} {} {}\n{explanation}\n{line}", asked.method, asked.host, asked.path);
         assert_eq!((reply.status.as_u16(), line["route"].as_str()), (status, route), "{context}");
-        let order: BTreeMap<&str, Vec<&str>> =
+        let order: BTreeMap<&str, Vec<String>> =
             generation.order(route).into_iter().map(|(phase, entries)| (phase.as_str(), entries)).collect();
         assert_eq!(line["plugins"], json!(order["head"]), "{context}");
         assert_eq!(names(&reply.headers, "x-back"), order["reply-head"], "{context}");
