@@ -164,6 +164,31 @@ async fn a_canary_that_traps_is_rolled_back_at_its_threshold_and_no_request_fail
 }
 
 #[tokio::test]
+async fn a_canary_that_was_rolled_back_stays_out_over_a_change_elsewhere() {
+    let upstream = Upstream::ok().await;
+    let canary = format!("{HOSTILE}weight = 50\n[chains.all.canary.rollback]\ntraps = 4");
+    let gateway = start(&upstream, &[entry(&canary)], &[]);
+    for id in 0..100 {
+        ask(&gateway, id, &[("x-do", "head=trap")]).await;
+    }
+    let weight =
+        async || ask_admin(&gateway, "/config").await.json()["routes"][0]["chain"][0]["canary"]["weight"].clone();
+    gateway.wait_for_stderr("canary rolled back");
+    assert_eq!(weight().await, 0);
+    let file = gateway.folder().join("sluicegate.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let other = "[[routes]]\nname = \"other\"\nupstream = \"service\"\npath = \"/other\"\n";
+    std::fs::write(&file, format!("{text}\n{other}")).unwrap();
+    gateway.wait_for_stderr("generation 2 serves new requests");
+    assert_eq!(weight().await, 0);
+    assert!(ask(&gateway, 1, &[("x-do", "head=trap")]).await.status == 200);
+    // Another try is another configuration of the entry.
+    std::fs::write(&file, text.replace("weight = 50", "weight = 60")).unwrap();
+    gateway.wait_for_stderr("generation 3 serves new requests");
+    assert_eq!(weight().await, 60);
+}
+
+#[tokio::test]
 async fn a_version_is_chosen_wherever_its_entry_is_called_first() {
     for bodies in ["body = \"none\"", "reply_body = \"none\""] {
         let upstream = Upstream::ok().await;

@@ -57,7 +57,8 @@ async fn ends(act: &str, kind: &str, limits: &str) {
     let entries = ISOLATIONS.map(|isolation| (isolation, entry(isolation)));
     let gateway = gateway(&origin, "", &entries.each_ref().map(|(name, entry)| (*name, entry.as_str())));
     for isolation in ISOLATIONS {
-        let series = format!("sluicegate_policy_traps_total{{entry=\"{isolation}\",version=\"stable\",kind=\"{kind}\"}}");
+        let series =
+            format!("sluicegate_policy_traps_total{{entry=\"{isolation}\",version=\"stable\",kind=\"{kind}\"}}");
         for (count, phase) in (1_u8..).zip(PHASES) {
             let heard = told(&gateway, isolation, &format!("{phase}={act}")).await;
             assert!(fails_as_in(phase, &heard), "{act} in {phase}, {isolation}: {heard:?}");

@@ -63,7 +63,10 @@ async fn ten_thousand_metrics_that_nobody_declared_are_dropped_and_counted() {
     }
     let series = "sluicegate_plugin_of_brute_0_total{plugin=\"counts\",version=\"stable\",route=\"counts\"}";
     assert_eq!(metric(&gateway, series).await, 2.0);
-    assert_eq!(metric(&gateway, "sluicegate_policy_metric_drops_total{entry=\"counts\",version=\"stable\"}").await, 20_000.0);
+    assert_eq!(
+        metric(&gateway, "sluicegate_policy_metric_drops_total{entry=\"counts\",version=\"stable\"}").await,
+        20_000.0
+    );
     let token = std::fs::read_to_string(gateway.folder().join("data/admin.token")).expect("the admin token");
     let address = gateway.admin().trim_start_matches("http://").parse().expect("an address");
     let page = Ask::get("/metrics").field("authorization", format!("Bearer {}", token.trim())).send(address).await;
