@@ -81,7 +81,14 @@ fn install_registry() -> Result<PathBuf> {
 
 /// It makes certificates for the tests, and checks our signatures.
 fn openssl() -> Result<()> {
-    if command::works(Command::new("openssl").arg("version")) { Ok(()) } else { bail!(OPENSSL_REMEDY) }
+    let works = || command::works(Command::new("openssl").arg("version"));
+    if works() {
+        return Ok(());
+    }
+    if may_install() {
+        install_from_debian("openssl", OPENSSL_REMEDY)?;
+    }
+    if works() { Ok(()) } else { bail!(OPENSSL_REMEDY) }
 }
 
 /// The interpreter whose packages the tests use; there after [`run`].
@@ -134,12 +141,17 @@ fn base_python() -> Result<&'static Path> {
     if !may_install() {
         bail!("no Python was found that can make an environment. {REMEDY}");
     }
-    eprintln!("    python3-venv is missing; installing it with apt-get");
-    for arguments in [&["update", "-qq"][..], &["install", "-qq", "-y", "--no-install-recommends", "python3-venv"]] {
-        let mut apt_get = Command::new("apt-get");
-        command::read(apt_get.args(arguments).env("DEBIAN_FRONTEND", "noninteractive")).context(REMEDY)?;
-    }
+    install_from_debian("python3-venv", REMEDY)?;
     usable_python().with_context(|| format!("python3-venv was installed and does not work. {REMEDY}"))
+}
+
+fn install_from_debian(package: &str, remedy: &'static str) -> Result<()> {
+    eprintln!("    {package} is missing; installing it with apt-get");
+    for arguments in [&["update", "-qq"][..], &["install", "-qq", "-y", "--no-install-recommends", package]] {
+        let mut apt_get = Command::new("apt-get");
+        command::read(apt_get.args(arguments).env("DEBIAN_FRONTEND", "noninteractive")).context(remedy)?;
+    }
+    Ok(())
 }
 
 fn usable_python() -> Option<&'static Path> {
