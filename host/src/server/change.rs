@@ -118,11 +118,14 @@ impl Shared {
         let origin = wanted.origin();
         let changed = self.try_change(wanted).await;
         self.foundation.metrics.config_changed(origin, changed.is_ok());
+        // What the status says is true before the log tells of it.
+        let time_unix_ms = self.foundation.clock.now_unix_ms();
+        let refused = changed.as_ref().err().cloned();
+        self.refused.store(refused.map(|why| Arc::new(LastRefused { time_unix_ms, origin, why })));
         match &changed {
             Ok(applied) => {
                 let (generation, origin) = (applied.generation, applied.origin.describe());
                 tracing::info!("generation {generation} serves new requests ({origin})");
-                self.refused.store(None);
                 if let Some(note) = &applied.note {
                     tracing::warn!("{note}");
                 }
@@ -134,8 +137,6 @@ impl Shared {
                 tracing::error!(
                     "the new configuration is refused at stage `{stage}`{entry}; generation {serving} goes on serving\n{reason}"
                 );
-                let time_unix_ms = self.foundation.clock.now_unix_ms();
-                self.refused.store(Some(Arc::new(LastRefused { time_unix_ms, origin, why: refused.clone() })));
             }
         }
         changed
