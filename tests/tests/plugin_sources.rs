@@ -194,8 +194,11 @@ async fn a_registry_with_tokens_gets_tokens_and_never_the_credential() {
     refused(&sluicegate(folder, &words), "was not shown, since it is bound to another origin than http://127.0.0.1:");
     let pushed = run(folder, &[&words[..], &["--credential-origin", &service.url()]].concat());
     let asked: Vec<String> = service.received().into_iter().map(|request| request.target).collect();
-    let last = "/token?service=registry-of-the-test&scope=repository:team/audit:pull%2Cpush";
-    assert!(asked.last().is_some_and(|target| target.starts_with(last)), "{asked:?}");
+    let last = asked
+        .last()
+        .and_then(|target| target.strip_prefix("/token?service=registry-of-the-test&scope=repository:team/audit:"));
+    // The registry names the actions in whichever order.
+    assert!(matches!(last, Some("pull%2Cpush" | "push%2Cpull")), "{asked:?}");
 
     fs::write(folder.join("basic"), basic.trim_start_matches("Basic ")).unwrap();
     let credential = |origin: &str| {

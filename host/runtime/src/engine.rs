@@ -110,7 +110,7 @@ impl Runtime {
             shared: Arc::new(Shared {
                 engine,
                 ticker,
-                turns: Turns::new(),
+                turns: Turns::start()?,
                 slots,
                 cache,
                 images: InUse::new(),

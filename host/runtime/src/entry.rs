@@ -77,19 +77,11 @@ impl Entry {
             return Err(Failure::new(FailureKind::Suspended, "too many failures in a short time; the breaker is open"));
         }
         let mut admitted = Admitted { breaker: &self.breaker, admission, settled: false };
-        let instance = match held.instance.take().filter(|_| self.keeps(held.last, call.phase())) {
-            Some(instance) => Ok(instance),
-            None => self.plugin.acquire().await,
-        };
-        let called = match instance {
-            Ok(mut instance) => {
-                let indices = &self.plugin.indices;
-                let bytes_max = self.options.piece_bytes_max;
-                let verdict = instance.call(indices, exchange, position, bytes_max, call).await;
-                verdict.map(|verdict| (instance, verdict))
-            }
-            Err(failure) => Err(failure),
-        };
+        let held_instance = held.instance.take().filter(|_| self.keeps(held.last, call.phase()));
+        let bytes_max = self.options.piece_bytes_max;
+        // It owns what it needs, since it goes to another thread when its guest takes long.
+        let work = work(self.plugin.clone(), held_instance, exchange.clone(), position, bytes_max, call.clone());
+        let called = self.plugin.turns.run(&self.plugin.paces[call.phase() as usize], Box::pin(work)).await;
         held.last = Some(call.phase());
         match called {
             Ok((instance, verdict)) => {
@@ -149,6 +141,23 @@ impl Held {
     pub fn is_empty(&self) -> bool {
         self.instance.is_none()
     }
+}
+
+/// One call, with the instance that serves it: it comes back unless it has failed.
+async fn work(
+    plugin: Arc<Plugin>,
+    instance: Option<Instance>,
+    exchange: Arc<Exchange>,
+    position: usize,
+    bytes_max: u64,
+    call: Call,
+) -> Result<(Instance, Verdict), Failure> {
+    let mut instance = match instance {
+        Some(instance) => instance,
+        None => plugin.acquire().await?,
+    };
+    let verdict = instance.call(&plugin.indices, &exchange, position, bytes_max, &call).await?;
+    Ok((instance, verdict))
 }
 
 /// Tells the breaker how a call ended, also when it is cancelled.

@@ -17,7 +17,7 @@ use crate::exchange::Exchange;
 use crate::failure::{Failure, FailureKind, Violation};
 use crate::limits::{Limiter, PluginLimits};
 use crate::ticker::{TICK, Ticker, Ticking};
-use crate::turns::{Turn, Turns};
+use crate::turns;
 use crate::version::Version;
 use crate::wasi::Wasi;
 
@@ -40,7 +40,6 @@ pub(crate) struct PluginState {
     ticks_left: u64,
     /// The call that runs has met a tick before.
     has_ticked: bool,
-    turn: Turn,
     wall_end: Instant,
     ticker: Arc<Ticker>,
     /// While a call is under way.
@@ -55,8 +54,6 @@ pub(crate) struct InstanceContext {
     pub(crate) grants: Arc<BTreeSet<String>>,
     pub(crate) limits: Arc<PluginLimits>,
     pub(crate) ticker: Arc<Ticker>,
-    /// None where its calls hold no thread of those that serve requests.
-    pub(crate) turns: Option<Turns>,
 }
 
 /// The exported functions, each looked up when it is first called.
@@ -137,7 +134,6 @@ impl Instance {
             limiter: Limiter::new(&context.limits),
             ticks_left: 0,
             has_ticked: false,
-            turn: Turn::new(context.turns.clone()),
             wall_end: Instant::now(),
             ticker: context.ticker.clone(),
             ticking: None,
@@ -174,7 +170,6 @@ impl Instance {
         let state = self.store.data_mut();
         state.exchange = None;
         state.ticking = None;
-        state.turn.give_up();
         self.calls += 1;
         called?
     }
@@ -225,7 +220,6 @@ impl Instance {
         });
         let configured = configured.await;
         let state = self.store.data_mut();
-        state.turn.give_up();
         state.ticking = None;
         configured?
     }
@@ -320,11 +314,9 @@ fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<Upda
         let max = state.limits.cpu_max.as_millis();
         return Err(Violation::raise(FailureKind::Cpu, format!("one call used over {max} ms of CPU, its limit")));
     }
-    // The first tick comes at any time, also in a short call: that one need not wait for those that are long.
-    match std::mem::replace(&mut state.has_ticked, true) {
-        false => Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))),
-        true => Ok(UpdateDeadline::YieldCustom(1, Box::pin(state.turn.next()))),
-    }
+    let first = !std::mem::replace(&mut state.has_ticked, true);
+    let wait = turns::at_tick(first);
+    Ok(wait.map_or(UpdateDeadline::Continue(1), |wait| UpdateDeadline::YieldCustom(1, wait)))
 }
 
 /// Finds out what went wrong in a call from the error that it returned.

@@ -281,7 +281,7 @@ impl Loader<'_> {
         let limits =
             PluginLimits { cpu_max: CONFIGURE_TIME_MAX, wall_max: CONFIGURE_TIME_MAX * 4, ..self.spec.limits.clone() };
         // It runs on a thread of its own.
-        let context = InstanceContext { limits: Arc::new(limits), turns: None, ..self.context() };
+        let context = InstanceContext { limits: Arc::new(limits), ..self.context() };
         let failed = |failure: Failure| {
             let remedy = match failure.kind {
                 FailureKind::Cpu | FailureKind::Wall => {
@@ -332,6 +332,8 @@ impl Loader<'_> {
             context: self.context(),
             isolation: self.spec.isolation,
             slots: self.shared.slots.clone(),
+            turns: self.shared.turns.clone(),
+            paces: Default::default(),
             config: (image.frozen != Frozen::Yes).then_some(config),
             phases: image.setup.phase_set(),
             pre,
@@ -390,7 +392,6 @@ impl Loader<'_> {
             grants: Arc::new(self.spec.grants.clone()),
             limits: Arc::new(self.spec.limits.clone()),
             ticker: self.shared.ticker.clone(),
-            turns: Some(self.shared.turns.clone()),
         }
     }
 

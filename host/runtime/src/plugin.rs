@@ -7,9 +7,10 @@ use crate::engine::Slots;
 use crate::failure::{Failure, FailureKind};
 use crate::image::Image;
 use crate::instance::{Indices, Instance, InstanceContext, PluginState};
-use crate::phase::PhaseSet;
+use crate::phase::{Phase, PhaseSet};
 use crate::pool::Pool;
 use crate::setup::Setup;
+use crate::turns::{Pace, Turns};
 use crate::version::Version;
 use wasmtime::component::InstancePre;
 
@@ -39,6 +40,8 @@ pub struct Plugin {
     pub(crate) context: InstanceContext,
     pub(crate) isolation: Isolation,
     pub(crate) slots: Slots,
+    pub(crate) turns: Turns,
+    pub(crate) paces: [Pace; Phase::ALL.len()],
     pub(crate) pool: Arc<Pool>,
     /// For an image that could not be frozen: each new instance is configured with it.
     pub(crate) config: Option<String>,
@@ -67,6 +70,8 @@ impl Plugin {
             context: self.context.clone(),
             isolation: self.isolation,
             slots: self.slots.clone(),
+            turns: self.turns.clone(),
+            paces: Default::default(),
             pool: Arc::new(Pool::new(self.context.limits.memory_bytes_max)),
             config: self.config.clone(),
             phases: self.phases,
