@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sluicegate_tests::{Gateway, Raw, RawUpstream, Upstream, config, get, post};
+use sluicegate_tests::{Gateway, Raw, RawUpstream, Upstream, config, get, guests, post, send};
 use tokio::net::TcpListener;
 
 /// The members that say what came of it.
@@ -307,6 +307,24 @@ async fn a_client_that_stops_reading_does_not_hold_its_upstream_for_ever() {
     upstream.notes.wait_for("closed").await;
     assert_eq!(gateway.wait_for_log(1)[0]["outcome"], "client_gone");
     drop(client);
+}
+
+#[tokio::test]
+async fn an_answer_that_came_too_late_is_still_taken_through_the_whole_chain() {
+    let upstream = silent().await;
+    // A plugin that takes so long in its answer's head that the call does not end at once.
+    let config = format!(
+        "[plugins.hostile]\nfile = \"hostile.wasm\"\n[upstreams.origin]\nurl = \"{}\"\n[[routes]]\nname = \"r\"\npath = \"/\"\nupstream = \
+         \"origin\"\ntimeout_ms = 100\nchain = [{{ plugin = \"headers\", config = {{ reply = [{{ set = \"x-wrapped\", value = \
+         \"yes\" }}] }} }}, {{ plugin = \"hostile\", grants = [\"identity-writer\"], on_error = \"allow\", config = {{ body = \
+         \"none\", reply_body = \"none\" }} }}]\n",
+        upstream.url()
+    );
+    let gateway = Gateway::start(&config, &[("hostile.wasm", guests::HOSTILE)]);
+    let request = hyper::Request::get(gateway.url("/")).header("x-do", "reply-head=loop");
+    let reply = send(request.body(Default::default()).unwrap()).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["code"]), (504, &"gateway_timeout".into()));
+    assert_eq!(reply.header("x-wrapped"), Some("yes"));
 }
 
 #[tokio::test]

@@ -132,7 +132,14 @@ async fn finish(
         Ok(Err(stop)) => run.stand_in(stop),
         Err(_) => run.stand_in(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this request."))),
     };
-    let backward = AssertUnwindSafe(run.in_time(async { Ok(run.backward(reply).await) })).catch_unwind().await;
+    let backward = async {
+        match reply {
+            Reply::Upstream(_) => run.in_time(async { Ok(run.backward(reply).await) }).await,
+            // What is over is told through the chain as well: each call there has its own limit.
+            Reply::Whole(_) => Ok(run.backward(reply).await),
+        }
+    };
+    let backward = AssertUnwindSafe(backward).catch_unwind().await;
     let source = match backward {
         Ok(Ok(source)) => source,
         Ok(Err(stop)) => run.last_word(stop),
