@@ -5,19 +5,22 @@
 pub enum Phase {
     Head,
     Body,
+    Route,
     ReplyHead,
     ReplyBody,
     Finish,
 }
 
 impl Phase {
-    pub const ALL: [Phase; 5] = [Phase::Head, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
+    pub const ALL: [Phase; 6] =
+        [Phase::Head, Phase::Body, Phase::Route, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
 
     /// The name of the exported interface, as in a plugin's setup.
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Head => "head",
             Phase::Body => "body",
+            Phase::Route => "route",
             Phase::ReplyHead => "reply-head",
             Phase::ReplyBody => "reply-body",
             Phase::Finish => "finish",
