@@ -127,12 +127,7 @@ impl Entry {
         match self.plugin.setup().need {
             InstanceNeed::Call => false,
             InstanceNeed::Body => body_goes_on,
-            InstanceNeed::Exchange => {
-                let phase = call.phase();
-                // A body that streams comes behind `route`.
-                let body_may_come = phase == Phase::Route && self.phases().contains(Phase::Body);
-                body_goes_on || body_may_come || self.phases().any_after(phase)
-            }
+            InstanceNeed::Exchange => body_goes_on || self.phases().any_after(call.phase()),
         }
     }
 
