@@ -28,8 +28,7 @@ pub trait Plugin: Sized + 'static {
         Piece::Pass
     }
 
-    /// 4. Where the request goes; [`targets`](crate::targets) has the candidates and the plan. The request's head has not gone
-    /// upstream yet.
+    /// 4. Where the request goes; [`targets`](crate::targets) has candidates and plan. Its head has not gone upstream yet.
     fn route(&self) -> Decision {
         Decision::Proceed
     }
