@@ -28,6 +28,11 @@ pub trait Plugin: Sized + 'static {
         Piece::Pass
     }
 
+    /// 4. Where the request goes; [`targets`](crate::targets) has candidates and plan. Its head has not gone upstream yet.
+    fn route(&self) -> Decision {
+        Decision::Proceed
+    }
+
     /// 6. Status and header fields of the answer. `Reject` and `Respond` replace it.
     fn reply_head(&self) -> Decision {
         Decision::Proceed
@@ -52,6 +57,7 @@ pub trait Exported {
 pub enum Phase {
     Head,
     Body,
+    Route,
     ReplyHead,
     ReplyBody,
     Finish,
@@ -63,6 +69,7 @@ impl Phase {
         match self {
             Phase::Head => "head",
             Phase::Body => "body",
+            Phase::Route => "route",
             Phase::ReplyHead => "reply-head",
             Phase::ReplyBody => "reply-body",
             Phase::Finish => "finish",

@@ -138,6 +138,17 @@ impl Context<'_> {
         path
     }
 
+    /// Reports names that stand in a list twice.
+    fn each_once(&mut self, what: &str, names: &[Spot<Name>]) {
+        for (place, name) in names.iter().enumerate() {
+            if let Some(first) = names.iter().take(place).find(|first| first.0 == name.0) {
+                let message = format!("this {what} stands here twice");
+                let found = self.report.add(Mistake::Relation, &name.span, message);
+                found.also(&first.span, "first here").help("remove one of them");
+            }
+        }
+    }
+
     /// Reports a name that refers to nothing. `what` is one word, `section` the table that would declare it.
     fn unknown(&mut self, what: &str, name: &Spot<Name>, known: &BTreeSet<String>, section: &str) {
         // Who takes the name of a credential for the credential itself must not find it in a log.

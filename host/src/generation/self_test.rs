@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use sluicegate_runtime::services::{Keys, PluginMetrics, Services};
 use sluicegate_runtime::{
-    BodyMode, Call, Entry, EntryOptions, Exchange, ExchangeFacts, Held, Phase, Plugin, ReplyHead, RequestHead, State,
-    Verdict, Version,
+    BodyMode, Call, Candidates, Entry, EntryOptions, Exchange, ExchangeFacts, Held, Phase, Plugin, ReplyHead,
+    RequestHead, State, TargetPlan, Verdict, Version,
 };
 
 use super::services::{LocalCounters, SharedClock};
@@ -102,6 +102,7 @@ impl Bench {
             started: Instant::now(),
             services: Arc::new(services),
             credential_fields: credential_fields(&[]),
+            candidates: Arc::new(Idle(test.request.targets.clone())),
         };
         let mut headers = test.request.headers.clone();
         let (presented, query) = fields::take_presented(&mut headers, test.request.query.as_deref(), &[]);
@@ -172,6 +173,7 @@ fn call(entry: &Entry, test: &SelfTest, phase: Phase) -> Option<Call> {
     let call = match phase {
         Phase::Head => Some(Call::Head),
         Phase::Body => whole(setup.body.mode, Some(&test.request.body)).map(|bytes| Call::Body { bytes, end: true }),
+        Phase::Route => Some(Call::Route).filter(|_| !test.request.targets.is_empty()),
         Phase::ReplyHead => test.reply.as_ref().map(|_| Call::ReplyHead),
         Phase::ReplyBody => {
             let bytes = whole(setup.reply_body.mode, test.reply.as_ref().map(|reply| &reply.body));
@@ -188,6 +190,10 @@ fn prepare(state: &mut State, test: &SelfTest, phase: Phase, decision: Decision)
     {
         state.request.sent = true;
         state.reply = Some(ReplyHead { status: reply.status, headers: reply.headers.clone(), sent: false });
+    }
+    match phase {
+        Phase::Route => state.plan = TargetPlan::open((0..).take(test.request.targets.len()).collect()),
+        _ => state.plan.close(),
     }
     if phase == Phase::Finish {
         state.outcome = if decision == Decision::Reject { "rejected" } else { "complete" };
@@ -217,6 +223,7 @@ fn compare(test: &SelfTest, outcome: &Outcome, state: &State) -> Result<(), Stri
     }
     fields_hold("header of the request", &expect.request_headers, &state.request.headers)?;
     body_holds("the request's body", expect.request_body.as_ref(), &outcome.request_body)?;
+    plan_holds(test, state.plan.order())?;
     let reply = state.reply.as_ref();
     let status =
         reply.map(|reply| reply.status.as_u16()).or_else(|| test.reply.as_ref().map(|one| one.status.as_u16()));
@@ -232,6 +239,16 @@ fn compare(test: &SelfTest, outcome: &Outcome, state: &State) -> Result<(), Stri
         holds("label", name, expected, state.labels.get(name).map(String::as_bytes))?;
     }
     Ok(())
+}
+
+fn plan_holds(test: &SelfTest, order: &[u32]) -> Result<(), String> {
+    let Some(expected) = &test.expect.plan else { return Ok(()) };
+    let name = |number: &u32| test.request.targets.get(usize::try_from(*number).ok()?).cloned();
+    let plan: Vec<String> = order.iter().filter_map(name).collect();
+    match plan == *expected {
+        true => Ok(()),
+        false => Err(format!("expected the plan to be {expected:?}, and it is {plan:?}")),
+    }
 }
 
 fn fields_hold(what: &str, expected: &[(http::HeaderName, Expected)], headers: &HeaderMap) -> Result<(), String> {
@@ -291,6 +308,27 @@ fn secrets(test: &SelfTest) -> Vec<String> {
 
 fn hide(text: String, secrets: &[String]) -> String {
     secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "[secret]"))
+}
+
+/// The targets of a test by their names: nothing has been sent to them yet.
+struct Idle(Vec<String>);
+
+impl Candidates for Idle {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn facts(&self, name: &str) -> Vec<String> {
+        match name {
+            "name" => self.0.clone(),
+            _ => vec![String::new(); self.0.len()],
+        }
+    }
+
+    fn figures(&self, name: &str) -> Vec<Option<u64>> {
+        let figure = matches!(name, "in-flight" | "rests-ms").then_some(0);
+        vec![figure; self.0.len()]
+    }
 }
 
 /// Metrics of a test are nobody's.

@@ -88,6 +88,8 @@ pub struct TestRequest {
     pub query: Option<String>,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Names of upstreams; the phase `route` runs only with one.
+    pub targets: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -105,6 +107,8 @@ pub struct Expect {
     pub code: Option<String>,
     pub request_headers: Vec<(HeaderName, Expected)>,
     pub request_body: Option<Bytes>,
+    /// Names of targets in their order.
+    pub plan: Option<Vec<String>>,
     pub reply_status: Option<u16>,
     pub reply_headers: Vec<(HeaderName, Expected)>,
     pub reply_body: Option<Bytes>,

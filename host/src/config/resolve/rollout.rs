@@ -83,6 +83,7 @@ pub fn self_tests(raw: Vec<RawSelfTest>, context: &mut Context<'_>) -> Vec<Arc<S
         }
         names.entry(test.name.0.clone()).or_insert(test.name.span.clone());
         check(&test.expect, test.reply.is_some(), context);
+        check_targets(&test, context);
         tests.push(Arc::new(self_test(test, context)));
     }
     tests
@@ -116,6 +117,7 @@ fn request(raw: RawTestRequest) -> TestRequest {
         query,
         headers: fields(raw.headers),
         body: raw.body.into(),
+        targets: raw.targets.into_iter().map(|name| name.value.0).collect(),
     }
 }
 
@@ -130,6 +132,7 @@ fn expect(raw: RawExpect) -> Expect {
         code: raw.code.map(|code| code.0),
         request_headers: expected_fields(raw.request_headers),
         request_body: raw.request_body.map(Bytes::from),
+        plan: raw.plan.map(|names| names.into_iter().map(|name| name.value.0).collect()),
         reply_status: raw.reply_status,
         reply_headers: expected_fields(raw.reply_headers),
         reply_body: raw.reply_body.map(Bytes::from),
@@ -157,6 +160,24 @@ fn check(expect: &RawExpect, has_reply: bool, context: &mut Context<'_>) {
         return;
     };
     context.report.add(Mistake::Relation, &expect.decision.span, problem.0).help(problem.1);
+}
+
+/// Each target has one name, and a plan is made of targets.
+fn check_targets(test: &RawSelfTest, context: &mut Context<'_>) {
+    let targets = &test.request.targets;
+    let plan = test.expect.plan.as_deref().unwrap_or_default();
+    context.each_once("target", targets);
+    context.each_once("target", plan);
+    if test.expect.plan.is_some() && targets.is_empty() {
+        let message = "a plan is expected, and the test's request has no `targets`";
+        let found = context.report.add(Mistake::Relation, &test.expect.decision.span, message);
+        found.help("name the upstreams that the plugin can choose from, such as `targets = [\"a\", \"b\"]`");
+        return;
+    }
+    for name in plan.iter().filter(|name| !targets.iter().any(|target| target.0 == name.0)) {
+        let found = context.report.add(Mistake::Relation, &name.span, "this is no target of the test");
+        found.help("add it to `targets` of the test's request");
+    }
 }
 
 /// All of them: the schema has seen their form.
