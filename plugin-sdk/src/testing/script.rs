@@ -260,7 +260,7 @@ pub mod labels {
 }
 
 pub mod log {
-    use super::CURRENT;
+    use super::{CURRENT, Exchange};
     use crate::log::Level;
 
     const LINES_MAX: usize = 64;
@@ -268,10 +268,26 @@ pub mod log {
     pub fn write(level: Level, message: &str) {
         CURRENT.with_borrow_mut(|current| {
             let exchange = current.as_mut().unwrap_or_else(|| panic!("log::write was called outside of an exchange"));
-            if exchange.log.len() < LINES_MAX {
-                exchange.log.push((level, message.to_owned()));
+            keep(exchange, level, message);
+        });
+    }
+
+    /// A line of the crate `log`, which other parts of a test may write too: outside of an exchange nobody hears it.
+    #[cfg(feature = "log")]
+    pub fn forward(level: Level, message: &str) {
+        CURRENT.with(|current| {
+            if let Ok(mut current) = current.try_borrow_mut()
+                && let Some(exchange) = current.as_mut()
+            {
+                keep(exchange, level, message);
             }
         });
+    }
+
+    fn keep(exchange: &mut Exchange, level: Level, message: &str) {
+        if exchange.log.len() < LINES_MAX {
+            exchange.log.push((level, message.to_owned()));
+        }
     }
 }
 
