@@ -235,5 +235,5 @@ fn a_number_that_does_not_fit_is_told_as_it_was_written() {
     assert_problem::<(bool,)>("[true, false]", "", "the list holds more items than are expected.");
     assert_problem::<(String,)>("[1.5]", "/0", "invalid type: number `1.5`, expected a string.");
     assert_problem::<(String,)>("[{}]", "/0", "invalid type: a table, expected a string.");
-    assert_problem::<(bool,)>("[\"a\\n\\\"\"]", "/0", "invalid type: string \"a\\u{a}\\\"\", expected true or false.");
+    assert_problem::<(bool,)>("[\"a\\n\\\"\"]", "/0", "invalid type: string \"a\\u{0a}\\\"\", expected true or false.");
 }

@@ -265,7 +265,6 @@ impl TryFrom<String> for Parsed {
     }
 }
 
-#[expect(dead_code, reason = "only its form matters")]
 #[derive(Deserialize, Schema)]
 #[serde(default)]
 struct Generic<T: Default> {
