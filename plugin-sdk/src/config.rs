@@ -5,7 +5,9 @@
 
 mod access;
 mod error;
+mod items;
 mod key;
+mod number;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -77,11 +77,7 @@ pub mod labels {
 pub mod log {
     use std::fmt::Display;
 
-    #[cfg(all(feature = "log", not(target_arch = "wasm32")))]
-    pub(crate) use super::backend::log::forward;
     pub use super::backend::log::write;
-    #[cfg(all(feature = "log", target_arch = "wasm32"))]
-    pub(crate) use super::backend::log::write as forward;
     pub use crate::bindings::base::sluicegate::plugin::log::Level;
 
     pub fn trace(message: impl Display) {

@@ -48,8 +48,26 @@ pub use render::{length, render};
 /// Values are literals, constants, or lists of them in brackets. A `#[serde(default)]` that is a plain `false` or `0` is shown
 /// by itself.
 ///
-/// A type that contains itself has no schema that ends: the compiler says that there is a cycle. Write
-/// `#[schema(with = "serde_json::Value")]` above the field that closes it.
+/// A type that contains itself has no schema that ends, and the compiler says that there is a cycle:
+///
+/// ```compile_fail
+/// #[derive(sluicegate_plugin::Schema)]
+/// struct Tree {
+///     branches: Vec<Tree>,
+/// }
+/// const _: sluicegate_plugin::schema::Node = <Tree as sluicegate_plugin::Schema>::SCHEMA;
+/// ```
+///
+/// The field that closes it can say that it holds anything:
+///
+/// ```
+/// #[derive(sluicegate_plugin::Schema)]
+/// struct Tree {
+///     #[schema(with = "Vec<serde_json::Value>")]
+///     branches: Vec<Tree>,
+/// }
+/// const _: sluicegate_plugin::schema::Node = <Tree as sluicegate_plugin::Schema>::SCHEMA;
+/// ```
 ///
 /// The schema describes what a config file can say. So `Option` is what may be absent, and `null`, which TOML does not have, is
 /// not mentioned.
@@ -72,6 +90,12 @@ pub use render::{length, render};
 ///     };
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what it looks like in a config",
+    label = "this has no `Schema`",
+    note = "derive it beside `Deserialize`: `#[derive(Deserialize, Schema)]` with `use sluicegate_plugin::Schema;`",
+    note = "for a type of another crate, write `#[schema(with = \"Type\")]` above the field: a type that is read from the same form"
+)]
 pub trait Schema {
     const SCHEMA: Node;
 }

@@ -2,10 +2,11 @@
 //!
 //! Each method asks for the one form that is wanted, so that a policy contains the code for the forms that its config has.
 
-use serde::de::{DeserializeSeed, Deserializer, Expected, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Expected, Visitor};
 
 use super::error::Error;
-use super::key::Key;
+use super::items::{Items, Members};
+use super::number::Number;
 use super::reader::{Reader, Step};
 
 impl Reader<'_> {
@@ -48,33 +49,6 @@ impl Reader<'_> {
     /// Goes into a list or table.
     fn open(&mut self, token: u8, expected: &dyn Expected) -> Result<(), Error> {
         if self.take(token) { Ok(()) } else { Err(self.mismatch(expected)) }
-    }
-
-    /// Behind the last item that somebody wanted.
-    fn close(&mut self, token: u8) -> Result<(), Error> {
-        if self.take(token) { Ok(()) } else { Err(Error::new("the list holds more items than are expected")) }
-    }
-}
-
-enum Number {
-    Natural(u64),
-    Negative(i64),
-}
-
-impl Number {
-    /// None if it has a fraction or an exponent, or is too large.
-    fn parse(text: &str) -> Option<Number> {
-        match text.parse() {
-            Ok(number) => Some(Number::Natural(number)),
-            Err(_) => text.parse().ok().map(Number::Negative),
-        }
-    }
-
-    fn visit<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self {
-            Number::Natural(number) => visitor.visit_u64(number),
-            Number::Negative(number) => visitor.visit_i64(number),
-        }
     }
 }
 
@@ -178,11 +152,9 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.open(b'[', &visitor)?;
-        let mut items = Items { reader: self, next: 0, ended: false };
+        let mut items = Items::new(self);
         let value = visitor.visit_seq(&mut items)?;
-        if !items.ended {
-            items.reader.close(b']')?;
-        }
+        items.end()?;
         Ok(value)
     }
 
@@ -201,7 +173,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.open(b'{', &visitor)?;
-        visitor.visit_map(Members { reader: self, first: true })
+        visitor.visit_map(Members::new(self))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -244,55 +216,5 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.deserialize_str(visitor)
-    }
-}
-
-/// The items of a list.
-struct Items<'r, 'de> {
-    reader: &'r mut Reader<'de>,
-    next: usize,
-    ended: bool,
-}
-
-impl<'de> SeqAccess<'de> for Items<'_, 'de> {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        if self.ended || !self.reader.another(self.next == 0, b']')? {
-            self.ended = true;
-            return Ok(None);
-        }
-        self.reader.enter(Step::Index(self.next))?;
-        self.next += 1;
-        let item = seed.deserialize(&mut *self.reader)?;
-        self.reader.leave();
-        Ok(Some(item))
-    }
-}
-
-/// The members of a table.
-struct Members<'r, 'de> {
-    reader: &'r mut Reader<'de>,
-    first: bool,
-}
-
-impl<'de> MapAccess<'de> for Members<'_, 'de> {
-    type Error = Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        if !self.reader.another(self.first, b'}')? {
-            return Ok(None);
-        }
-        self.first = false;
-        let key = self.reader.take_key()?;
-        self.reader.enter(Step::Key(key))?;
-        let Some(Step::Key(key)) = self.reader.way.last() else { return Ok(None) };
-        seed.deserialize(Key(key)).map(Some)
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Error> {
-        let value = seed.deserialize(&mut *self.reader)?;
-        self.reader.leave();
-        Ok(value)
     }
 }

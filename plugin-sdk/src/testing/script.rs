@@ -29,6 +29,12 @@ pub(super) fn run<T>(exchange: &mut Exchange, stage: Stage, call: impl FnOnce() 
     call()
 }
 
+/// Whether a policy is being called on this thread.
+#[cfg(feature = "log")]
+pub(crate) fn is_running() -> bool {
+    CURRENT.with(|current| current.try_borrow().is_ok_and(|current| current.is_some()))
+}
+
 /// Any call but one of the log.
 fn with<T>(call: &str, act: impl FnOnce(&mut Exchange) -> T) -> T {
     CURRENT.with_borrow_mut(|current| {
@@ -260,7 +266,7 @@ pub mod labels {
 }
 
 pub mod log {
-    use super::{CURRENT, Exchange};
+    use super::CURRENT;
     use crate::log::Level;
 
     const LINES_MAX: usize = 64;
@@ -268,26 +274,10 @@ pub mod log {
     pub fn write(level: Level, message: &str) {
         CURRENT.with_borrow_mut(|current| {
             let exchange = current.as_mut().unwrap_or_else(|| panic!("log::write was called outside of an exchange"));
-            keep(exchange, level, message);
-        });
-    }
-
-    /// A line of the crate `log`, which other parts of a test may write too: outside of an exchange nobody hears it.
-    #[cfg(feature = "log")]
-    pub fn forward(level: Level, message: &str) {
-        CURRENT.with(|current| {
-            if let Ok(mut current) = current.try_borrow_mut()
-                && let Some(exchange) = current.as_mut()
-            {
-                keep(exchange, level, message);
+            if exchange.log.len() < LINES_MAX {
+                exchange.log.push((level, message.to_owned()));
             }
         });
-    }
-
-    fn keep(exchange: &mut Exchange, level: Level, message: &str) {
-        if exchange.log.len() < LINES_MAX {
-            exchange.log.push((level, message.to_owned()));
-        }
     }
 }
 

@@ -65,5 +65,5 @@ async fn a_panic_tells_the_operator_message_place_and_entry() {
     assert!(!asked.text().contains("told to panic"), "the client learns nothing of it: {}", asked.text());
     let line = said(&gateway, "told to panic at /here");
     assert!(line.starts_with("ERROR") && line.contains("the-scribe"), "{line}");
-    assert!(line.contains("tests/guests/scribe/src/lib.rs:29:9"), "{line}");
+    assert!(line.contains("tests/guests/scribe/src/lib.rs:26:9: told to panic"), "{line}");
 }
