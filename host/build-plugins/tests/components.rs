@@ -6,7 +6,7 @@ use sluicegate_build_plugins::Build;
 use wasmparser::{ComponentTypeRef, Parser, Payload, Validator};
 
 /// Of a bundled plugin.
-const BYTES_MAX: usize = 130_000;
+const BYTES_MAX: usize = 110_000;
 /// Of the smallest policy: what the SDK itself weighs.
 const SMALLEST_BYTES_MAX: usize = 40_000;
 
