@@ -25,6 +25,38 @@ pub mod request {
 
     /// Reads the whole body of a request, which a phase with [`BodyNeed::buffered`](crate::BodyNeed::buffered) gets, as JSON.
     /// The rejection is a 400 that tells the client what is wrong and where.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use sluicegate_plugin::{BodyNeed, Piece, Plugin, Problems, Rejection, Setup, request, testing};
+    /// #[derive(Deserialize, Serialize)]
+    /// struct Order {
+    ///     pieces: u32,
+    /// }
+    ///
+    /// struct AtMostTen;
+    ///
+    /// impl Plugin for AtMostTen {
+    ///     type Config = ();
+    ///
+    ///     fn configure((): (), setup: &mut Setup) -> Result<AtMostTen, Problems> {
+    ///         setup.body(BodyNeed::buffered(1 << 20));
+    ///         Ok(AtMostTen)
+    ///     }
+    ///
+    ///     fn body(&self, bytes: Vec<u8>, _end: bool) -> Piece {
+    ///         let order = request::read_json(&bytes);
+    ///         order.map(|Order { pieces }| Piece::json(&Order { pieces: pieces.min(10) })).into()
+    ///     }
+    /// }
+    /// sluicegate_plugin::export!(AtMostTen: body);
+    ///
+    /// let at_most_ten = testing::configure::<AtMostTen>(serde_json::json!({})).unwrap();
+    /// let mut exchange = testing::Exchange::new("POST", "/orders");
+    /// let changed = at_most_ten.body(&mut exchange, b"{\"pieces\":12}", true);
+    /// assert_eq!(changed, Piece::Replace(b"{\"pieces\":10}".to_vec()));
+    /// assert!(matches!(at_most_ten.body(&mut exchange, b"twelve", true), Piece::Reject(_)));
+    /// ```
     pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
         let refuse = |message: String| Rejection::new(400, "invalid_body", message);
         let text = str::from_utf8(body).map_err(|_| refuse("The body is no JSON: it is not UTF-8.".to_owned()))?;
