@@ -88,6 +88,10 @@ fn check(name: &str, text: &str, long_files: &[(&str, &str)]) -> Vec<String> {
         if line.ends_with([' ', '\t', '\r']) {
             complaints.push(format!("{name}:{number}: take the white space off the line's end"));
         }
+        // What a script was to fill in.
+        if name.ends_with(".md") && line.starts_with('@') {
+            complaints.push(format!("{name}:{number}: put here what is meant to stand here"));
+        }
         if name.ends_with(".rs") {
             let found = FORBIDDEN.iter().filter(|(word, _)| line.contains(word));
             complaints.extend(found.map(|(word, remedy)| format!("{name}:{number}: `{word}`: {remedy}")));
@@ -121,6 +125,11 @@ mod tests {
             let complaints = check("a.rs", &text, &[]);
             assert!(complaints.len() == 1 && complaints[0].starts_with(complaint), "{complaint}: {complaints:?}");
         }
+    }
+
+    #[test]
+    fn a_place_that_nobody_filled_in_is_found() {
+        assert_eq!(check("a.md", "Some.\n@FIGURES@\n", &[]), ["a.md:2: put here what is meant to stand here"]);
     }
 
     #[test]

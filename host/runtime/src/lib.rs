@@ -24,6 +24,7 @@ mod phase;
 mod plugin;
 mod pool;
 pub mod presented;
+mod priority;
 pub mod services;
 mod setup;
 mod snapshot;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use thread_priority::ThreadPriority;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::bounded::bounded;
@@ -21,6 +20,7 @@ use crate::instance::{Indices, Instance, InstanceContext, PluginState};
 use crate::limits::PluginLimits;
 use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
+use crate::priority::give_way;
 use crate::setup::Setup;
 use crate::snapshot::Instrumented;
 use crate::version::Version;
@@ -117,10 +117,7 @@ impl Runtime {
         };
         let (answer, answered) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("plugin-loader".into()).spawn(move || {
-            // Where the system refuses, it takes longer than it might; nothing else is lost.
-            if let Err(error) = thread_priority::set_current_thread_priority(ThreadPriority::Min) {
-                tracing::debug!("the loader of plugins runs at the usual priority: {error:?}");
-            }
+            give_way(spec.wasm.len());
             let loading = AssertUnwindSafe(|| handle.block_on(Loader { shared: &shared, spec: &spec }.load()));
             // Whoever asked may be gone.
             drop(answer.send(std::panic::catch_unwind(loading)));
