@@ -96,6 +96,14 @@ pub fn with_module(component: &[u8], module: &[u8]) -> Vec<u8> {
     joined(component, &sections)
 }
 
+/// With a custom section in the module that has the plugin's phases, where the SDK puts them.
+pub fn with_custom_section(component: &[u8], name: &str, content: &[u8]) -> Vec<u8> {
+    changed(component, |module| {
+        let bytes = [number(name.len() as u32), name.as_bytes().to_vec(), content.to_vec()].concat();
+        module.push(Section { id: 0, bytes });
+    })
+}
+
 /// Changes the largest core module, which is the one that has the plugin's phases.
 fn changed(component: &[u8], change: impl FnOnce(&mut Vec<Section>)) -> Vec<u8> {
     let mut outer = sections(component);

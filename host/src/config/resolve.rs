@@ -2,6 +2,7 @@
 
 mod chains;
 mod edge;
+pub mod exchanges;
 mod keys;
 mod plugins;
 mod rollout;
@@ -23,6 +24,8 @@ use super::raw::RawConfig;
 use super::raw::spot::Spot;
 use super::raw::text::Name;
 use super::texts::Texts;
+
+pub use chains::{granted, isolation, limits};
 
 /// The names in all files, also of what has mistakes of its own: a reference to that is no second mistake.
 pub struct Declared {
