@@ -10,7 +10,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use super::super::{logging, tokio_runtime};
-use super::trial::{self, Trials};
+use super::trial::{TrialOptions, Trials};
 use crate::secrets::Redaction;
 
 /// A request as it comes in without a file.
@@ -19,7 +19,7 @@ const USUAL: &str = "[[exchanges]]\nname = \"GET /\"\n";
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Options {
     #[command(flatten)]
-    trial: trial::Options,
+    trial: TrialOptions,
     /// How long each exchange is repeated, in each kind of isolation; 0.01 to 60.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     seconds: f64,

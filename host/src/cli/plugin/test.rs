@@ -11,14 +11,14 @@ use sluicegate_runtime::Plugin;
 use super::super::logging::{self, Line, PluginLines};
 use super::super::{AlreadySaid, tokio_runtime};
 use super::paint::Paint;
-use super::trial::{self, Trials, entry_options};
+use super::trial::{TrialOptions, Trials, entry_options};
 use crate::config::{Diagnostics, Trial};
 use crate::generation::self_test::{Seen, Show, fresh};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Options {
     #[command(flatten)]
-    trial: trial::Options,
+    trial: TrialOptions,
     /// Print JSON.
     #[arg(long)]
     json: bool,

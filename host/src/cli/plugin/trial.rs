@@ -23,7 +23,7 @@ const PIECE_BYTES_MAX: u64 = 10 << 20;
 
 /// What `test` and `bench` are given.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Options {
+pub(in crate::cli) struct TrialOptions {
     /// The WebAssembly component, or the name of a bundled plugin; NAME.wasm of the crate in this folder unless given.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -53,11 +53,11 @@ pub(super) struct Trials {
 
 impl Trials {
     /// `usual`: the exchanges where there is no file of them and none was asked for.
-    pub(super) fn ready(options: &Options, usual: Option<&str>) -> anyhow::Result<Trials> {
+    pub(super) fn ready(options: &TrialOptions, usual: Option<&str>) -> anyhow::Result<Trials> {
         let subject = Subject::find(options.file.as_deref())?;
         let exchanges = match (path(options, &subject), usual) {
             (Some(path), _) => config::load_exchanges(&path)?,
-            (None, Some(usual)) => config::parse_exchanges(Path::new(FILE_NAME), usual.to_owned())?,
+            (None, Some(usual)) => config::parse_exchanges(Path::new("(without a file)"), usual.to_owned())?,
             (None, None) => bail!(
                 "there is no {FILE_NAME} {}: write one, as docs/exchanges.md says, or name another with `--exchanges`",
                 subject.path.as_ref().map_or("in this folder", |_| "beside the plugin or in this folder")
@@ -128,7 +128,7 @@ pub(super) fn entry_options() -> EntryOptions {
 }
 
 /// The file that was named, or the usual one where it is there.
-fn path(options: &Options, subject: &Subject) -> Option<PathBuf> {
+fn path(options: &TrialOptions, subject: &Subject) -> Option<PathBuf> {
     if let Some(path) = &options.exchanges {
         return Some(path.clone());
     }

@@ -44,7 +44,7 @@ fn block(tried: &Tried, paint: Paint) -> String {
     };
     let mut rows = Rows { text: format!("{word}  {}\n", paint.bold(&tried.name)), last: "", paint };
     if let Some(problem) = &tried.problem {
-        rows.add("problem", &paint.bad(problem));
+        rows.add("problem", &paint.bad(&without_trace(problem)));
     }
     if let Some(seen) = &tried.seen {
         rows.add("decision", &decision(seen));
@@ -58,6 +58,14 @@ fn block(tried: &Tried, paint: Paint) -> String {
         rows.times(seen, tried);
     }
     rows.text
+}
+
+/// The functions of a trace have no names in a component that was stripped; `--json` has them.
+fn without_trace(problem: &str) -> String {
+    match (problem.split_once("error while executing at wasm backtrace:"), problem.rsplit_once("wasm trap: ")) {
+        (Some((before, _)), Some((_, cause))) => format!("{before}{cause}"),
+        _ => problem.to_owned(),
+    }
 }
 
 fn decision(seen: &Seen) -> String {
