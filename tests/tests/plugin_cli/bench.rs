@@ -81,6 +81,10 @@ fn what_fails_is_not_measured() {
 fn what_cannot_be_frozen_is_measured_pooled_and_told_why() {
     let folder = folder(&[("clerk.wasm", guests::CLERK)]);
     let said = sluicegate(folder.path(), &["plugin", "bench", "clerk.wasm", "--seconds", "0.01"]);
+    assert!(said.stdout.contains("the plugin takes part in no phase of this exchange"), "{}", shown(&said));
+    let file = "[[exchanges]]\nname = \"with an answer\"\nreply = {}\n";
+    std::fs::write(folder.path().join("exchanges.toml"), file).unwrap();
+    let said = sluicegate(folder.path(), &["plugin", "bench", "clerk.wasm", "--seconds", "0.01"]);
     assert!(said.stdout.contains("not frozen: it holds a handle of the host after `configure`"), "{}", shown(&said));
     assert!(said.stdout.contains("  pooled ") && !said.stdout.contains("  request "), "{}", shown(&said));
 }

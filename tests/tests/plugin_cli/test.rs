@@ -143,7 +143,7 @@ fn a_mistake_in_the_file_has_its_place_and_its_remedy() {
 fn the_crate_in_the_folder_says_which_plugin_it_is() {
     let manifest = b"[package]\nname = \"x-team\"\nversion = \"0.1.0\"\n";
     let exchanges = b"[[exchanges]]\nname = \"one\"\n[[exchanges]]\nname = \"two\"\n";
-    let folder = folder(&[("Cargo.toml", manifest), ("exchanges.toml", exchanges)]);
+    let folder = folder(&[("Cargo.toml", &manifest[..]), ("exchanges.toml", exchanges)]);
     let said = sluicegate(folder.path(), &["plugin", "test"]);
     assert!(
         said.stderr.contains("x-team.wasm is not there: build it with `sluicegate plugin build`"),

@@ -174,6 +174,17 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A credential as a field has it, and what a plugin may have cut out of it: each word but a scheme, and the value of each cookie.
+fn parts(value: &str) -> impl Iterator<Item = &str> {
+    let is_scheme = |(at, word): &(usize, &str)| {
+        *at == 0 && word.len() < value.len() && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    let words = value.split_ascii_whitespace().enumerate().filter(move |word| !is_scheme(word));
+    let words = words.map(|(_, word)| word.trim_end_matches(';'));
+    std::iter::once(value)
+        .chain(words.flat_map(|word| [Some(word), word.split_once('=').map(|(_, value)| value)]).flatten())
+}
+
 /// What stands in the place of a secret.
 const HIDDEN: &str = "[secret]";
 
@@ -182,12 +193,11 @@ impl Show {
     pub fn new(exchange: &TestExchange, further: &[String]) -> Show {
         let mut headers = exchange.request.headers.clone();
         let (presented, _) = fields::take_presented(&mut headers, exchange.request.query.as_deref(), &[]);
-        let values = presented.headers().values().filter_map(|value| value.to_str().ok());
-        let members = presented.query_members().iter().filter_map(|member| Some(member.raw().split_once('=')?.1));
-        let whole: Vec<&str> = values.chain(members).collect();
-        // Behind a scheme, the second word is the secret.
-        let words = whole.iter().flat_map(|value| value.split_ascii_whitespace());
-        let mut secrets: Vec<String> = whole.iter().copied().chain(words).map(str::to_owned).collect();
+        let values = presented.headers().values().filter_map(|value| value.to_str().ok()).flat_map(parts);
+        let members = presented.query_members().iter();
+        let members = members
+            .flat_map(|member| [member.raw().split_once('=').map(|(_, value)| value), presented.query(member.name())]);
+        let mut secrets: Vec<String> = values.chain(members.flatten()).map(str::to_owned).collect();
         secrets.extend_from_slice(further);
         secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -212,5 +222,48 @@ impl Show {
 
     fn body(&self, body: &Bytes) -> BodySeen {
         BodySeen { bytes: body.len(), text: self.value(body) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse_exchanges;
+
+    fn show(request: &str) -> Show {
+        let text = format!("[[exchanges]]\nname = \"x\"\nrequest = {request}\n");
+        let exchanges = parse_exchanges(std::path::Path::new("x.toml"), text).expect("exchanges");
+        Show::new(&exchanges.trials[0].exchange, &["sg_of_the_file".to_owned()])
+    }
+
+    #[test]
+    fn what_a_request_presents_is_hidden_whole_and_in_parts() {
+        let show = show(
+            "{ path = \"/?key=in%2Fquery\", headers = { authorization = \"Bearer of-the-header\", cookie = \"a=first-cookie; b=second-cookie\" } }",
+        );
+        for secret in [
+            "Bearer of-the-header",
+            "of-the-header",
+            "first-cookie",
+            "second-cookie",
+            "in%2Fquery",
+            "in/query",
+            "sg_of_the_file",
+        ] {
+            assert_eq!(show.text(&format!("<{secret}>")), "<[secret]>", "{secret}");
+            assert_eq!(show.value(format!("<{secret}>").as_bytes()), "<[secret]>", "{secret}");
+        }
+        assert_eq!(show.text("Bearer realm"), "Bearer realm", "a scheme is no secret");
+    }
+
+    #[test]
+    fn a_value_is_short_and_cannot_steer_a_terminal() {
+        let show = show("{ headers = { x-api-key = \"secret-in-a-field\" } }");
+        assert_eq!(show.value(b"\x1b[31m\xff\"'"), "\\u{1b}[31m\u{fffd}\"'");
+        // Hidden before it is cut: no half of a secret is left at the end.
+        let long = format!("{}secret-in-a-field", "x".repeat(VALUE_BYTES_MAX - 8));
+        let shown = show.value(long.as_bytes());
+        assert!(shown.ends_with("[secret]") && !shown.contains("secret-in"), "{shown}");
+        assert!(show.value(&[b'y'; 500]).ends_with("y…"));
     }
 }

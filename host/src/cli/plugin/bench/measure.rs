@@ -75,6 +75,9 @@ async fn sample(
         if let Some(failure) = drive.outcome.failure {
             return Err(failure);
         }
+        if drive.outcome.calls.is_empty() {
+            break;
+        }
         match round {
             0..WARM_UP => began = Instant::now(),
             _ => {

@@ -18,6 +18,10 @@ fn block(measured: &Measured) -> String {
         text.push_str(&row("made", &made_in_words(made)));
     }
     text.push_str(&row("memory", &memory_in_words(&measured.memory)));
+    if measured.times.is_empty() {
+        text.push_str("  the plugin takes part in no phase of this exchange\n");
+        return text;
+    }
     text.push_str(&format!(
         "  {:<11}{:<12}{:>12}{:>12}{:>16}\n",
         "isolation", "phase", "median", "p99", "calls a second"

@@ -1,11 +1,9 @@
 //! What an author or an operator can ask of a built plugin: what it is, what it does with an exchange, what it costs.
 
-mod plugin_cli {
-    mod bench;
-    mod inspect;
-    mod schema;
-    mod test;
-}
+mod bench;
+mod inspect;
+mod schema;
+mod test;
 
 use std::fs;
 
