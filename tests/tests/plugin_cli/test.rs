@@ -125,6 +125,28 @@ fn a_config_that_the_plugin_refuses_is_shown_at_its_place() {
 }
 
 #[test]
+fn what_the_file_grants_and_limits_is_what_the_plugin_has() {
+    let file = "grants = []\n[[exchanges]]\nname = \"one\"\n";
+    let files: [(&str, &[u8]); 2] = [("hostile.wasm", guests::HOSTILE), ("exchanges.toml", file.as_bytes())];
+    let said = say(&files, &["plugin", "test", "hostile.wasm"]);
+    assert!(said.contains("it uses \"identity-writer\", which its chain entry does not grant"), "{said}");
+    assert!(said.contains("--> exchanges.toml:3:8"), "{said}");
+    let file = "limits = { cpu_max_ms = 5 }\n[[exchanges]]\nname = \"one\"\nrequest = { headers = { x-do = \"head=loop\" } }\n";
+    let folder = folder(&[("hostile.wasm", guests::HOSTILE), ("exchanges.toml", file.as_bytes())]);
+    let said = sluicegate(folder.path(), &["plugin", "test", "hostile.wasm"]);
+    assert!(said.stdout.contains("one call used over 5 ms of CPU, its limit"), "{}", shown(&said));
+}
+
+#[test]
+fn each_exchange_begins_with_new_counters() {
+    let file = "[config]\nlimits = [{ name = \"one\", requests = 1, window_ms = 600000, by = \"route\" }]\n\
+                [[exchanges]]\nname = \"one\"\nexpect = { decision = \"proceed\" }\n\
+                [[exchanges]]\nname = \"two\"\nexpect = { decision = \"proceed\" }\n";
+    let said = say(&[("exchanges.toml", file.as_bytes())], &["plugin", "test", "rate-limit"]);
+    assert!(said.contains("2 passed, 0 failed"), "{said}");
+}
+
+#[test]
 fn a_mistake_in_the_file_has_its_place_and_its_remedy() {
     let file = "gants = []\n[[keys]]\nname = \"acme\"\nconsumer = \"acme\"\n[[exchanges]]\nname = \"one\"\n\
                 request = { headers = { authorization = \"Bearer ${key:acne}\" } }\nexpect = { decision = \"proceed\", status = 200 }\n\
