@@ -15,7 +15,7 @@ use sluicegate_runtime::services::{
 };
 use sluicegate_runtime::{
     BreakerPolicy, Call, EngineOptions, Entry, EntryOptions, Exchange, ExchangeFacts, Held, Identity, Isolation,
-    OnError, PluginLimits, PluginSpec, Presented, RequestHead, Runtime, Verdict, Version,
+    NoCandidates, OnError, PluginLimits, PluginSpec, Presented, RequestHead, Runtime, Verdict, Version,
 };
 
 use crate::report::Report;
@@ -124,6 +124,7 @@ fn exchange() -> Exchange {
             clock: Arc::new(Nothing),
         }),
         credential_fields: Arc::new([AUTHORIZATION]),
+        candidates: Arc::new(NoCandidates),
     };
     let request = RequestHead {
         method: Method::GET,

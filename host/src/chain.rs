@@ -1,12 +1,12 @@
 //! A request's way through the chain of its route, to the upstream and back.
 //!
 //! [`serve`] is that way in one place; [`run`] calls the plugins, [`pipe`] takes bodies through them, [`canary`] and [`shadow`] are further
-//! versions of an entry, [`finish`] sees to it
-//! that each exchange has one outcome.
+//! versions of an entry, [`targets`] and [`failover`] choose the upstream, [`finish`] sees to it that each exchange has one outcome.
 
 mod attempt;
 mod canary;
 mod events;
+mod failover;
 mod finish;
 mod idle;
 mod open;
@@ -14,14 +14,17 @@ mod pipe;
 mod plan;
 mod reply_body;
 mod request_body;
+mod resend;
 mod run;
 mod serve;
 mod shadow;
 mod stop;
+mod targets;
 
 pub use canary::{Canary, CanaryState, Rollback};
 pub use open::{ConnectionEnd, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
-pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan, Target};
+pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan};
 pub use reply_body::{Cut, ReplyBody};
 pub use serve::{Inbound, credential_fields, refuse, serve};
 pub use shadow::Room;
+pub use targets::{Target, Targets};

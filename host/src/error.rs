@@ -94,6 +94,8 @@ codes! {
     NoInstance, Policy, 503, "policy_overloaded";
     /// A policy must buffer the answer, and it is a stream or too long.
     CannotBuffer, Policy, 502, "policy_cannot_buffer";
+    /// A plugin left no target to try.
+    NoTarget, Policy, 503, "policy_no_target";
     /// No connection to the upstream.
     UpstreamUnreachable, Upstream, 502, "upstream_unreachable";
     /// The upstream's certificate was not accepted.

@@ -3,12 +3,14 @@
 mod body;
 mod connect;
 mod error;
+mod health;
 mod pool;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
@@ -24,11 +26,13 @@ use pool::{Lease, Pool};
 pub use body::UpstreamBody;
 pub use connect::{ConnectError, ConnectSetupError, Connector, Wire};
 pub use error::{BoxError, UpstreamError};
+pub use health::{Health, UnderWay};
 pub use tls::{Tls, TlsSetupError};
 
+use crate::clock::Clock;
 use crate::config;
 
-/// One named upstream and its pool of connections.
+/// One named upstream with its pool of connections and what is known of its health.
 ///
 /// Dropping it closes idle connections; requests under way go on to their end.
 pub struct Upstream {
@@ -36,6 +40,7 @@ pub struct Upstream {
     /// What `host` says.
     authority: HeaderValue,
     pool: Arc<Pool>,
+    health: Arc<Health>,
 }
 
 /// Why an upstream cannot be set up from its configuration.
@@ -49,7 +54,7 @@ pub enum SetupError {
 
 impl Upstream {
     /// Reads the certificate authorities when the origin is `https`; connects to nothing yet.
-    pub fn new(config: Arc<config::Upstream>, tls: &Tls) -> Result<Upstream, SetupError> {
+    pub fn new(config: Arc<config::Upstream>, tls: &Tls, clock: Arc<dyn Clock>) -> Result<Upstream, SetupError> {
         let origin = &config.origin;
         let host = || SetupError::Host { upstream: config.name.clone(), host: origin.host.clone() };
         let prefix = origin.to_uri_prefix();
@@ -61,11 +66,15 @@ impl Upstream {
                 ConnectSetupError::Host { .. } => host(),
             })?;
         let pool = Pool::new(Arc::clone(&config), connector);
-        Ok(Upstream { config, authority, pool })
+        Ok(Upstream { config, authority, pool, health: Arc::new(Health::new(clock)) })
     }
 
     pub fn config(&self) -> &config::Upstream {
         &self.config
+    }
+
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
     }
 
     /// Connections that carry a request now.
@@ -89,12 +98,48 @@ impl Upstream {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let (mut head, body) = request.into_parts();
+        self.send_until(request, None).await
+    }
+
+    /// The same for somebody who drops the future at a deadline: to have waited so long for an answer is a failure of the upstream.
+    pub async fn send_until<B>(
+        &self,
+        request: Request<B>,
+        deadline: Option<tokio::time::Instant>,
+    ) -> Result<Response<UpstreamBody>, UpstreamError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (head, body) = request.into_parts();
         let (body, progress) = SendBody::new(body);
+        let mut awaited = Awaited { under_way: Some(self.health.begin()), progress: &progress, deadline };
+        let mut sent = self.send_parts(head, body, &progress).await;
+        let Some(mut under_way) = awaited.under_way.take() else { return sent };
+        match &mut sent {
+            Ok(answer) => {
+                match is_failure(answer.status()) {
+                    true => under_way.failed(),
+                    false => under_way.answered(progress.sent_at().unwrap_or_else(Instant::now).elapsed()),
+                }
+                answer.body_mut().keep(under_way);
+            }
+            Err(error) if error.is_upstreams_fault() => under_way.failed(),
+            Err(_) => {}
+        }
+        sent
+    }
+
+    async fn send_parts(
+        &self,
+        mut head: request::Parts,
+        body: SendBody,
+        progress: &Arc<Progress>,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
         self.prepare(&mut head, &body)?;
         let lease = self.pool.lease().await?;
         let replay = (lease.is_reused() && body.is_none() && head.method.is_idempotent()).then(|| head.clone());
-        let failed = match self.exchange(lease, Request::from_parts(head, body), &progress).await {
+        let failed = match self.exchange(lease, Request::from_parts(head, body), progress).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
         };
@@ -105,7 +150,7 @@ impl Upstream {
         };
         let Some(permit) = failed.permit else { return Err(failed.error) };
         let lease = self.pool.open(permit).await?;
-        self.exchange(lease, again, &progress).await.map_err(|failed| failed.error)
+        self.exchange(lease, again, progress).await.map_err(|failed| failed.error)
     }
 
     fn prepare(&self, head: &mut request::Parts, body: &SendBody) -> Result<(), UpstreamError> {
@@ -172,6 +217,28 @@ impl Upstream {
             }
         }
     }
+}
+
+/// A request whose answer is waited for.
+struct Awaited<'a> {
+    under_way: Option<UnderWay>,
+    progress: &'a Progress,
+    deadline: Option<tokio::time::Instant>,
+}
+
+/// A client that has left says nothing about the upstream, nor does one that was too slow to send its request.
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        let is_over = self.deadline.is_some_and(|deadline| tokio::time::Instant::now() >= deadline);
+        if let Some(under_way) = self.under_way.as_mut().filter(|_| is_over && self.progress.is_sent()) {
+            under_way.failed();
+        }
+    }
+}
+
+/// What stands before a service says so that the service cannot be had; 500 is an answer of its own.
+fn is_failure(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
 /// A try that brought no answer.

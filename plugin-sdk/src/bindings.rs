@@ -46,6 +46,12 @@ phase_world!(
     "__export_body"
 );
 phase_world!(
+    route,
+    "sluicegate:sdk/r",
+    "package sluicegate:sdk; world r { export sluicegate:plugin/route@0.1.0; }",
+    "__export_route"
+);
+phase_world!(
     reply_head,
     "sluicegate:sdk/rh",
     "package sluicegate:sdk; world rh { export sluicegate:plugin/reply-head@0.1.0; }",

@@ -12,7 +12,7 @@
 /// sluicegate_plugin::export!(Policy: head, reply_head);
 /// ```
 ///
-/// The phases are `head`, `body`, `reply_head`, `reply_body` and `finish`. A phase that is not named here is no part of the
+/// The phases are `head`, `body`, `route`, `reply_head`, `reply_body` and `finish`. A phase that is not named here is no part of the
 /// component and never runs, in tests neither.
 #[macro_export]
 macro_rules! export {
@@ -56,6 +56,9 @@ macro_rules! __phase {
     (body) => {
         $crate::Phase::Body
     };
+    (route) => {
+        $crate::Phase::Route
+    };
     (reply_head) => {
         $crate::Phase::ReplyHead
     };
@@ -69,7 +72,7 @@ macro_rules! __phase {
         ::std::compile_error!(::std::concat!(
             "`",
             ::std::stringify!($other),
-            "` is no phase; the phases are head, body, reply_head, reply_body and finish"
+            "` is no phase; the phases are head, body, route, reply_head, reply_body and finish"
         ))
     };
 }
@@ -92,6 +95,14 @@ macro_rules! __export {
             }
         }
         $crate::bindings::body::__export_body!(Component with_types_in $crate::bindings::body);
+    };
+    (route) => {
+        impl $crate::bindings::route::exports::sluicegate::plugin::route::Guest for Component {
+            fn on_route() -> $crate::Decision {
+                POLICY.with(|slot| $crate::Plugin::route(slot.policy()))
+            }
+        }
+        $crate::bindings::route::__export_route!(Component with_types_in $crate::bindings::route);
     };
     (reply_head) => {
         impl $crate::bindings::reply_head::exports::sluicegate::plugin::reply_head::Guest for Component {

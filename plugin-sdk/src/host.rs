@@ -132,6 +132,18 @@ pub mod metrics {
     pub use super::backend::metrics::{add, observe};
 }
 
+/// Where the request can go, and the order in which that is tried. Needs the grant `targets`.
+///
+/// Candidates have numbers from 0, in the order of the configuration.
+pub mod targets {
+    pub use super::backend::targets::{facts, figures, plan, set_plan};
+
+    /// The candidates' names.
+    pub fn names() -> Vec<String> {
+        facts("name")
+    }
+}
+
 /// What the client presents, in clear. Needs the grant `credentials-in-clear`.
 pub mod credentials_in_clear {
     pub use super::backend::credentials_in_clear::{

@@ -19,7 +19,7 @@ pub use bindings::base::sluicegate::plugin::types::{Answer, Decision, Detail, Fi
 pub use export::glue;
 pub use host::{
     clock, counters, credentials_in_clear, edits, exchange, identity, identity_writer, keys, labels, log, metrics,
-    notes, random, reply, request,
+    notes, random, reply, request, targets,
 };
 pub use plugin::{Exported, Phase, Plugin};
 pub use problem::{Pointer, Problems};

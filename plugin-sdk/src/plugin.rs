@@ -28,6 +28,12 @@ pub trait Plugin: Sized + 'static {
         Piece::Pass
     }
 
+    /// 4. Where the request goes; [`targets`](crate::targets) has the candidates and the plan. The request's head has not gone
+    /// upstream yet.
+    fn route(&self) -> Decision {
+        Decision::Proceed
+    }
+
     /// 6. Status and header fields of the answer. `Reject` and `Respond` replace it.
     fn reply_head(&self) -> Decision {
         Decision::Proceed
@@ -52,6 +58,7 @@ pub trait Exported {
 pub enum Phase {
     Head,
     Body,
+    Route,
     ReplyHead,
     ReplyBody,
     Finish,
@@ -63,6 +70,7 @@ impl Phase {
         match self {
             Phase::Head => "head",
             Phase::Body => "body",
+            Phase::Route => "route",
             Phase::ReplyHead => "reply-head",
             Phase::ReplyBody => "reply-body",
             Phase::Finish => "finish",

@@ -96,6 +96,14 @@ impl<P: Plugin + Exported> Configured<P> {
         checked_piece(script::run(exchange, stage, || self.policy.body(bytes.to_vec(), end)))
     }
 
+    /// Runs the phase `route`, if it is declared. Name the candidates with [`Exchange::targets`] before.
+    pub fn route(&self, exchange: &mut Exchange) -> Decision {
+        if !self.runs(Phase::Route) {
+            return Decision::Proceed;
+        }
+        checked(script::run(exchange, Stage::Route, || self.policy.route()))
+    }
+
     /// Runs the phase `reply-head`, if it is declared. Script the answer with [`Exchange::reply`] before.
     pub fn reply_head(&self, exchange: &mut Exchange) -> Decision {
         if !self.runs(Phase::ReplyHead) {

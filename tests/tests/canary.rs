@@ -282,7 +282,8 @@ async fn a_canary_may_take_part_in_other_phases_than_the_stable_version() {
     let mut versions = BTreeSet::new();
     for line in gateway.wait_for_log(20) {
         let is_canary = line["versions"]["witness"] == "canary";
-        let saw = if is_canary { "head body reply-head reply-body finish" } else { "head reply-head finish" };
+        let saw =
+            if is_canary { "head route body reply-head reply-body finish" } else { "head route reply-head finish" };
         assert_eq!(line["labels"]["saw"], Value::from(saw), "{line}");
         versions.insert(is_canary);
     }

@@ -16,7 +16,7 @@ use sluicegate::runtime::services::{
 };
 use sluicegate::runtime::{
     BreakerPolicy, Call, EngineOptions, Entry, EntryOptions, Exchange, ExchangeFacts, Held, Inspection, Isolation,
-    LoadError, OnError, Plugin, PluginLimits, PluginSpec, Presented, RequestHead, Runtime, Version,
+    LoadError, NoCandidates, OnError, Plugin, PluginLimits, PluginSpec, Presented, RequestHead, Runtime, Version,
 };
 use sluicegate_tests::guests;
 use sluicegate_tests::surgery::{Chance, damaged, with_functions, with_module};
@@ -225,6 +225,7 @@ fn exchange() -> Exchange {
         started: Instant::now(),
         services: Arc::new(services),
         credential_fields: Arc::new([]),
+        candidates: Arc::new(NoCandidates),
     };
     let request = RequestHead {
         method: Method::GET,

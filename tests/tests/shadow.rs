@@ -106,6 +106,7 @@ async fn the_record_says_what_the_shadow_would_have_done_and_where() {
         ("nothing=nothing", proceed(&[])),
         ("head=reject", reject("head")),
         ("body=reject", reject("body")),
+        ("route=reject", reject("route")),
         ("reply-head=reject", reject("reply-head")),
         ("reply-body=reject", reject("reply-body")),
         ("head=trap", json!({ "decision": "fail", "phase": "head", "why": "trap", "changed": [] })),
@@ -121,7 +122,7 @@ async fn the_record_says_what_the_shadow_would_have_done_and_where() {
         let log = gateway.wait_for_log(number + 1);
         assert_eq!(log[number]["shadow"], json!({ "audit": record }), "{acts}");
     }
-    for (decision, count) in [("reject", 4.0), ("fail", 2.0), ("proceed", 6.0)] {
+    for (decision, count) in [("reject", 5.0), ("fail", 2.0), ("proceed", 6.0)] {
         let labels = ["entry=\"audit\"", "version=\"shadow\"", &format!("decision=\"{decision}\"")];
         assert_eq!(metric(&gateway, "sluicegate_policy_decisions_total", &labels).await, count);
     }
@@ -144,14 +145,18 @@ async fn a_shadow_reads_each_phase_once_and_finish_after_its_own_rejection() {
         }
     };
     gateway.wait_for_log(1);
-    for (phase, count) in [("head", 1.0), ("reply-head", 1.0), ("finish", 1.0), ("body", 2.0), ("reply-body", 2.0)] {
+    for (phase, count) in
+        [("head", 1.0), ("route", 1.0), ("reply-head", 1.0), ("finish", 1.0), ("body", 2.0), ("reply-body", 2.0)]
+    {
         assert_eq!(calls(phase).await, count, "{phase}");
     }
     let gateway = start(&upstream, &[&hostile("")]).await;
     post(&gateway, "head=reject", "hello!").await;
     gateway.wait_for_log(1);
     let labels = |phase: &str| ["version=\"shadow\"".to_owned(), format!("phase=\"{phase}\"")];
-    for (phase, count) in [("head", 1.0), ("finish", 1.0), ("body", 0.0), ("reply-head", 0.0), ("reply-body", 0.0)] {
+    for (phase, count) in
+        [("head", 1.0), ("finish", 1.0), ("body", 0.0), ("route", 0.0), ("reply-head", 0.0), ("reply-body", 0.0)]
+    {
         let [version, phase] = labels(phase);
         let found = metric(&gateway, "sluicegate_policy_call_seconds_count", &[&version, &phase]).await;
         assert_eq!(found, count, "{phase}");

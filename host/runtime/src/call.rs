@@ -21,6 +21,7 @@ const DETAIL_BYTES_MAX: usize = 8192;
 pub enum Call {
     Head,
     Body { bytes: Bytes, end: bool },
+    Route,
     ReplyHead,
     ReplyBody { bytes: Bytes, end: bool },
     Finish,
@@ -31,6 +32,7 @@ impl Call {
         match self {
             Call::Head => Phase::Head,
             Call::Body { .. } => Phase::Body,
+            Call::Route => Phase::Route,
             Call::ReplyHead => Phase::ReplyHead,
             Call::ReplyBody { .. } => Phase::ReplyBody,
             Call::Finish => Phase::Finish,

@@ -13,6 +13,7 @@ mod notes;
 mod random;
 mod reply;
 mod request;
+mod targets;
 
 use std::sync::Arc;
 
@@ -27,8 +28,17 @@ use crate::instance::PluginState;
 pub const CORE_INTERFACES: [&str; 8] = ["types", "edits", "request", "reply", "exchange", "notes", "labels", "log"];
 
 /// Linked for those whose chain entry grants them.
-pub const GRANTS: [&str; 8] =
-    ["clock", "random", "identity", "identity-writer", "keys", "counters", "metrics", "credentials-in-clear"];
+pub const GRANTS: [&str; 9] = [
+    "clock",
+    "random",
+    "identity",
+    "identity-writer",
+    "keys",
+    "counters",
+    "metrics",
+    "targets",
+    "credentials-in-clear",
+];
 
 /// Links one interface by its name in the contract. False for a name that the contract does not have.
 pub(crate) fn link(linker: &mut Linker<PluginState>, interface: &str) -> wasmtime::Result<bool> {
@@ -49,6 +59,7 @@ pub(crate) fn link(linker: &mut Linker<PluginState>, interface: &str) -> wasmtim
         "keys" => host::keys::add_to_linker::<_, State>(linker, |state| state)?,
         "counters" => host::counters::add_to_linker::<_, State>(linker, |state| state)?,
         "metrics" => host::metrics::add_to_linker::<_, State>(linker, |state| state)?,
+        "targets" => host::targets::add_to_linker::<_, State>(linker, |state| state)?,
         "credentials-in-clear" => host::credentials_in_clear::add_to_linker::<_, State>(linker, |state| state)?,
         _ => return Ok(false),
     }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::exchange::{Exchange, Identity, ReplyHead, RequestHead, State};
+use crate::targets::TargetPlan;
 
 /// What plugins read of an exchange, at one moment.
 #[derive(Clone)]
@@ -14,6 +15,7 @@ pub struct Snapshot {
     reply: Option<ReplyHead>,
     identity: Identity,
     labels: BTreeMap<String, String>,
+    plan: TargetPlan,
     outcome: &'static str,
     reply_bytes: u64,
 }
@@ -25,6 +27,7 @@ pub struct Changes {
     pub reply_head: bool,
     pub identity: bool,
     pub labels: bool,
+    pub plan: bool,
 }
 
 impl Exchange {
@@ -37,6 +40,7 @@ impl Exchange {
             reply: state.reply.clone(),
             identity: state.identity.clone(),
             labels: state.labels.clone(),
+            plan: state.plan.clone(),
             outcome: state.outcome,
             notes: Vec::new(),
         };
@@ -53,6 +57,7 @@ impl Exchange {
             reply: state.reply.clone(),
             identity: state.identity.clone(),
             labels: state.labels.clone(),
+            plan: state.plan.clone(),
             outcome: state.outcome,
             reply_bytes: self.reply_bytes.load(Ordering::Relaxed),
         }
@@ -77,6 +82,10 @@ impl Exchange {
         if !own.labels {
             state.labels = now.labels;
         }
+        match own.plan {
+            true => state.plan.open_as(&now.plan),
+            false => state.plan = now.plan,
+        }
     }
 
     /// What differs from an earlier moment of the same exchange.
@@ -95,6 +104,7 @@ impl Exchange {
             },
             identity: state.identity != before.identity,
             labels: state.labels != before.labels,
+            plan: state.plan.order() != before.plan.order(),
         }
     }
 }
@@ -106,6 +116,7 @@ impl Changes {
             reply_head: self.reply_head || other.reply_head,
             identity: self.identity || other.identity,
             labels: self.labels || other.labels,
+            plan: self.plan || other.plan,
         }
     }
 }
@@ -129,8 +140,9 @@ mod tests {
             state.labels.insert("a".to_owned(), "b".to_owned());
             assert!(state.identity.establish("consumer", "acme", "shadow"));
             state.reply = Some(ReplyHead { status: StatusCode::OK, headers: Default::default(), sent: false });
+            state.plan = TargetPlan::open(vec![0]);
         }
-        let all = Changes { request_head: true, reply_head: true, identity: true, labels: true };
+        let all = Changes { request_head: true, reply_head: true, identity: true, labels: true, plan: true };
         assert_eq!(copy.changes_since(&before), all);
         assert_eq!(original.changes_since(&before), Changes::default());
     }
@@ -147,6 +159,19 @@ mod tests {
         let state = copy.lock();
         assert!(state.request.headers.contains_key("x-own") && !state.request.headers.contains_key("x-later"));
         assert!(state.labels.contains_key("later"));
+    }
+
+    #[test]
+    fn a_plan_that_the_copys_plugin_has_set_stays_there_and_ends_with_its_phase() {
+        let (original, copy) = (exchange(), exchange().copy());
+        original.lock().plan = TargetPlan::open(vec![0, 1]);
+        copy.refresh(original.snapshot(), Changes::default());
+        assert!(copy.lock().plan.set(vec![1], 2));
+        assert_eq!(original.lock().plan.order(), [0, 1]);
+        original.lock().plan.close();
+        copy.refresh(original.snapshot(), Changes { plan: true, ..Changes::default() });
+        assert_eq!(copy.lock().plan.order(), [1]);
+        assert!(!copy.lock().plan.set(vec![0], 2));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use crate::capability::log;
 use crate::presented::Presented;
 use crate::services::Services;
+use crate::targets::{Candidates, TargetPlan};
 
 /// The parts of an identity that have names of their own; further ones are `claim.NAME`.
 pub const IDENTITY_PARTS: [&str; 6] = ["key", "consumer", "team", "subject", "issuer", "scopes"];
@@ -38,6 +39,8 @@ pub struct ExchangeFacts {
     pub services: Arc<Services>,
     /// Request fields that carry credentials on this route, the usual ones included.
     pub credential_fields: Arc<[HeaderName]>,
+    /// Where it can go.
+    pub candidates: Arc<dyn Candidates>,
 }
 
 /// What the phases change.
@@ -48,6 +51,8 @@ pub struct State {
     pub reply: Option<ReplyHead>,
     pub identity: Identity,
     pub labels: BTreeMap<String, String>,
+    /// Where it goes.
+    pub plan: TargetPlan,
     /// Set before `finish`.
     pub outcome: &'static str,
     /// By chain position.
@@ -95,6 +100,7 @@ impl Exchange {
             reply: None,
             identity: Identity::default(),
             labels: BTreeMap::new(),
+            plan: TargetPlan::default(),
             outcome: "",
             notes: Vec::new(),
         };
@@ -173,6 +179,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::services::{Claim, Clock, Counters, KeyFailure, KeyOwner, Keys, PluginMetrics, Taken, Waiting};
+    use crate::targets::NoCandidates;
     use crate::version::Version;
 
     /// A GET that no plugin has seen, of a host that knows nothing.
@@ -191,6 +198,7 @@ pub(crate) mod tests {
             started: Instant::now(),
             services: Arc::new(services),
             credential_fields: Arc::new([]),
+            candidates: Arc::new(NoCandidates),
         };
         let request = RequestHead {
             method: Method::GET,

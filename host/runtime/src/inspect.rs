@@ -60,8 +60,8 @@ impl Inspection {
                 .into());
         };
         if phases.is_empty() {
-            return Err("it exports no phase, so it would never run: export at least one of head, body, reply-head, \
-                        reply-body, finish"
+            return Err("it exports no phase, so it would never run: export at least one of head, body, route, \
+                        reply-head, reply-body, finish"
                 .into());
         }
         let mut grants = BTreeSet::new();

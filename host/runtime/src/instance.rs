@@ -62,6 +62,7 @@ struct Functions {
     policy: Option<guest::policy::Guest>,
     head: Option<guest::head::Guest>,
     body: Option<guest::body::Guest>,
+    route: Option<guest::route::Guest>,
     reply_head: Option<guest::reply_head::Guest>,
     reply_body: Option<guest::reply_body::Guest>,
     finish: Option<guest::finish::Guest>,
@@ -73,6 +74,7 @@ pub(crate) struct Indices {
     policy: Option<guest::policy::GuestIndices>,
     head: Option<guest::head::GuestIndices>,
     body: Option<guest::body::GuestIndices>,
+    route: Option<guest::route::GuestIndices>,
     reply_head: Option<guest::reply_head::GuestIndices>,
     reply_body: Option<guest::reply_body::GuestIndices>,
     finish: Option<guest::finish::GuestIndices>,
@@ -108,6 +110,7 @@ impl Indices {
             policy: guest::policy::GuestIndices::new(pre).ok(),
             head: guest::head::GuestIndices::new(pre).ok(),
             body: guest::body::GuestIndices::new(pre).ok(),
+            route: guest::route::GuestIndices::new(pre).ok(),
             reply_head: guest::reply_head::GuestIndices::new(pre).ok(),
             reply_body: guest::reply_body::GuestIndices::new(pre).ok(),
             finish: guest::finish::GuestIndices::new(pre).ok(),
@@ -185,6 +188,10 @@ impl Instance {
                 let piece = body.call_on_body(&mut self.store, bytes, *end).await;
                 piece.map(|piece| Verdict::from_piece(piece, bytes_max))
             }
+            Call::Route => {
+                let route = function!(self, indices, route);
+                route.call_on_route(&mut self.store).await.map(Verdict::from_decision)
+            }
             Call::ReplyHead => {
                 let reply_head = function!(self, indices, reply_head);
                 reply_head.call_on_reply_head(&mut self.store).await.map(Verdict::from_decision)
@@ -234,6 +241,9 @@ impl Instance {
         }
         if indices.body.is_some() {
             function!(self, indices, body);
+        }
+        if indices.route.is_some() {
+            function!(self, indices, route);
         }
         if indices.reply_head.is_some() {
             function!(self, indices, reply_head);

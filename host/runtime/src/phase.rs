@@ -5,19 +5,22 @@
 pub enum Phase {
     Head,
     Body,
+    Route,
     ReplyHead,
     ReplyBody,
     Finish,
 }
 
 impl Phase {
-    pub const ALL: [Phase; 5] = [Phase::Head, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
+    pub const ALL: [Phase; 6] =
+        [Phase::Head, Phase::Body, Phase::Route, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
 
     /// The name of the exported interface, as in a plugin's setup.
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Head => "head",
             Phase::Body => "body",
+            Phase::Route => "route",
             Phase::ReplyHead => "reply-head",
             Phase::ReplyBody => "reply-body",
             Phase::Finish => "finish",
@@ -51,9 +54,9 @@ impl PhaseSet {
         Phase::ALL.into_iter().filter(move |phase| self.contains(*phase))
     }
 
-    /// True if a phase behind `phase` is in the set.
+    /// True if a phase of the set can come behind `phase`. A body that streams comes behind `route`.
     pub fn any_after(self, phase: Phase) -> bool {
-        self.iter().any(|other| other > phase)
+        self.iter().any(|other| other > phase) || (phase == Phase::Route && self.contains(Phase::Body))
     }
 }
 
@@ -62,5 +65,20 @@ impl FromIterator<Phase> for PhaseSet {
         let mut set = PhaseSet::default();
         phases.into_iter().for_each(|phase| set.insert(phase));
         set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_route_a_body_may_come_and_behind_a_body_that_is_buffered_route() {
+        let set = |phases: &[Phase]| phases.iter().copied().collect::<PhaseSet>();
+        let both = set(&[Phase::Head, Phase::Body, Phase::Route]);
+        assert!([Phase::Head, Phase::Body, Phase::Route].into_iter().all(|phase| both.any_after(phase)));
+        let last = set(&[Phase::Head, Phase::Route]);
+        assert!(last.any_after(Phase::Head) && !last.any_after(Phase::Route));
+        assert!(!set(&Phase::ALL).any_after(Phase::Finish));
     }
 }

@@ -1,11 +1,19 @@
 //! What the contract has room for and this gateway does not run yet, so that a plugin that wants it is told so.
 
 /// Exported by a plugin for a model phase.
-const MODEL_PHASES: [&str; 4] = ["call", "route", "attempt", "delta"];
+const MODEL_PHASES: [&str; 3] = ["call", "attempt", "delta"];
 
 /// Imported by those phases.
-const MODEL_INTERFACES: [&str; 8] =
-    ["model-types", "model-call", "targets", "attempts", "upstream-request", "credentials", "usage", "model-answer"];
+const MODEL_INTERFACES: [&str; 8] = [
+    "model-types",
+    "model-call",
+    "target-features",
+    "attempts",
+    "upstream-request",
+    "credentials",
+    "usage",
+    "model-answer",
+];
 
 /// Capabilities to come.
 const PLANNED_INTERFACES: [&str; 7] = ["kv", "budgets", "ledger", "tokens", "crypto", "outbound", "cache"];
@@ -53,7 +61,8 @@ mod tests {
 
     #[test]
     fn what_the_gateway_runs_is_not_refused() {
-        for name in crate::CORE_INTERFACES.into_iter().chain(crate::GRANTS).chain(["head", "policy", "finish"]) {
+        for name in crate::CORE_INTERFACES.into_iter().chain(crate::GRANTS).chain(["head", "policy", "route", "finish"])
+        {
             assert_eq!(refusal("it", name), None);
         }
     }

@@ -1,4 +1,4 @@
-//! One try at an upstream: the head as plugins left it, the gateway's own credential, and the answer's head.
+//! One try at one target: the head as plugins left it, the gateway's own credential, and the answer's head.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -6,31 +6,34 @@ use std::time::Instant;
 use http::{Request, Response, Uri, header};
 use sluicegate_runtime::{BodyMode, Phase};
 
-use super::plan::Target;
+use super::failover::{Failed, Reached};
 use super::request_body::{BodyFault, RequestBody};
 use super::run::Run;
 use super::stop::Stop;
+use super::targets::Target;
 use crate::config::Route;
 use crate::error::{Code, Refusal};
 use crate::http::{coding, fields, path};
 use crate::upstream::{UpstreamBody, UpstreamError};
 
 impl Run {
-    /// Sends the request. The answer's head is cleaned of what ends at this hop.
+    /// Sends the request to the target with a number. The answer's head is cleaned of what ends at this hop.
     pub(super) async fn attempt(
         &self,
         route: &Route,
+        number: u32,
         target: &Target,
         body: RequestBody,
-    ) -> Result<Response<UpstreamBody>, Stop> {
+    ) -> Result<Response<UpstreamBody>, Failed> {
         let streams = !matches!(body, RequestBody::Whole(_));
-        let request = self.upstream_request(route, target, body)?;
+        let fault = |stop| Failed { stop, reached: Reached::NoMatter };
+        let request = self.upstream_request(route, target, body).map_err(fault)?;
         let method = request.method().clone();
-        self.log().attempts += 1;
+        self.note_attempt(number);
         let started = Instant::now();
         let sent = tokio::select! {
             biased;
-            sent = target.upstream.send(request) => Ok(sent),
+            sent = target.upstream.send_until(request, self.deadline) => Ok(sent),
             () = self.upload_stalled(), if streams => Err(Code::UpstreamTimeout),
         };
         let waited = started.elapsed();
@@ -45,7 +48,7 @@ impl Run {
                 let upstream = &target.upstream.config().name;
                 let message = format!("Upstream `{upstream}` stopped taking the request's body.");
                 tracing::warn!(request_id = self.exchange.facts.id, "{message}");
-                Err(Stop::refuse(Refusal::new(code, message)))
+                Err(fault(Stop::refuse(Refusal::new(code, message))))
             }
             Ok(Ok(answer)) if fields::has_unknown_transfer_coding(answer.headers()) => {
                 let upstream = &target.upstream.config().name;
@@ -55,15 +58,22 @@ impl Run {
                     "the answer of upstream `{upstream}` is refused: {why}"
                 );
                 let message = format!("Upstream `{upstream}` sent an answer that cannot be used.");
-                Err(Stop::refuse(Refusal::new(Code::UpstreamBroken, message)))
+                Err(fault(Stop::refuse(Refusal::new(Code::UpstreamBroken, message))))
             }
             Ok(Ok(mut answer)) => {
                 let version = answer.version();
                 fields::clean_reply(answer.headers_mut(), version);
                 Ok(answer)
             }
-            Ok(Err(error)) => Err(self.upstream_failed(&error)),
+            Ok(Err(error)) => Err(Failed { stop: self.upstream_failed(&error), reached: reached(&error) }),
         }
+    }
+
+    fn note_attempt(&self, number: u32) {
+        let mut log = self.log();
+        log.attempts += 1;
+        log.tried.push(number);
+        log.upstream = Some(number);
     }
 
     /// Returns when the upstream has long taken nothing of a body that it began to take.
@@ -152,5 +162,13 @@ impl Run {
         }
         tracing::warn!(request_id = self.exchange.facts.id, "{error}");
         Stop::refuse(error.refusal())
+    }
+}
+
+fn reached(error: &UpstreamError) -> Reached {
+    match error {
+        error if error.is_unsent() => Reached::Nothing,
+        UpstreamError::Broken { .. } | UpstreamError::Timeout { .. } => Reached::Upstream,
+        _ => Reached::NoMatter,
     }
 }

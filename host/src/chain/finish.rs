@@ -167,13 +167,14 @@ impl Run {
                 .filter_map(|(position, _)| Some((entry_name(*position)?, Version::Canary.as_str())))
                 .collect(),
             shadow: shadows.into_iter().map(|(entry, record)| (entry.to_string(), record)).collect(),
-            upstream: self
-                .plan
-                .target
-                .as_ref()
-                .filter(|_| log.attempts > 0)
-                .map(|target| target.upstream.config().name.clone()),
+            upstream: log.upstream.and_then(|number| self.plan.targets.name(number)),
             attempts: log.attempts,
+            tried: log
+                .tried
+                .iter()
+                .filter(|number| log.upstream != Some(**number))
+                .filter_map(|number| self.plan.targets.name(*number))
+                .collect(),
             request_bytes: self.request_bytes.load(Ordering::Relaxed),
             reply_bytes: self.exchange.reply_bytes.load(Ordering::Relaxed),
             first_byte: log.first_byte,

@@ -10,11 +10,11 @@ use sluicegate_runtime::{Call, Entry, Exchange, Failure, Held, Phase, Verdict, V
 use super::canary::Canary;
 use super::open::GenerationExchanges;
 use super::shadow::Room;
+use super::targets::Targets;
 use crate::config::{Limits, Route};
 use crate::secrets::{Credentials, Redaction};
 use crate::telemetry::access_log::AccessLog;
-use crate::telemetry::metrics::{EntryMetrics, RouteMetrics, UpstreamMetrics};
-use crate::upstream::Upstream;
+use crate::telemetry::metrics::{EntryMetrics, RouteMetrics};
 
 /// Entries of one chain, the global one included.
 pub const ENTRIES_MAX: usize = 64;
@@ -36,15 +36,11 @@ pub struct Plan {
     pub route: Option<Arc<Route>>,
     pub name: Arc<str>,
     pub chain: Chain,
-    pub target: Option<Target>,
+    /// Where requests go; none without a route.
+    pub targets: Arc<Targets>,
     pub metrics: RouteMetrics,
     /// Request fields that carry credentials here, the usual ones included.
     pub credential_fields: Arc<[HeaderName]>,
-}
-
-pub struct Target {
-    pub upstream: Arc<Upstream>,
-    pub metrics: UpstreamMetrics,
 }
 
 /// The entries in order, and for each phase the positions that take part, in the order in which they run.

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use super::idle::{Elapsed, Idle};
 use super::pipe::{Pipe, Way};
 use super::reply_body::generation_ended;
+use super::resend::Lent;
 use super::run::Run;
 use super::shadow::Taps;
 use super::stop::Stop;
@@ -27,6 +28,8 @@ pub(super) enum RequestBody {
     Whole(Option<Bytes>),
     AsItComes(Metered),
     Piped(Pieces),
+    /// Either of the last two, where another target may have to get it.
+    Lent(Lent),
 }
 
 type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyFault>> + Send>>;
@@ -83,6 +86,7 @@ impl Body for RequestBody {
         match self.get_mut() {
             RequestBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             RequestBody::AsItComes(metered) => metered.poll_frame(context).map_err(BodyFault),
+            RequestBody::Lent(lent) => Pin::new(lent).poll_frame(context),
             RequestBody::Piped(pieces) => {
                 Poll::Ready(ready!(pieces.as_mut().poll_next(context)).map(|piece| piece.map(Frame::data)))
             }
@@ -94,6 +98,7 @@ impl Body for RequestBody {
             RequestBody::Whole(bytes) => bytes.is_none(),
             RequestBody::AsItComes(metered) => metered.incoming.is_end_stream(),
             RequestBody::Piped(_) => false,
+            RequestBody::Lent(lent) => lent.is_end_stream(),
         }
     }
 
@@ -102,6 +107,7 @@ impl Body for RequestBody {
             RequestBody::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             RequestBody::AsItComes(metered) => metered.incoming.size_hint(),
             RequestBody::Piped(_) => SizeHint::default(),
+            RequestBody::Lent(lent) => lent.size_hint(),
         }
     }
 }

@@ -56,6 +56,10 @@ pub(super) struct Log {
     /// Positions with a canary, and whether it serves.
     pub(super) choices: Vec<(usize, bool)>,
     pub(super) attempts: u32,
+    /// Numbers of the targets that were tried, in their order.
+    pub(super) tried: Vec<u32>,
+    /// Of the target that answered, or was tried last.
+    pub(super) upstream: Option<u32>,
     /// Spent waiting for the upstream's head.
     pub(super) upstream_wait: Duration,
     pub(super) first_byte: Option<Duration>,

@@ -102,6 +102,7 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
         started,
         services: ground.services.clone(),
         credential_fields: plan.credential_fields.clone(),
+        candidates: plan.targets.clone(),
     };
     let request = RequestHead {
         method: head.method,
@@ -165,11 +166,12 @@ impl Run {
     }
 
     async fn forward(self: &Arc<Run>, body: Incoming) -> Result<Response<UpstreamBody>, Stop> {
-        let (Some(route), Some(target)) = (&self.plan.route, &self.plan.target) else {
+        let Some(route) = &self.plan.route else {
             return Err(Stop::refuse(Refusal::new(Code::NoRoute, "No route of this gateway matches this request.")));
         };
         let body = RequestBody::prepare(self, body).await?;
-        self.attempt(route, target, body).await
+        self.route_phase().await?;
+        self.send(route, body).await
     }
 
     /// The answer's phases. What decides anew on the way takes the place of the answer for the entries in front of it.

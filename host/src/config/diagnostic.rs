@@ -96,6 +96,10 @@ impl Report {
         }
     }
 
+    pub fn has(&self, mistake: Mistake) -> bool {
+        self.found.iter().any(|found| found.mistake == mistake)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }

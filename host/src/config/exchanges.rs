@@ -125,7 +125,7 @@ fn trials(
         }
         let (config, values) = one.config.map_or_else(|| config.clone(), |config| config.into_parts());
         let place = Place::new(&report.source, name.span.clone(), values);
-        let expect = one.expect.map(|expect| exchanges::expect(expect, one.reply.is_some(), report));
+        let expect = one.expect.map(|expect| exchanges::expect(expect, &one.request, one.reply.is_some(), report));
         let exchange = exchanges::exchange(one.name, one.request, one.identity, one.reply, report);
         trials.push(Arc::new(Trial { exchange, config, expect, place }));
     }

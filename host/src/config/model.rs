@@ -188,7 +188,8 @@ pub struct Route {
     pub matcher: RouteMatch,
     /// The global chain is not repeated here.
     pub chain: Vec<Arc<ChainEntry>>,
-    pub upstream: Arc<Upstream>,
+    /// Where its requests can go, in the order in which that is tried unless a plugin says otherwise; one to 16, each once.
+    pub upstreams: Vec<Arc<Upstream>>,
     /// Taken off the front of the path; empty or `/x` without a final slash.
     pub strip_prefix: String,
     /// How errors are rendered.

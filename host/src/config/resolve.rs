@@ -141,6 +141,11 @@ impl Context<'_> {
         path
     }
 
+    /// Reports names that stand in a list twice.
+    fn each_once(&mut self, what: &str, names: &[Spot<Name>]) {
+        exchanges::each_once(what, names, self.report);
+    }
+
     /// Reports a name that refers to nothing. `what` is one word, `section` the table that would declare it.
     fn unknown(&mut self, what: &str, name: &Spot<Name>, known: &BTreeSet<String>, section: &str) {
         // Who takes the name of a credential for the credential itself must not find it in a log.

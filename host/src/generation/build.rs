@@ -16,7 +16,9 @@ use super::self_test::Bench;
 use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
 use super::versions::{Loaded, Versions, versions_of};
 use crate::bundled;
-use crate::chain::{Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, credential_fields};
+use crate::chain::{
+    Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, Targets, credential_fields,
+};
 use crate::clock::Clock;
 use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route, signature_path};
 use crate::plugin_source::{FETCHES_AT_ONCE, PluginSources, Signatures, SourceError, Terms, read_signatures};
@@ -124,17 +126,18 @@ impl Foundation {
         }
         let mut plans = HashMap::new();
         for route in &config.routes {
-            let upstream = upstreams.get(&route.upstream.name);
-            let target = upstream.map(|upstream| Target {
+            let ready = route.upstreams.iter().filter_map(|upstream| upstreams.get(&upstream.name));
+            let target = |upstream: &Arc<Upstream>| Target {
                 upstream: upstream.clone(),
-                metrics: self.metrics.upstream(&route.upstream.name),
-            });
+                metrics: self.metrics.upstream(&upstream.config().name),
+            };
+            let targets = Targets::new(ready.map(target).collect());
             let chain = config.global_chain.iter().chain(&route.chain);
-            let plan = self.plan(Some(route.clone()), chain, target, &entries)?;
+            let plan = self.plan(Some(route.clone()), chain, targets, &entries)?;
             book.routes.insert(route.name.clone(), plan.metrics.clone());
             plans.insert(route.name.clone(), Arc::new(plan));
         }
-        let unmatched = self.plan(None, config.global_chain.iter(), None, &entries)?;
+        let unmatched = self.plan(None, config.global_chain.iter(), Targets::default(), &entries)?;
         book.routes.insert(String::new(), unmatched.metrics.clone());
         let services = Services {
             keys,
@@ -166,7 +169,8 @@ impl Foundation {
         let mut upstreams = HashMap::new();
         let mut diagnostics = Vec::new();
         for (name, upstream) in &config.upstreams {
-            match self.kept.upstream(upstream, || Upstream::new(upstream.clone(), &self.tls)) {
+            let new = || Upstream::new(upstream.clone(), &self.tls, self.clock.clone());
+            match self.kept.upstream(upstream, new) {
                 Ok(upstream) => drop(upstreams.insert(name.clone(), upstream)),
                 Err(error) => diagnostics.push(general(error.to_string())),
             }
@@ -271,7 +275,7 @@ impl Foundation {
         &self,
         route: Option<Arc<Route>>,
         chain: impl Iterator<Item = &'a Arc<ChainEntry>>,
-        target: Option<Target>,
+        targets: Targets,
         entries: &HashMap<String, Versions>,
     ) -> Result<Plan, BuildError> {
         let name = route.as_ref().map_or("", |route| route.name.as_str());
@@ -308,7 +312,7 @@ impl Foundation {
             credential_fields: credential_fields(places),
             metrics: self.metrics.route(route.as_ref().map(|route| route.name.as_str())),
             chain: Chain::new(links),
-            target,
+            targets: Arc::new(targets),
             route,
         })
     }

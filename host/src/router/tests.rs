@@ -349,7 +349,7 @@ fn route(name: &str, hosts: &[&str], path: PathMatch) -> Route {
             headers: Vec::new(),
         },
         chain: Vec::new(),
-        upstream: Arc::new(upstream),
+        upstreams: vec![Arc::new(upstream)],
         strip_prefix: String::new(),
         dialect: Dialect::Http,
         timeout: None,

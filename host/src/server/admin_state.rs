@@ -9,7 +9,7 @@ use super::Shared;
 use super::change::Wanted;
 use super::generations::Origin;
 use crate::admin::{AdminState, Changing, ConfigChange};
-use crate::chain::{Canary, Plan};
+use crate::chain::{Canary, Plan, Target};
 use crate::config::{Mode, TrustedKey};
 use crate::telemetry::access_log::rfc_3339;
 use crate::telemetry::metrics::Live;
@@ -145,6 +145,18 @@ fn canary(canary: &Canary) -> Value {
     })
 }
 
+/// One of a route, as this gateway knows it now.
+fn upstream(target: &Target) -> Value {
+    let health = target.upstream.health();
+    json!({
+        "name": target.upstream.config().name,
+        "in_flight": health.in_flight(),
+        "first_byte_ms": health.first_byte_ms(),
+        "rests_ms": health.rests_ms(),
+        "failures_per_thousand": health.failures_per_thousand(),
+    })
+}
+
 fn route(plan: &Plan) -> Value {
     let chain: Vec<Value> = plan
         .chain
@@ -165,7 +177,7 @@ fn route(plan: &Plan) -> Value {
         .collect();
     json!({
         "name": plan.name.as_ref(),
-        "upstream": plan.route.as_ref().map(|route| route.upstream.name.as_str()),
+        "upstreams": plan.targets.iter().map(upstream).collect::<Vec<_>>(),
         "chain": chain,
     })
 }

@@ -2,8 +2,9 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -14,6 +15,7 @@ use thiserror::Error;
 use tokio::sync::Notify;
 
 use super::error::{BoxError, UpstreamError, classify};
+use super::health::UnderWay;
 use super::pool::Lease;
 
 /// A request's body. The pool holds connections for one type of body, so that a body is boxed; most requests have none.
@@ -28,6 +30,7 @@ struct Sending {
 #[derive(Default)]
 pub(super) struct Progress {
     sent: AtomicBool,
+    sent_at: OnceLock<Instant>,
     became_sent: Notify,
     error: Mutex<Option<BoxError>>,
 }
@@ -93,12 +96,18 @@ impl Body for SendBody {
 
 impl Progress {
     fn set_sent(&self) {
+        self.sent_at.get_or_init(Instant::now);
         self.sent.store(true, Ordering::Release);
         self.became_sent.notify_waiters();
     }
 
     pub(super) fn is_sent(&self) -> bool {
         self.sent.load(Ordering::Acquire)
+    }
+
+    /// When the last byte of the body was handed to the connection; for a request without one, when the attempt began.
+    pub(super) fn sent_at(&self) -> Option<Instant> {
+        self.sent_at.get().copied()
     }
 
     /// Waits until the last byte of the body was handed to the connection.
@@ -123,19 +132,27 @@ pub struct UpstreamBody {
     lease: Option<Lease>,
     progress: Arc<Progress>,
     upstream: String,
+    /// Until the end, too.
+    under_way: Option<UnderWay>,
 }
 
 impl UpstreamBody {
     pub(super) fn new(incoming: Incoming, lease: Lease, progress: Arc<Progress>, upstream: String) -> UpstreamBody {
-        let mut body = UpstreamBody { incoming, lease: Some(lease), progress, upstream };
+        let mut body = UpstreamBody { incoming, lease: Some(lease), progress, upstream, under_way: None };
         if body.incoming.is_end_stream() {
             body.end();
         }
         body
     }
 
+    /// Counts it as under way to its end.
+    pub(super) fn keep(&mut self, under_way: UnderWay) {
+        self.under_way = self.lease.is_some().then_some(under_way);
+    }
+
     /// An answer that came before the request was sent whole leaves the connection in the middle of a message.
     fn end(&mut self) {
+        self.under_way = None;
         if let Some(lease) = self.lease.take()
             && self.progress.is_sent()
         {
@@ -163,7 +180,11 @@ impl Body for UpstreamBody {
             }
             Some(Err(error)) => {
                 self.lease = None;
-                Poll::Ready(Some(Err(classify(&self.upstream, error, &self.progress))))
+                let error = classify(&self.upstream, error, &self.progress);
+                if let Some(mut under_way) = self.under_way.take().filter(|_| error.is_upstreams_fault()) {
+                    under_way.failed();
+                }
+                Poll::Ready(Some(Err(error)))
             }
             None => {
                 self.end();

@@ -54,6 +54,18 @@ impl UpstreamError {
         matches!(self, UpstreamError::Busy { .. } | UpstreamError::Unreachable { .. } | UpstreamError::Tls { .. })
     }
 
+    /// Whether the upstream did not do its part; if not, a limit of the gateway's or the request itself was in the way.
+    pub fn is_upstreams_fault(&self) -> bool {
+        match self {
+            UpstreamError::Unreachable { .. }
+            | UpstreamError::Tls { .. }
+            | UpstreamError::Broken { .. }
+            | UpstreamError::Switched { .. }
+            | UpstreamError::Timeout { .. } => true,
+            UpstreamError::Busy { .. } | UpstreamError::RequestBody { .. } | UpstreamError::Target { .. } => false,
+        }
+    }
+
     /// For the client: which upstream and what, but neither hosts nor addresses.
     pub fn refusal(&self) -> Refusal {
         let message = match self {

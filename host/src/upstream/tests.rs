@@ -12,6 +12,7 @@ use http::Request;
 use http_body_util::{BodyExt, Empty, Full};
 
 use super::*;
+use crate::clock::SystemClock;
 use crate::config::Origin;
 
 /// Long enough that reaching it fails a test.
@@ -38,7 +39,7 @@ fn upstream(port: u16) -> Upstream {
 fn upstream_with(port: u16, change: impl FnOnce(&mut config::Upstream)) -> Upstream {
     let mut config = config("127.0.0.1", port);
     change(&mut config);
-    Upstream::new(Arc::new(config), &Tls::new()).unwrap()
+    Upstream::new(Arc::new(config), &Tls::new(), Arc::new(SystemClock::new())).unwrap()
 }
 
 fn get(path: &str) -> Request<Empty<Bytes>> {

@@ -31,6 +31,9 @@ pub struct Exchange {
     pub(super) counts: BTreeMap<String, u64>,
     pub(super) observations: BTreeMap<String, Vec<f64>>,
     pub(super) random_next: u8,
+    pub(super) targets: Vec<String>,
+    pub(super) figures: BTreeMap<String, Vec<Option<u64>>>,
+    pub(super) plan: Vec<u32>,
 }
 
 /// Where an exchange stands: it decides which calls and edits the host allows.
@@ -39,6 +42,7 @@ pub(super) enum Stage {
     Configure,
     Head,
     Body { head_waits: bool },
+    Route,
     ReplyHead,
     ReplyBody { head_waits: bool },
     Finish,
@@ -91,6 +95,9 @@ impl Exchange {
             counts: BTreeMap::new(),
             observations: BTreeMap::new(),
             random_next: 0,
+            targets: Vec::new(),
+            figures: BTreeMap::new(),
+            plan: Vec::new(),
         }
     }
 
@@ -142,6 +149,19 @@ impl Exchange {
         self
     }
 
+    /// The upstreams of the route, by name. The plan begins in this order.
+    pub fn targets<const N: usize>(mut self, names: [&str; N]) -> Exchange {
+        self.targets = names.map(str::to_owned).into();
+        self.plan = (0..).take(N).collect();
+        self
+    }
+
+    /// What a figure says of each of the targets, such as `in-flight`. Unknown unless given.
+    pub fn figure<const N: usize>(mut self, name: &str, values: [Option<u64>; N]) -> Exchange {
+        self.figures.insert(name.to_owned(), values.into());
+        self
+    }
+
     /// The head of the answer has come.
     pub fn reply(&mut self, status: u16, fields: &[(&str, &str)]) {
         let mut reply = Reply { status, fields: Fields::default() };
@@ -188,6 +208,12 @@ impl Exchange {
 
     pub fn identity_part(&self, part: &str) -> Option<&str> {
         self.identity.get(part).map(String::as_str)
+    }
+
+    /// Names of the targets in the order in which they would be tried.
+    pub fn plan(&self) -> Vec<&str> {
+        let name = |number: &u32| self.targets.get(*number as usize).map(String::as_str);
+        self.plan.iter().filter_map(name).collect()
     }
 
     pub fn label(&self, name: &str) -> Option<&str> {

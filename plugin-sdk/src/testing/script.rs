@@ -6,6 +6,8 @@ use std::cell::RefCell;
 
 use super::exchange::{Exchange, Stage};
 
+pub mod targets;
+
 thread_local! {
     static CURRENT: RefCell<Option<Exchange>> = const { RefCell::new(None) };
 }
@@ -120,7 +122,7 @@ pub mod request {
 
     fn edit(call: &str, act: impl FnOnce(&mut Exchange) -> Result<(), EditError>) -> Result<(), EditError> {
         with(call, |exchange| match exchange.stage {
-            Stage::Head | Stage::Body { head_waits: true } => act(exchange),
+            Stage::Head | Stage::Body { head_waits: true } | Stage::Route => act(exchange),
             _ => Err(EditError::TooLate),
         })
     }

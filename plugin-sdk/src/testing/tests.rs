@@ -13,7 +13,7 @@ use crate::identity_writer::WriteError;
 use crate::keys::{Failure, Place};
 use crate::{
     Answer, BodyNeed, Fact, InstanceNeed, MetricKind, Problems, clock, counters, credentials_in_clear, exchange,
-    identity, identity_writer, keys, labels, log, metrics, notes, random, reply, request,
+    identity, identity_writer, keys, labels, log, metrics, notes, random, reply, request, targets,
 };
 
 /// Runs one function in whichever phase is called.
@@ -81,6 +81,14 @@ impl Plugin for Probe {
         Piece::Replace(bytes.to_ascii_uppercase())
     }
 
+    fn route(&self) -> Decision {
+        see("route", request::set_header("x-route", b"1"));
+        let mut order = targets::plan();
+        order.reverse();
+        assert!(!targets::set_plan(&[0, 0]) && !targets::set_plan(&[2]) && targets::set_plan(&order));
+        Decision::Proceed
+    }
+
     fn reply_head(&self) -> Decision {
         see("reply head, request", request::set_header("x-late", b"1"));
         see("reply head, reply", reply::set_status(418));
@@ -93,7 +101,7 @@ impl Plugin for Probe {
     }
 }
 
-crate::export!(Probe: head, body, reply_head, reply_body);
+crate::export!(Probe: head, body, route, reply_head, reply_body);
 
 fn probe(act: &str) -> Configured<Probe> {
     configure(json!(act)).unwrap_or_else(|problems| panic!("{problems:?}"))
@@ -135,9 +143,27 @@ fn edits_are_taken_until_a_head_is_sent_on() {
 }
 
 #[test]
+fn a_plan_is_made_in_route_of_the_targets_that_the_script_names() {
+    let mut exchange = Exchange::new("GET", "/").targets(["a", "b"]).figure("in-flight", [Some(3), None]);
+    in_head(&mut exchange, || {
+        assert_eq!(
+            (targets::names(), targets::facts("origin")),
+            (vec!["a".into(), "b".into()], vec![String::new(); 2])
+        );
+        assert_eq!((targets::figures("in-flight"), targets::figures("mood")), (vec![Some(3), None], vec![None, None]));
+        assert!(targets::plan().is_empty() && !targets::set_plan(&[1]));
+    });
+    assert_eq!(exchange.plan(), ["a", "b"]);
+    assert_eq!(probe("nothing").route(&mut exchange), Decision::Proceed);
+    assert_eq!(exchange.plan(), ["b", "a"]);
+    assert_eq!(exchange.request_header("x-route").as_deref(), Some("1"));
+    seen();
+}
+
+#[test]
 fn the_setup_holds_what_configure_promised() {
     let setup = probe("buffer_bodies").setup().clone();
-    assert_eq!(setup.phases, ["head", "body", "reply-head", "reply-body"]);
+    assert_eq!(setup.phases, ["head", "body", "route", "reply-head", "reply-body"]);
     assert_eq!((setup.body.mode, setup.body.max_bytes, setup.body.encoded), (BodyMode::Buffered, 1 << 20, false));
     assert_eq!((setup.reply_body.mode, setup.reply_body.encoded), (BodyMode::Buffered, true));
     assert_eq!(setup.metrics[0].name, "seen");

@@ -11,7 +11,7 @@ use sluicegate_tests::{Gateway, guests};
 
 use crate::support::{Ask, Heard, Origin, WHOLE, metric, wait_for_metric};
 
-const PHASES: [&str; 5] = ["head", "body", "reply-head", "reply-body", "finish"];
+const PHASES: [&str; 6] = ["head", "body", "route", "reply-head", "reply-body", "finish"];
 const ISOLATIONS: [&str; 2] = ["request", "pooled"];
 
 /// One route with one entry of the same name for each pair of a name and the further members of the entry, as TOML.

@@ -1,6 +1,7 @@
 //! Hostile plugins: refused at load with a sentence that helps, or failing in a way that only their own request notices.
 
 mod brute;
+mod chooser;
 mod clerk;
 mod future;
 mod giant;

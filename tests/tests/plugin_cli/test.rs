@@ -138,6 +138,19 @@ fn what_the_file_grants_and_limits_is_what_the_plugin_has() {
 }
 
 #[test]
+fn the_plan_of_a_plugin_that_orders_targets_is_shown_and_compared() {
+    let file = "[config]\nchoose = \"b,a\"\n[[exchanges]]\nname = \"b first\"\nrequest = { targets = [\"a\", \"b\", \"c\"] }\n\
+                expect = { decision = \"proceed\", plan = [\"b\", \"a\"] }\n\
+                [[exchanges]]\nname = \"none is left\"\nconfig = { choose = \"none\" }\nrequest = { targets = [\"a\"] }\n\
+                expect = { decision = \"proceed\", plan = [\"a\"] }\n";
+    let files: [(&str, &[u8]); 2] = [("chooser.wasm", guests::CHOOSER), ("exchanges.toml", file.as_bytes())];
+    let said = say(&files, &["plugin", "test", "chooser.wasm"]);
+    assert!(said.contains("        plan      b, a\n") && said.contains("        plan      none is left\n"), "{said}");
+    assert!(said.contains("expected the plan to be [\"a\"], and it is []"), "{said}");
+    assert!(said.contains("1 passed, 1 failed"), "{said}");
+}
+
+#[test]
 fn each_exchange_begins_with_new_counters() {
     let file = "[config]\nlimits = [{ name = \"one\", requests = 1, window_ms = 600000, by = \"route\" }]\n\
                 [[exchanges]]\nname = \"one\"\nexpect = { decision = \"proceed\" }\n\

@@ -71,7 +71,7 @@ fn a_model_phase_is_told_to_belong_to_an_unstable_feature() {
 
 #[test]
 fn an_unstable_import_is_told_to_belong_to_its_feature() {
-    for (interface, feature) in [("targets", "model"), ("budgets", "planned")] {
+    for (interface, feature) in [("target-features", "model"), ("budgets", "planned")] {
         let error = Inspection::of(&component(interface, Some("head"))).unwrap_err();
         let expected = format!(
             "imports `sluicegate:plugin/{interface}`: this interface belongs to the contract's unstable feature `{feature}`"
@@ -82,9 +82,12 @@ fn an_unstable_import_is_told_to_belong_to_its_feature() {
 
 #[test]
 fn a_stable_phase_and_a_grant_are_found() {
+    for (grant, name, phase) in [("counters", "head", Phase::Head), ("targets", "route", Phase::Route)] {
+        let inspection = Inspection::of(&component(grant, Some(name))).expect("one of ours");
+        assert_eq!(inspection.phases.iter().collect::<Vec<_>>(), [phase]);
+        assert_eq!(inspection.grants.into_iter().collect::<Vec<_>>(), [grant]);
+    }
     let inspection = Inspection::of(&component("counters", Some("head"))).expect("one of ours");
-    assert!(inspection.phases.contains(Phase::Head));
-    assert_eq!(inspection.grants.into_iter().collect::<Vec<_>>(), ["counters"]);
     assert_eq!(inspection.imports, ["sluicegate:plugin/counters@0.1.0"]);
     assert_eq!((inspection.contract.as_str(), inspection.config_schema), ("0.1.0", None));
 }

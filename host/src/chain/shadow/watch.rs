@@ -254,6 +254,7 @@ impl Seen {
             (changes.reply_head, "reply-head"),
             (changes.identity, "identity"),
             (changes.labels, "labels"),
+            (changes.plan, "plan"),
         ];
         self.record.changed.extend(words.into_iter().filter(|(changed, _)| *changed).map(|(_, word)| word));
     }

@@ -94,6 +94,15 @@ pub struct TestRequest {
     pub query: Option<String>,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Names of upstreams; the phase `route` runs only with one.
+    pub targets: Vec<String>,
+}
+
+impl TestRequest {
+    /// The names of targets by their numbers.
+    pub fn names(&self, targets: &[u32]) -> Vec<String> {
+        targets.iter().filter_map(|number| self.targets.get(usize::try_from(*number).ok()?).cloned()).collect()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -111,6 +120,8 @@ pub struct Expect {
     pub code: Option<String>,
     pub request_headers: Vec<(HeaderName, Expected)>,
     pub request_body: Option<Bytes>,
+    /// Names of targets in their order.
+    pub plan: Option<Vec<String>>,
     pub reply_status: Option<u16>,
     pub reply_headers: Vec<(HeaderName, Expected)>,
     pub reply_body: Option<Bytes>,

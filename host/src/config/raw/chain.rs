@@ -73,6 +73,7 @@ pub enum RawGrant {
     Keys,
     Counters,
     Metrics,
+    Targets,
     CredentialsInClear,
 }
 
@@ -87,6 +88,7 @@ impl RawGrant {
             RawGrant::Keys => "keys",
             RawGrant::Counters => "counters",
             RawGrant::Metrics => "metrics",
+            RawGrant::Targets => "targets",
             RawGrant::CredentialsInClear => "credentials-in-clear",
         }
     }

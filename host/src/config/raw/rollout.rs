@@ -104,6 +104,9 @@ pub struct RawTestRequest {
     pub headers: Named<FieldText, HeaderNameText>,
     /// The body as text; without it, or when it is empty, there is no phase `body`.
     pub body: String,
+    /// Names of the upstreams that the plugin can choose from, all of them idle; without them there is no phase `route`.
+    #[schemars(length(max = 16))]
+    pub targets: Vec<Spot<Name>>,
 }
 
 impl Default for RawTestRequest {
@@ -113,6 +116,7 @@ impl Default for RawTestRequest {
             path: TargetText("/".to_owned()),
             headers: Named::default(),
             body: String::new(),
+            targets: Vec::new(),
         }
     }
 }
@@ -152,6 +156,9 @@ pub struct RawExpect {
     pub request_headers: Named<ExpectedText, HeaderNameText>,
     /// The body of the request afterwards.
     pub request_body: Option<String>,
+    /// The targets of the request that would be tried, in their order; an empty list where the request would be refused.
+    #[schemars(length(max = 16))]
+    pub plan: Option<Vec<Spot<Name>>>,
     /// The status of the answer afterwards.
     #[schemars(range(min = 200, max = 599))]
     pub reply_status: Option<u16>,

@@ -36,9 +36,12 @@ pub struct RawRoute {
     pub headers: Named<HeaderValueText, HeaderNameText>,
     /// The plugins that a request passes: the name of a chain, or a list of names of chains and of entries. They run after the global chain.
     pub chain: Option<Spot<RawChain>>,
-    /// Where requests go: a name under `upstreams`.
+    /// Where requests go: a name under `upstreams` at the top of the file. A route has either this or `upstreams`.
     #[schemars(example = &"openai")]
-    pub upstream: Spot<Name>,
+    pub upstream: Option<Spot<Name>>,
+    /// Where requests can go, instead of `upstream`: names that are tried in this order, unless a plugin chooses another.
+    #[schemars(length(min = 1, max = 16))]
+    pub upstreams: Option<Vec<Spot<Name>>>,
     /// Segments to take off the front of the path before the upstream's own path is put there.
     #[schemars(example = &"/openai")]
     pub strip_prefix: Option<Spot<PrefixText>>,

@@ -10,15 +10,18 @@ use crate::config::model::{Decision, Expect, Expected, TestExchange, TestReply, 
 use crate::config::place::Place;
 use crate::config::raw::rollout::{RawDecision, RawExpect, RawTestReply, RawTestRequest};
 use crate::config::raw::spot::{Named, Spot};
-use crate::config::raw::text::{ExpectedText, FieldText, HeaderNameText, IdentityPartText, IdentityText, TestName};
+use crate::config::raw::text::{
+    ExpectedText, FieldText, HeaderNameText, IdentityPartText, IdentityText, Name, TestName,
+};
 
 pub fn exchange(
     name: Spot<TestName>,
     request: RawTestRequest,
     identity: Named<IdentityText, IdentityPartText>,
     reply: Option<RawTestReply>,
-    report: &Report,
+    report: &mut Report,
 ) -> TestExchange {
+    each_once("target", &request.targets, report);
     let place = Place::new(&report.source, name.span.clone(), BTreeMap::new());
     TestExchange {
         name: name.value.0,
@@ -33,8 +36,9 @@ pub fn exchange(
     }
 }
 
-pub fn expect(raw: RawExpect, has_reply: bool, report: &mut Report) -> Expect {
+pub fn expect(raw: RawExpect, request: &RawTestRequest, has_reply: bool, report: &mut Report) -> Expect {
     check(&raw, has_reply, report);
+    check_plan(&raw, request, report);
     Expect {
         decision: match raw.decision.value {
             RawDecision::Proceed => Decision::Proceed,
@@ -45,6 +49,7 @@ pub fn expect(raw: RawExpect, has_reply: bool, report: &mut Report) -> Expect {
         code: raw.code.map(|code| code.0),
         request_headers: expected_fields(raw.request_headers),
         request_body: raw.request_body.map(Bytes::from),
+        plan: raw.plan.map(|names| names.into_iter().map(|name| name.value.0).collect()),
         reply_status: raw.reply_status,
         reply_headers: expected_fields(raw.reply_headers),
         reply_body: raw.reply_body.map(Bytes::from),
@@ -63,6 +68,7 @@ fn request(raw: RawTestRequest) -> TestRequest {
         query,
         headers: fields(raw.headers),
         body: raw.body.into(),
+        targets: raw.targets.into_iter().map(|name| name.value.0).collect(),
     }
 }
 
@@ -86,6 +92,33 @@ fn check(expect: &RawExpect, has_reply: bool, report: &mut Report) {
         return;
     };
     report.add(Mistake::Relation, &expect.decision.span, problem.0).help(problem.1);
+}
+
+/// A plan is made of the request's targets.
+fn check_plan(expect: &RawExpect, request: &RawTestRequest, report: &mut Report) {
+    let plan = expect.plan.as_deref().unwrap_or_default();
+    each_once("target", plan, report);
+    if expect.plan.is_some() && request.targets.is_empty() {
+        let message = "a plan is expected, and the test's request has no `targets`";
+        let found = report.add(Mistake::Relation, &expect.decision.span, message);
+        found.help("name the upstreams that the plugin can choose from, such as `targets = [\"a\", \"b\"]`");
+        return;
+    }
+    for name in plan.iter().filter(|name| !request.targets.iter().any(|target| target.0 == name.0)) {
+        let found = report.add(Mistake::Relation, &name.span, "this is no target of the test");
+        found.help("add it to `targets` of the test's request");
+    }
+}
+
+/// Refuses a name that stands in a list twice. `what` is one word.
+pub fn each_once(what: &str, names: &[Spot<Name>], report: &mut Report) {
+    for (place, name) in names.iter().enumerate() {
+        if let Some(first) = names.iter().take(place).find(|first| first.0 == name.0) {
+            let message = format!("this {what} stands here twice");
+            let found = report.add(Mistake::Relation, &name.span, message);
+            found.also(&first.span, "first here").help("remove one of them");
+        }
+    }
 }
 
 /// All of them: the schema has seen their form.

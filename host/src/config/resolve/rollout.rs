@@ -75,7 +75,7 @@ pub fn self_tests(raw: Vec<RawSelfTest>, context: &mut Context<'_>) -> Vec<Arc<S
         }
         names.entry(test.name.0.clone()).or_insert(test.name.span.clone());
         let RawSelfTest { name, request, identity, reply, expect } = test;
-        let expect = exchanges::expect(expect, reply.is_some(), context.report);
+        let expect = exchanges::expect(expect, &request, reply.is_some(), context.report);
         let exchange = exchanges::exchange(name, request, identity, reply, context.report);
         tests.push(Arc::new(SelfTest { exchange, expect }));
     }

@@ -67,15 +67,12 @@ fn route(
 ) -> Option<Route> {
     let chain = raw.chain.map(|chain| chains.of_route(chain, global, context)).unwrap_or_default();
     let strip_prefix = raw.strip_prefix.map(|prefix| strip_prefix(&prefix, &raw.path.span, &matcher.path, context));
-    let upstream = upstreams.get(&raw.upstream.0).cloned();
-    if upstream.is_none() && !context.declared.upstreams.contains(&raw.upstream.0) {
-        context.unknown("upstream", &raw.upstream, &context.declared.upstreams, "[upstreams.NAME]");
-    }
+    let upstreams = targets(&raw.name, raw.upstream, raw.upstreams, upstreams, context)?;
     Some(Route {
         name: raw.name.value.0,
         matcher,
         chain,
-        upstream: upstream?,
+        upstreams,
         strip_prefix: strip_prefix.unwrap_or_default(),
         dialect: match raw.dialect {
             RawDialect::Http => Dialect::Http,
@@ -87,6 +84,43 @@ fn route(
         credential_places: raw.credential_places.iter().filter_map(credential_place).collect(),
         forward_credentials: raw.forward_credentials.iter().filter_map(credential_place).collect(),
     })
+}
+
+/// Where the route's requests can go. None, and reported, unless each is declared, once.
+fn targets(
+    route: &Spot<Name>,
+    one: Option<Spot<Name>>,
+    several: Option<Vec<Spot<Name>>>,
+    upstreams: &BTreeMap<String, Arc<Upstream>>,
+    context: &mut Context<'_>,
+) -> Option<Vec<Arc<Upstream>>> {
+    let names = match (one, several) {
+        (Some(one), None) => vec![one],
+        (None, Some(several)) => several,
+        (Some(one), Some(_)) => {
+            let message = "a route has `upstream` or `upstreams`, and this one has both";
+            let found = context.report.add(Mistake::Relation, &one.span, message);
+            found.help("remove it, and add its name to `upstreams` if it is to be tried");
+            return None;
+        }
+        // What was taken out because of its form has been reported already.
+        (None, None) if context.report.has(Mistake::Shape) => return None,
+        (None, None) => {
+            let message = format!("route `{}` has no upstream", route.0);
+            let found = context.report.add(Mistake::Relation, &route.span, message);
+            found.help("add `upstream` with a name under `upstreams`, or `upstreams` with several");
+            return None;
+        }
+    };
+    context.each_once("upstream", &names);
+    let mut found = Vec::new();
+    for name in &names {
+        if !context.declared.upstreams.contains(&name.0) {
+            context.unknown("upstream", name, &context.declared.upstreams, "[upstreams.NAME]");
+        }
+        found.extend(upstreams.get(&name.0).cloned());
+    }
+    (found.len() == names.len()).then_some(found)
 }
 
 fn matcher(raw: &RawRoute, context: &mut Context<'_>) -> RouteMatch {

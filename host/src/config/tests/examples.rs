@@ -93,13 +93,20 @@ fn routes_that_name_one_chain_share_its_entries() {
 }
 
 #[test]
+fn upstreams_of_a_route_keep_the_order_of_the_file() {
+    let config = example("upstreams.toml");
+    let names = |route: usize| config.routes[route].upstreams.iter().map(|one| one.name.as_str()).collect::<Vec<_>>();
+    assert_eq!((names(0), names(1)), (vec!["first", "second"], vec!["files"]));
+}
+
+#[test]
 fn a_route_means_what_it_says() {
     let config = example("tenants.toml");
     let [shop, beta] = config.routes.as_slice() else { panic!("two routes") };
     assert_eq!(shop.matcher.hosts, ["shop.example.com", "*.shop.example.com"]);
     assert_eq!(shop.matcher.path, PathMatch::Prefix("/shop".to_owned()));
     assert_eq!(shop.strip_prefix, "/shop");
-    assert_eq!(shop.upstream.base_path, "/api");
+    assert_eq!(shop.upstreams[0].base_path, "/api");
     assert_eq!(shop.credential_places[1], CredentialPlace::Query("ticket".to_owned()));
     assert!(shop.forward_credentials.is_empty());
     assert_eq!(beta.forward_credentials, [CredentialPlace::Header(http::header::COOKIE)]);
@@ -109,8 +116,8 @@ fn a_route_means_what_it_says() {
     let text = "[[listen]]\naddress = \"127.0.0.1:0\"\n[upstreams.a]\nurl = \"http://[::1]:80/x/\"\n[[routes]]\nname = \"r\"\nupstream = \"a\"\n";
     let config = parse(text, "x.toml", Path::new("")).unwrap();
     assert_eq!(config.routes[0].matcher.path, PathMatch::Prefix(String::new()));
-    assert_eq!(config.routes[0].upstream.base_path, "/x");
-    assert_eq!(config.routes[0].upstream.origin.to_uri_prefix(), "http://[::1]");
+    assert_eq!(config.routes[0].upstreams[0].base_path, "/x");
+    assert_eq!(config.routes[0].upstreams[0].origin.to_uri_prefix(), "http://[::1]");
 }
 
 #[test]

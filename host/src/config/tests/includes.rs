@@ -43,7 +43,7 @@ fn the_example_in_several_files_is_one_configuration() {
     assert_eq!(config.keys.keys().collect::<Vec<_>>(), ["search-1", "shop-1"]);
     let shop = &config.routes[1].chain;
     assert_eq!(shop.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), ["api-key", "shop-limits"]);
-    assert_eq!(config.routes[0].upstream.credential.as_deref(), Some("search"));
+    assert_eq!(config.routes[0].upstreams[0].credential.as_deref(), Some("search"));
 }
 
 #[test]
@@ -262,5 +262,5 @@ fn a_route_of_an_included_file_means_what_it_would_mean_in_the_main_file() {
     folder.file("a.toml", route("a"));
     let config = load(&main(&folder, &["a.toml"])).unwrap();
     assert_eq!(config.routes[0].matcher.path, PathMatch::Exact("/a".to_owned()));
-    assert!(std::sync::Arc::ptr_eq(&config.routes[0].upstream, &config.upstreams["a"]));
+    assert!(std::sync::Arc::ptr_eq(&config.routes[0].upstreams[0], &config.upstreams["a"]));
 }

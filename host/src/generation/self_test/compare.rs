@@ -34,6 +34,7 @@ pub fn compare(expect: &Expect, drive: &Drive, exchange: &TestExchange, show: &S
     compare.fields("header of the request", &expect.request_headers, &state.request.headers)?;
     let request_body = outcome.request_body.as_ref().unwrap_or(&exchange.request.body);
     compare.body("the request's body", expect.request_body.as_ref(), request_body)?;
+    plan_holds(expect, exchange, state.plan.order())?;
     let reply = state.reply.as_ref();
     let given = exchange.reply.as_ref();
     let status = reply.map(|reply| reply.status).or(given.map(|reply| reply.status)).map(|status| status.as_u16());
@@ -51,6 +52,15 @@ pub fn compare(expect: &Expect, drive: &Drive, exchange: &TestExchange, show: &S
         compare.one("label", name, expected, state.labels.get(name).map(String::as_bytes))?;
     }
     Ok(())
+}
+
+fn plan_holds(expect: &Expect, exchange: &TestExchange, order: &[u32]) -> Result<(), String> {
+    let Some(expected) = &expect.plan else { return Ok(()) };
+    let plan = exchange.request.names(order);
+    match plan == *expected {
+        true => Ok(()),
+        false => Err(format!("expected the plan to be {expected:?}, and it is {plan:?}")),
+    }
 }
 
 struct Compare<'a> {

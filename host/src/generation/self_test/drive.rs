@@ -8,11 +8,11 @@ use bytes::Bytes;
 use sluicegate_runtime::services::Services;
 use sluicegate_runtime::{
     Answer, BodyMode, Call, Entry, Exchange, ExchangeFacts, Failure, Held, Phase, PhaseSet, Plugin, Rejection,
-    ReplyHead, RequestHead, Setup, State, Verdict,
+    ReplyHead, RequestHead, Setup, State, TargetPlan, Verdict,
 };
 
 use super::Bench;
-use super::service::{Written, counters};
+use super::service::{Idle, Written, counters};
 use crate::chain::credential_fields;
 use crate::config::{Decision, TestExchange};
 use crate::generation::services::SharedClock;
@@ -98,6 +98,7 @@ impl Bench {
             started: Instant::now(),
             services: Arc::new(services),
             credential_fields: credential_fields(&[]),
+            candidates: Arc::new(Idle(test.request.targets.clone())),
         };
         let mut headers = test.request.headers.clone();
         let (presented, query) = fields::take_presented(&mut headers, test.request.query.as_deref(), &[]);
@@ -172,6 +173,7 @@ impl<'a> Walk<'a> {
                 let bytes = whole(self.setup.body.mode, Some(&test.request.body));
                 bytes.map(|bytes| Call::Body { bytes, end: true })
             }
+            Phase::Route => Some(Call::Route).filter(|_| !test.request.targets.is_empty()),
             Phase::ReplyHead => test.reply.as_ref().map(|_| Call::ReplyHead),
             Phase::ReplyBody => {
                 let bytes = whole(self.setup.reply_body.mode, test.reply.as_ref().map(|reply| &reply.body));
@@ -189,6 +191,10 @@ impl<'a> Walk<'a> {
         {
             state.request.sent = true;
             state.reply = Some(ReplyHead { status: reply.status, headers: reply.headers.clone(), sent: false });
+        }
+        match phase {
+            Phase::Route => state.plan = TargetPlan::open((0..).take(self.test.request.targets.len()).collect()),
+            _ => state.plan.close(),
         }
         if phase == Phase::Finish {
             state.outcome = if self.outcome.decision() == Decision::Reject { "rejected" } else { "complete" };

@@ -1,9 +1,10 @@
-//! What the host lends to a plugin that is driven through an exchange: counters of its own, and metrics that are written down.
+//! What the host lends to a plugin that is driven through an exchange: counters of its own, metrics that are written down, and
+//! targets that nobody else uses.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sluicegate_runtime::Version;
 use sluicegate_runtime::services::PluginMetrics;
+use sluicegate_runtime::{Candidates, Version};
 
 use crate::clock::Clock;
 use crate::generation::services::LocalCounters;
@@ -49,5 +50,26 @@ impl PluginMetrics for Written {
 
     fn observe(&self, _entry: &str, _version: Version, _route: &str, name: &str, value: f64) {
         self.push(name, Value::Observed(value));
+    }
+}
+
+/// The targets of an exchange by their names: nothing has been sent to them yet.
+pub struct Idle(pub Vec<String>);
+
+impl Candidates for Idle {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn facts(&self, name: &str) -> Vec<String> {
+        match name {
+            "name" => self.0.clone(),
+            _ => vec![String::new(); self.0.len()],
+        }
+    }
+
+    fn figures(&self, name: &str) -> Vec<Option<u64>> {
+        let figure = matches!(name, "in-flight" | "rests-ms").then_some(0);
+        vec![figure; self.0.len()]
     }
 }

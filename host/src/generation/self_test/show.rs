@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
-use sluicegate_runtime::State;
+use sluicegate_runtime::{Phase, State};
 
 use super::Drive;
 use super::drive::GIVEN;
@@ -40,6 +40,8 @@ pub struct Seen {
     pub request_line: Option<String>,
     pub request_headers: Vec<Change>,
     pub request_body: Option<BodySeen>,
+    /// The targets that would be tried, in their order, where it was asked for a plan.
+    pub plan: Option<Vec<String>>,
     /// Of the upstream's answer; of its own one, all that it has.
     pub reply_headers: Vec<Change>,
     pub reply_status: Option<u16>,
@@ -103,6 +105,7 @@ pub fn seen(drive: &Drive, exchange: &TestExchange, show: &Show) -> Seen {
     let reply_status = state.reply.as_ref().map(|reply| reply.status);
     let own_body = outcome.answer.as_ref().map(|answer| &answer.body).filter(|body| !body.is_empty());
     let by_plugin = state.identity.iter().filter(|(_, _, writer)| *writer == &*drive.entry && *writer != GIVEN);
+    let planned = outcome.calls.iter().any(|(phase, _)| *phase == Phase::Route);
     Seen {
         decision: outcome.decision().as_str(),
         status: outcome.status(),
@@ -113,6 +116,7 @@ pub fn seen(drive: &Drive, exchange: &TestExchange, show: &Show) -> Seen {
         request_line: request_line(&state, exchange, query, show),
         request_headers,
         request_body: outcome.request_body.as_ref().map(|body| show.body(body)),
+        plan: planned.then(|| exchange.request.names(state.plan.order())),
         reply_headers,
         reply_status: reply_status
             .filter(|status| given.is_some_and(|given| given.status != *status))

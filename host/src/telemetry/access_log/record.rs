@@ -77,6 +77,8 @@ pub struct Record {
     pub upstream: Option<String>,
     /// How often an upstream was tried.
     pub attempts: u32,
+    /// The other upstreams that were tried, in that order.
+    pub tried: Vec<String>,
     /// Of the body, as received.
     pub request_bytes: u64,
     /// Of the body, as sent.
@@ -116,6 +118,7 @@ struct Line<'a> {
     shadow: &'a BTreeMap<String, ShadowRecord>,
     upstream: Option<&'a str>,
     attempts: u32,
+    tried: &'a [String],
     request_bytes: u64,
     reply_bytes: u64,
     first_byte_us: Option<u64>,
@@ -150,6 +153,7 @@ impl Record {
             shadow: &self.shadow,
             upstream: self.upstream.as_deref(),
             attempts: self.attempts,
+            tried: &self.tried,
             request_bytes: self.request_bytes,
             reply_bytes: self.reply_bytes,
             first_byte_us: self.first_byte.map(microseconds),

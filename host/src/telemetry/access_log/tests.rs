@@ -32,6 +32,7 @@ fn record(path: &str) -> Record {
         shadow: BTreeMap::from([("audit".to_string(), shadow())]),
         upstream: None,
         attempts: 0,
+        tried: vec!["first".to_string()],
         request_bytes: 120,
         reply_bytes: 231,
         first_byte: Some(Duration::from_micros(812)),
@@ -73,6 +74,7 @@ fn a_record_is_one_line_of_json() {
         versions: BTreeMap::new(),
         shadow: BTreeMap::from([("audit".to_string(), ShadowRecord::default())]),
         first_byte: None,
+        tried: Vec::new(),
         labels: BTreeMap::new(),
         bypasses: BTreeMap::new(),
         ..record("/\r\n{\"forged\":1}\u{1b}[0m")

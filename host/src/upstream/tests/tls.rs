@@ -133,7 +133,7 @@ async fn the_systems_authorities_do_not_accept_a_certificate_of_ones_own() {
     let port = serve(&Authority::new(), &["localhost"], |_| (), false).await;
     let mut config = config("localhost", port);
     config.origin.tls = true;
-    match Upstream::new(Arc::new(config), &Tls::new()) {
+    match Upstream::new(Arc::new(config), &Tls::new(), Arc::new(SystemClock::new())) {
         Ok(upstream) => assert_eq!(upstream.send(get("/")).await.unwrap_err().code(), Code::UpstreamTls),
         // A machine without authorities says so, and trusts nobody.
         Err(error) => assert!(error.to_string().contains("install its `ca-certificates`"), "{error}"),
@@ -212,7 +212,8 @@ fn a_file_of_authorities_that_cannot_be_used_is_named() {
         let mut config = config("localhost", 443);
         config.origin.tls = true;
         config.ca_file = Some(path.clone());
-        let error = Upstream::new(Arc::new(config), &Tls::new()).err().unwrap().to_string();
+        let error =
+            Upstream::new(Arc::new(config), &Tls::new(), Arc::new(SystemClock::new())).err().unwrap().to_string();
         let expected = format!("upstream `api`: cannot read the certificate authorities in {}: {why}", path.display());
         assert!(error.starts_with(&expected), "{error}");
     }

@@ -61,6 +61,10 @@ impl Plugin for Brute {
         change(Phase::Body, bytes, end)
     }
 
+    fn route(&self) -> Decision {
+        decide(Phase::Route)
+    }
+
     fn reply_head(&self) -> Decision {
         decide(Phase::ReplyHead)
     }
@@ -92,4 +96,4 @@ fn act_of(phase: Phase) -> Option<Act> {
     pairs.find(|(name, _)| *name == phase.as_str()).map(|(_, act)| act::named(act))
 }
 
-sluicegate_plugin::export!(Brute: head, body, reply_head, reply_body, finish);
+sluicegate_plugin::export!(Brute: head, body, route, reply_head, reply_body, finish);

@@ -148,7 +148,7 @@ fn try_host_fields(phase: Phase) {
         ("", b"1"),
     ];
     let set = |(name, value): &(&str, &[u8])| match phase {
-        Phase::Head | Phase::Body => {
+        Phase::Head | Phase::Body | Phase::Route => {
             request::set_header(name, value).is_ok() || request::append_header(name, value).is_ok()
         }
         _ => reply::set_header(name, value).is_ok() || reply::append_header(name, value).is_ok(),

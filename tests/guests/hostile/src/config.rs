@@ -75,12 +75,12 @@ impl Config {
             Instance::Exchange => InstanceNeed::Exchange,
         });
         if self.only_bodies {
-            for phase in [Phase::Head, Phase::ReplyHead, Phase::Finish] {
+            for phase in [Phase::Head, Phase::Route, Phase::ReplyHead, Phase::Finish] {
                 setup.skip(phase);
             }
         }
         if self.idle {
-            for phase in [Phase::Head, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish] {
+            for phase in [Phase::Head, Phase::Body, Phase::Route, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish] {
                 setup.skip(phase);
             }
         }

@@ -34,6 +34,10 @@ impl Plugin for Hostile {
         self.change(Phase::Body, bytes, end)
     }
 
+    fn route(&self) -> Decision {
+        self.decide(Phase::Route)
+    }
+
     fn reply_head(&self) -> Decision {
         if self.witness {
             // The request's own bytes on the way back, whatever they are.
@@ -101,4 +105,4 @@ fn saw(phase: Phase) {
     labels::set("saw", &(before + phase.as_str()));
 }
 
-sluicegate_plugin::export!(Hostile: head, body, reply_head, reply_body, finish);
+sluicegate_plugin::export!(Hostile: head, body, route, reply_head, reply_body, finish);

@@ -6,7 +6,7 @@ use sluicegate_tests::Gateway;
 
 use crate::support::{Ask, Cell as Route, Heard, Origin, WHOLE, gateway, metric};
 
-const PHASES: [&str; 5] = ["head", "body", "reply-head", "reply-body", "finish"];
+const PHASES: [&str; 6] = ["head", "body", "route", "reply-head", "reply-body", "finish"];
 
 /// The act, what the metrics call it, and the limits that make it so.
 const FAILURES: [Failure; 5] = [
@@ -79,11 +79,11 @@ impl Cell {
     fn scene(&self) -> Result<Scene, &'static str> {
         match (self.phase, self.moment) {
             ("finish", _) if self.failure.name == "bad-return" => Err("`on-finish` returns nothing"),
-            ("head", Moment::AfterFirstByte) => {
-                Err("nothing is sent upstream, and so nothing answered, before `head` is over")
+            ("head" | "route", Moment::AfterFirstByte) => {
+                Err("nothing is sent upstream, and so nothing answered, before `head` and `route` are over")
             }
             ("reply-head", Moment::AfterFirstByte) => Err("no byte of the body goes out before `reply-head` is over"),
-            ("head" | "body" | "reply-head" | "reply-body", Moment::BeforeFirstByte) => Ok(Scene::Whole),
+            ("head" | "body" | "route" | "reply-head" | "reply-body", Moment::BeforeFirstByte) => Ok(Scene::Whole),
             ("body", Moment::AfterFirstByte) => Ok(Scene::SecondPieceOfRequest),
             ("reply-body", Moment::AfterFirstByte) => Ok(Scene::SecondPiece),
             ("finish", Moment::BeforeFirstByte) => Ok(Scene::ClientLeaves),
@@ -118,8 +118,8 @@ fn no_cell_is_missing() {
     let cells = Cell::all();
     assert_eq!(cells.len(), PHASES.len() * FAILURES.len() * 2 * 2);
     let impossible: Vec<_> = cells.iter().filter_map(|cell| cell.scene().err()).collect();
-    assert_eq!(impossible.len(), 24, "{impossible:#?}");
-    assert_eq!(cells.len() - impossible.len(), 76);
+    assert_eq!(impossible.len(), 34, "{impossible:#?}");
+    assert_eq!(cells.len() - impossible.len(), 86);
 }
 
 #[tokio::test]
@@ -246,7 +246,12 @@ fn expected_line(cell: &Cell, scene: Scene, name: &str, line: &Value) -> Option<
         _ => json!(200),
     };
     let decided_by = if code == "policy_failed" { json!(name) } else { Value::Null };
-    let saw = if scene == Scene::ClientLeaves { "head finish" } else { "head reply-head finish" };
+    let saw = match (scene, cell.phase, cell.on_error) {
+        (Scene::ClientLeaves, ..) => "head route finish",
+        // The witness stands in front: what is refused in `head` or while the body is buffered goes nowhere.
+        (Scene::Whole, "head" | "body", "deny") => "head reply-head finish",
+        _ => "head route reply-head finish",
+    };
     let wanted = json!({
         "route": name, "status": status, "outcome": outcome, "fault": fault, "code": code, "bypasses": bypasses,
         "decided_by": decided_by,

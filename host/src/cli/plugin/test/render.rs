@@ -108,6 +108,9 @@ impl Rows {
         self.add_some("request", seen.request_line.as_deref());
         self.changes("request", &seen.request_headers);
         self.body("request", seen.request_body.as_ref());
+        if let Some(plan) = &seen.plan {
+            self.add("plan", &if plan.is_empty() { "none is left".to_owned() } else { plan.join(", ") });
+        }
         if let Some(status) = seen.reply_status {
             self.add("answer", &format!("status {status}"));
         }

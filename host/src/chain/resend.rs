@@ -1,0 +1,133 @@
+//! The request's body towards one target after another.
+//!
+//! What a plugin buffered can be sent as often as it takes. Of a body that streams, a copy is kept as it goes out, up to
+//! [`KEPT_BYTES_MAX`]: one that has come to its end within that can be sent again, and so can one of which nothing was taken.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+
+use super::request_body::{BodyFault, RequestBody};
+
+/// Of one body that streams.
+const KEPT_BYTES_MAX: usize = 64 << 10;
+
+pub(super) enum Resend {
+    /// Sent once at most, so nothing is kept.
+    Once(Option<RequestBody>),
+    Whole(Option<Bytes>),
+    Streamed(Arc<Mutex<Kept>>),
+}
+
+/// What is left of a body that streams, and what went out of it.
+pub(super) struct Kept {
+    /// None while an attempt has it, and once something of it was taken.
+    untouched: Option<RequestBody>,
+    /// None once it is too long, or broke.
+    sent: Option<BytesMut>,
+    ended: bool,
+}
+
+/// The body while an attempt has it. Comes back when it is dropped, unless something of it was taken.
+pub(super) struct Lent {
+    /// None only while it is dropped.
+    body: Option<Box<RequestBody>>,
+    touched: bool,
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl Resend {
+    /// `targets`: how many may be tried.
+    pub(super) fn new(body: RequestBody, targets: usize) -> Resend {
+        match body {
+            RequestBody::Whole(bytes) => Resend::Whole(bytes),
+            body if targets < 2 => Resend::Once(Some(body)),
+            body => {
+                let kept = Kept { untouched: Some(body), sent: Some(BytesMut::new()), ended: false };
+                Resend::Streamed(Arc::new(Mutex::new(kept)))
+            }
+        }
+    }
+
+    /// For the next attempt. None when it cannot be sent again.
+    ///
+    /// `unsent`: no upstream has seen the request. If one has, who has the body may still hold it, or may just have dropped it: then
+    /// only what has gone out whole counts, so that the same always happens.
+    pub(super) fn lend(&mut self, unsent: bool) -> Option<RequestBody> {
+        match self {
+            Resend::Once(body) => body.take(),
+            Resend::Whole(bytes) => Some(RequestBody::Whole(bytes.clone())),
+            Resend::Streamed(shared) => {
+                let mut kept = lock(shared);
+                if let Some(body) = kept.untouched.take().filter(|_| unsent) {
+                    let lent = Lent { body: Some(Box::new(body)), touched: false, kept: shared.clone() };
+                    return Some(RequestBody::Lent(lent));
+                }
+                let sent = kept.sent.take().filter(|_| kept.ended)?.freeze();
+                drop(kept);
+                let whole = Some(sent).filter(|bytes| !bytes.is_empty());
+                *self = Resend::Whole(whole.clone());
+                Some(RequestBody::Whole(whole))
+            }
+        }
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, bytes: &Bytes) {
+        self.sent = self.sent.take().filter(|sent| sent.len() + bytes.len() <= KEPT_BYTES_MAX);
+        if let Some(sent) = &mut self.sent {
+            sent.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl Body for Lent {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let lent = self.get_mut();
+        let Some(body) = &mut lent.body else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body.as_mut()).poll_frame(context));
+        lent.touched = true;
+        let mut kept = lock(&lent.kept);
+        match &frame {
+            Some(Ok(frame)) => {
+                kept.keep(frame.data_ref().unwrap_or(&Bytes::new()));
+                // Who knows the end from the length does not ask for it.
+                kept.ended = body.is_end_stream();
+            }
+            Some(Err(_)) => kept.sent = None,
+            None => kept.ended = true,
+        }
+        drop(kept);
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(|body| body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(SizeHint::default, |body| body.size_hint())
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if !self.touched {
+            lock(&self.kept).untouched = self.body.take().map(|body| *body);
+        }
+    }
+}
+
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

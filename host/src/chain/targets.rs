@@ -1,0 +1,92 @@
+//! The upstreams of a route as candidates of its exchanges, and the order in which they are tried.
+
+use std::sync::Arc;
+
+use sluicegate_runtime::{Call, Candidates, Phase, TargetPlan};
+
+use super::run::Run;
+use super::stop::Stop;
+use crate::telemetry::metrics::UpstreamMetrics;
+use crate::upstream::{Health, Upstream};
+
+pub struct Target {
+    pub upstream: Arc<Upstream>,
+    pub metrics: UpstreamMetrics,
+}
+
+/// Numbered from 0 in the order of the configuration; none where no route matched.
+#[derive(Default)]
+pub struct Targets(Box<[Target]>);
+
+impl Targets {
+    pub fn new(targets: Vec<Target>) -> Targets {
+        Targets(targets.into_boxed_slice())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Target> {
+        self.0.iter()
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<&Target> {
+        self.0.get(usize::try_from(number).ok()?)
+    }
+
+    pub(super) fn name(&self, number: u32) -> Option<String> {
+        self.get(number).map(|target| target.upstream.config().name.clone())
+    }
+
+    /// All of them as configured, those that rest behind the others.
+    fn order(&self) -> Vec<u32> {
+        let mut order: Vec<(bool, u32)> =
+            self.0.iter().zip(0..).map(|(target, number)| (target.upstream.health().rests_ms() > 0, number)).collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, number)| number).collect()
+    }
+
+    fn health<T>(&self, figure: impl Fn(&Health) -> T) -> Vec<T> {
+        self.0.iter().map(|target| figure(target.upstream.health())).collect()
+    }
+}
+
+impl Candidates for Targets {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn facts(&self, name: &str) -> Vec<String> {
+        let fact = |target: &Target| match name {
+            "name" => target.upstream.config().name.clone(),
+            _ => String::new(),
+        };
+        self.0.iter().map(fact).collect()
+    }
+
+    fn figures(&self, name: &str) -> Vec<Option<u64>> {
+        match name {
+            "in-flight" => self.health(|health| Some(health.in_flight())),
+            "first-byte-ms" => self.health(Health::first_byte_ms),
+            "rests-ms" => self.health(|health| Some(health.rests_ms())),
+            "failures-per-thousand" => self.health(Health::failures_per_thousand),
+            _ => vec![None; self.0.len()],
+        }
+    }
+}
+
+impl Run {
+    /// Lets plugins choose where the exchange goes.
+    pub(super) async fn route_phase(&self) -> Result<(), Stop> {
+        self.exchange.lock().plan = TargetPlan::open(self.plan.targets.order());
+        let mut decided = Ok(());
+        for position in self.plan.chain.positions(Phase::Route) {
+            if let Err(stop) = self.call(*position, Call::Route, false).await {
+                decided = Err(stop);
+                break;
+            }
+        }
+        self.exchange.lock().plan.close();
+        decided
+    }
+}
+
+#[cfg(test)]
+mod tests;
