@@ -70,6 +70,31 @@ impl Answer {
         self.body = body.into();
         self
     }
+
+    /// This value as the body, with its `content-type`.
+    ///
+    /// # Panics
+    /// If `value` cannot be written as JSON, as with a map whose keys are no text.
+    pub fn json(self, value: &impl Serialize) -> Answer {
+        self.header("content-type", "application/json").body(json(value))
+    }
+}
+
+impl Piece {
+    /// This value goes on in place of the body, for a phase whose body is buffered.
+    ///
+    /// # Panics
+    /// If `value` cannot be written as JSON, as with a map whose keys are no text.
+    pub fn json(value: &impl Serialize) -> Piece {
+        Piece::Replace(json(value))
+    }
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    match serde_json::to_vec(value) {
+        Ok(json) => json,
+        Err(error) => panic!("the body is no JSON: {error}"),
+    }
 }
 
 impl From<Rejection> for Decision {
@@ -91,6 +116,13 @@ impl From<Result<(), Rejection>> for Decision {
             Ok(()) => Decision::Proceed,
             Err(rejection) => Decision::Reject(rejection),
         }
+    }
+}
+
+/// So that a body phase can be written as a function with `?`.
+impl From<Result<Piece, Rejection>> for Piece {
+    fn from(result: Result<Piece, Rejection>) -> Piece {
+        result.unwrap_or_else(Piece::Reject)
     }
 }
 

@@ -19,12 +19,15 @@ macro_rules! export {
     ($plugin:ty : $($phase:ident),* $(,)?) => {
         impl $crate::Exported for $plugin {
             const PHASES: &'static [$crate::Phase] = &[$($crate::__phase!($phase)),*];
+            const MODULE: &'static str = ::std::module_path!();
         }
 
         // Natively nothing but tests calls a plugin; without this the compiler would call it dead code.
         #[cfg(not(target_arch = "wasm32"))]
         const _: () = {
             let _ = <$plugin as $crate::Plugin>::configure;
+            // So that a schema that cannot be written down is found here, too.
+            let _ = $crate::schema::length(&<<$plugin as $crate::Plugin>::Config as $crate::Schema>::SCHEMA);
         };
 
         #[cfg(target_arch = "wasm32")]
@@ -42,6 +45,13 @@ macro_rules! export {
                 }
             }
             $crate::bindings::base::__export_policy!(Component with_types_in $crate::bindings::base);
+
+            const CONFIG: $crate::schema::Node = <<$plugin as $crate::Plugin>::Config as $crate::Schema>::SCHEMA;
+
+            // A section of the file beside the code, which the gateway and its tools read.
+            #[unsafe(link_section = "sluicegate:config-schema")]
+            pub static CONFIG_SCHEMA: [u8; $crate::schema::length(&CONFIG)] = $crate::schema::render(&CONFIG);
+
             $($crate::__export!($phase);)*
         };
     };
@@ -139,7 +149,7 @@ pub mod glue {
 
     pub use crate::bindings::base::exports::sluicegate::plugin::policy;
     pub use crate::bindings::base::sluicegate::plugin::types::Setup;
-    use crate::{Exported, Plugin, Pointer, Problem, Problems, log, problem};
+    use crate::{Exported, Plugin, Pointer, Problem, Problems, config, decimal, log};
 
     /// Holds the policy from `configure` on.
     pub struct Slot<P>(OnceCell<P>);
@@ -171,12 +181,27 @@ pub mod glue {
 
     pub(crate) fn configure<P: Plugin + Exported>(config: &str) -> Result<(P, Setup), Problems> {
         let mut setup = crate::Setup::new(P::PHASES);
-        let policy = P::configure(problem::read(config)?, &mut setup)?;
+        #[cfg(feature = "log")]
+        crate::logger::install::<P>();
+        let policy = P::configure(config::read(config)?, &mut setup)?;
         Ok((policy, setup.into_contract()))
     }
 
     /// A panic ends the instance with a trap that says nothing: message and place go to the operator's log first.
     fn report_panics() {
-        std::panic::set_hook(Box::new(|panic| log::error(panic)));
+        std::panic::set_hook(Box::new(|panic| {
+            let mut line = "panicked".to_owned();
+            if let Some(place) = panic.location() {
+                line.push_str(" at ");
+                line.push_str(place.file());
+                for number in [place.line(), place.column()] {
+                    line.push(':');
+                    decimal::push(&mut line, u64::from(number));
+                }
+            }
+            line.push_str(": ");
+            line.push_str(panic.payload_as_str().unwrap_or("what was thrown is no text"));
+            log::write(log::Level::Error, &line);
+        }));
     }
 }

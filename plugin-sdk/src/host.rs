@@ -9,6 +9,10 @@ pub use crate::bindings::base::sluicegate::plugin::edits;
 
 /// The request as it will go upstream. What carries the client's credentials does not exist here.
 pub mod request {
+    use serde::de::DeserializeOwned;
+
+    use crate::{Problem, Rejection, config};
+
     pub use super::backend::request::{
         append_header, authority, header, header_values, headers, method, path, query, remove_header, scheme,
         set_header, set_method, set_path, set_query,
@@ -18,6 +22,58 @@ pub mod request {
     pub fn header_text(name: &str) -> Option<String> {
         header(name).and_then(|value| String::from_utf8(value).ok())
     }
+
+    /// Reads the whole body of a request, which a phase with [`BodyNeed::buffered`](crate::BodyNeed::buffered) gets, as JSON.
+    /// The rejection is a 400 that tells the client what is wrong and where.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use sluicegate_plugin::{BodyNeed, Piece, Plugin, Problems, Rejection, Setup, request, testing};
+    /// #[derive(Deserialize, Serialize)]
+    /// struct Order {
+    ///     pieces: u32,
+    /// }
+    ///
+    /// struct AtMostTen;
+    ///
+    /// impl Plugin for AtMostTen {
+    ///     type Config = ();
+    ///
+    ///     fn configure((): (), setup: &mut Setup) -> Result<AtMostTen, Problems> {
+    ///         setup.body(BodyNeed::buffered(1 << 20));
+    ///         Ok(AtMostTen)
+    ///     }
+    ///
+    ///     fn body(&self, bytes: Vec<u8>, _end: bool) -> Piece {
+    ///         let order = request::read_json(&bytes);
+    ///         order.map(|Order { pieces }| Piece::json(&Order { pieces: pieces.min(10) })).into()
+    ///     }
+    /// }
+    /// sluicegate_plugin::export!(AtMostTen: body);
+    ///
+    /// let at_most_ten = testing::configure::<AtMostTen>(serde_json::json!({})).unwrap();
+    /// let mut exchange = testing::Exchange::new("POST", "/orders");
+    /// let changed = at_most_ten.body(&mut exchange, b"{\"pieces\":12}", true);
+    /// assert_eq!(changed, Piece::Replace(b"{\"pieces\":10}".to_vec()));
+    /// assert!(matches!(at_most_ten.body(&mut exchange, b"twelve", true), Piece::Reject(_)));
+    /// ```
+    pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Rejection> {
+        let refuse = |message: String| Rejection::new(400, "invalid_body", message);
+        let text = str::from_utf8(body).map_err(|_| refuse("The body is no JSON: it is not UTF-8.".to_owned()))?;
+        config::read(text).map_err(|problems| {
+            let Some(Problem { pointer, message }) = problems.into_vec().pop() else {
+                return refuse("The body is not as it should be.".to_owned());
+            };
+            // A client's own text may stand in it, of whatever length.
+            let message: String = message.chars().take(MESSAGE_CHARACTERS_MAX).collect();
+            refuse(match pointer.as_str() {
+                "" => format!("The body is not as it should be: {message}"),
+                _ => format!("The body is not as it should be at {pointer}: {message}"),
+            })
+        })
+    }
+
+    const MESSAGE_CHARACTERS_MAX: usize = 500;
 }
 
 /// The answer as it will go to the client. Before there is one, `status` is 0 and there are no fields.

@@ -2,14 +2,22 @@
 
 #![doc = include_str!("../README.md")]
 
+// The code that `#[derive(Schema)]` writes names this crate, also in here.
+extern crate self as sluicegate_plugin;
+
 #[doc(hidden)]
 pub mod bindings;
+mod config;
 mod decide;
+mod decimal;
 mod export;
 pub mod fields;
 mod host;
+#[cfg(feature = "log")]
+mod logger;
 mod plugin;
 mod problem;
+pub mod schema;
 mod setup;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -23,4 +31,6 @@ pub use host::{
 };
 pub use plugin::{Exported, Phase, Plugin};
 pub use problem::{Pointer, Problems};
+pub use schema::Schema;
 pub use setup::{BodyNeed, Fact, InstanceNeed, MetricKind, Setup};
+pub use sluicegate_plugin_derive::Schema;

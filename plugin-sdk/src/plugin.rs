@@ -2,15 +2,16 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::{Decision, Piece, Problems, Setup};
+use crate::{Decision, Piece, Problems, Schema, Setup};
 
 /// A policy. `configure` builds it, and each phase that `export!` names is then called for every exchange.
 ///
 /// A phase that is not exported costs nothing and does not run, even if it is written here.
 pub trait Plugin: Sized + 'static {
     /// The chain entry's `config`. Derive `Deserialize` with `#[serde(deny_unknown_fields, expecting = "a table")]`, so that a
-    /// misspelt name is found when the gateway starts, and said in the words of a config.
-    type Config: DeserializeOwned;
+    /// misspelt name is found when the gateway starts, and said in the words of a config. Derive [`Schema`] beside it, whose
+    /// descriptions and bounds the component carries to whoever writes the config. `()` is a config without any name.
+    type Config: DeserializeOwned + Schema;
 
     /// Checks the config and builds whatever the phases need: tables, automata, parsed templates.
     ///
@@ -28,8 +29,7 @@ pub trait Plugin: Sized + 'static {
         Piece::Pass
     }
 
-    /// 4. Where the request goes; [`targets`](crate::targets) has the candidates and the plan. The request's head has not gone
-    /// upstream yet.
+    /// 4. Where the request goes; [`targets`](crate::targets) has candidates and plan. Its head has not gone upstream yet.
     fn route(&self) -> Decision {
         Decision::Proceed
     }
@@ -51,6 +51,8 @@ pub trait Plugin: Sized + 'static {
 /// Implemented by [`export!`](crate::export).
 pub trait Exported {
     const PHASES: &'static [Phase];
+    /// Where `export!` stands, which begins with the crate's name.
+    const MODULE: &'static str;
 }
 
 /// A point in the life of an exchange at which a plugin runs.

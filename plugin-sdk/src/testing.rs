@@ -32,7 +32,7 @@ mod tests;
 use crate::bindings::base::sluicegate::plugin::types;
 use crate::export::glue;
 use crate::log::Level;
-use crate::{Decision, Exported, Phase, Piece, Plugin, Problem, Rejection, fields};
+use crate::{Decision, Exported, Phase, Piece, Plugin, Problem, Rejection, Schema, fields};
 
 pub use exchange::Exchange;
 use exchange::Stage;
@@ -59,6 +59,20 @@ pub fn configure<P: Plugin + Exported>(config: serde_json::Value) -> Result<Conf
     let result = script::run(&mut exchange, Stage::Configure, || glue::configure::<P>(&config.to_string()));
     let (policy, setup) = result.map_err(crate::Problems::into_vec)?;
     Ok(Configured { policy, setup, log: exchange.log().to_vec() })
+}
+
+/// The schema of the policy's config, as the component carries it.
+///
+/// # Panics
+/// If a description or an example that was written by hand makes it no JSON.
+pub fn config_schema<P: Plugin>() -> serde_json::Value {
+    let schema = &<P::Config as Schema>::SCHEMA;
+    let mut text = vec![0; crate::schema::length(schema)];
+    crate::schema::write(schema, &mut text);
+    match serde_json::from_slice(&text) {
+        Ok(schema) => schema,
+        Err(error) => panic!("the schema is no JSON: {error}"),
+    }
 }
 
 impl<P: Plugin + Exported> Configured<P> {

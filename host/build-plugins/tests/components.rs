@@ -5,21 +5,26 @@ use std::path::Path;
 use sluicegate_build_plugins::Build;
 use wasmparser::{ComponentTypeRef, Parser, Payload, Validator};
 
-const BYTES_MAX: usize = 130_000;
+/// Of a bundled plugin.
+const BYTES_MAX: usize = 110_000;
+/// Of the smallest policy: what the SDK itself weighs.
+const SMALLEST_BYTES_MAX: usize = 40_000;
 
 struct Component {
     bytes: usize,
+    /// The text of its section `sluicegate:config-schema`.
+    config_schema: String,
     /// Without package and version; `types` and `edits`, which hold no function, are left out.
     imports: Vec<String>,
     exports: Vec<String>,
 }
 
-fn components() -> Vec<Component> {
+fn components(packages: &[&str]) -> Vec<Component> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned();
     let build = Build {
         target_dir: workspace.join("target").join("plugins"),
         workspace,
-        packages: ["plugin-api-key", "plugin-headers", "plugin-rate-limit"].map(str::to_owned).to_vec(),
+        packages: packages.iter().map(|package| (*package).to_owned()).collect(),
         show_progress: false,
     };
     let paths = build.run().unwrap_or_else(|error| panic!("{error}"));
@@ -29,7 +34,8 @@ fn components() -> Vec<Component> {
 fn read(path: &Path) -> Component {
     let bytes = std::fs::read(path).unwrap();
     Validator::new().validate_all(&bytes).unwrap();
-    let mut component = Component { bytes: bytes.len(), imports: Vec::new(), exports: Vec::new() };
+    let mut component =
+        Component { bytes: bytes.len(), config_schema: String::new(), imports: Vec::new(), exports: Vec::new() };
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(&bytes) {
         match payload.unwrap() {
@@ -44,6 +50,10 @@ fn read(path: &Path) -> Component {
             }
             Payload::ComponentExportSection(exports) if depth == 0 => {
                 component.exports.extend(exports.into_iter().map(|export| short(export.unwrap().name.name)));
+            }
+            Payload::CustomSection(section) if section.name() == "sluicegate:config-schema" => {
+                assert!(depth > 0 && component.config_schema.is_empty(), "one section, of the core module");
+                component.config_schema = String::from_utf8(section.data().to_vec()).unwrap();
             }
             _ => {}
         }
@@ -62,17 +72,31 @@ fn short(name: &str) -> String {
 
 #[test]
 fn a_plugin_imports_what_it_calls_and_exports_the_phases_that_it_has() {
-    let [api_key, headers, rate_limit] = components().try_into().ok().unwrap();
+    let packages = ["plugin-api-key", "plugin-headers", "plugin-rate-limit"];
+    let [api_key, headers, rate_limit] = components(&packages).try_into().ok().unwrap();
     assert_eq!(api_key.imports, ["identity-writer", "keys", "log"]);
     assert_eq!(api_key.exports, ["head", "policy"]);
     assert_eq!(headers.imports, ["exchange", "identity", "log", "reply", "request"]);
     assert_eq!(headers.exports, ["head", "policy", "reply-head"]);
     assert_eq!(rate_limit.imports, ["counters", "exchange", "identity", "log", "notes", "reply", "request"]);
     assert_eq!(rate_limit.exports, ["head", "policy", "reply-head"]);
-    for component in [api_key, headers, rate_limit] {
+    for (component, names) in [(api_key, "places"), (headers, "reply"), (rate_limit, "limits")] {
         println!("{} bytes, imports {:?}", component.bytes, component.imports);
         assert!(component.bytes < BYTES_MAX, "{} bytes", component.bytes);
+        let schema = component.config_schema;
+        assert!(schema.starts_with("{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","), "{schema}");
+        assert!(schema.ends_with('}') && schema.contains(&format!("\"{names}\":{{\"description\":\"")), "{schema}");
     }
+}
+
+#[test]
+fn the_smallest_policy_is_small() {
+    let [smallest] = components(&["guest-smallest"]).try_into().ok().unwrap();
+    println!("{} bytes", smallest.bytes);
+    assert_eq!(smallest.imports, ["log", "request"]);
+    assert_eq!(smallest.exports, ["head", "policy"]);
+    assert!(smallest.config_schema.ends_with("\"type\":\"object\",\"additionalProperties\":false}"));
+    assert!(smallest.bytes < SMALLEST_BYTES_MAX, "{} bytes", smallest.bytes);
 }
 
 #[test]

@@ -31,6 +31,12 @@ pub(super) fn run<T>(exchange: &mut Exchange, stage: Stage, call: impl FnOnce() 
     call()
 }
 
+/// Whether a policy is being called on this thread.
+#[cfg(feature = "log")]
+pub(crate) fn is_running() -> bool {
+    CURRENT.with(|current| current.try_borrow().is_ok_and(|current| current.is_some()))
+}
+
 /// Any call but one of the log.
 fn with<T>(call: &str, act: impl FnOnce(&mut Exchange) -> T) -> T {
     CURRENT.with_borrow_mut(|current| {

@@ -19,7 +19,7 @@ use crate::{
 /// Runs one function in whichever phase is called.
 struct Probe(Act);
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 enum Act {
     Nothing,
@@ -294,4 +294,52 @@ fn counters_take_all_claims_or_none_and_end_with_their_windows() {
     assert_eq!(take(&[claim("a", 1, 3), claim("a", 2, 3)])[1].0, false);
     let many = vec![claim("c", 0, 1); 17];
     assert!(catch_unwind(AssertUnwindSafe(|| take(&many))).is_err());
+}
+
+#[cfg(feature = "log")]
+#[test]
+fn lines_of_the_crate_log_are_recorded_like_the_hosts_own() {
+    let mut exchange = Exchange::new("GET", "/");
+    let probe = probe("nothing");
+    in_head(&mut exchange, || {
+        ::log::error!("one");
+        ::log::trace!("two {}", 2);
+        ::log::debug!(target: "elsewhere::inner", "three");
+        log::warn("four");
+    });
+    let line = |level, text: &str| (level, text.to_owned());
+    assert_eq!(
+        exchange.log(),
+        [
+            line(Level::Error, "one"),
+            line(Level::Trace, "two 2"),
+            line(Level::Debug, "elsewhere::inner: three"),
+            line(Level::Warn, "four"),
+        ]
+    );
+    // Outside of an exchange nobody hears it.
+    ::log::info!("to nobody");
+    assert_eq!(probe.log(), [line(Level::Info, "configured")]);
+}
+
+#[test]
+fn a_body_of_json_is_read_and_written() {
+    #[derive(Debug, PartialEq, Deserialize, serde::Serialize)]
+    struct Order {
+        pieces: u8,
+    }
+    assert_eq!(request::read_json::<Order>(b"{\"pieces\": 3}"), Ok(Order { pieces: 3 }));
+    let refused = |body: &[u8]| request::read_json::<Order>(body).unwrap_err();
+    assert_eq!((refused(b"{}").status, refused(b"{}").code.as_str()), (400, "invalid_body"));
+    assert_eq!(refused(b"{}").message, "The body is not as it should be: missing field `pieces`.");
+    assert_eq!(
+        refused(b"{\"pieces\": \"many\"}").message,
+        "The body is not as it should be at /pieces: `pieces`: invalid type: string \"many\", expected a whole number from 0 to 255."
+    );
+    assert_eq!(refused(b"\xff").message, "The body is no JSON: it is not UTF-8.");
+    assert!(refused(format!("{{\"pieces\": \"{}\"}}", "x".repeat(100_000)).as_bytes()).message.len() < 1000);
+    assert_eq!(Piece::json(&Order { pieces: 4 }), Piece::Replace(b"{\"pieces\":4}".to_vec()));
+    let answer = Answer::new(200).json(&Order { pieces: 4 });
+    assert_eq!((answer.fields[0].name.as_str(), answer.body.as_slice()), ("content-type", &b"{\"pieces\":4}"[..]));
+    assert_eq!(Piece::from(Err(Rejection::new(400, "a", "b"))), Piece::Reject(Rejection::new(400, "a", "b")));
 }

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use sluicegate_plugin::fields::is_name;
 use sluicegate_plugin::keys::Place;
-use sluicegate_plugin::{Pointer, Problems};
+use sluicegate_plugin::schema::{Member, Node, Value};
+use sluicegate_plugin::{Pointer, Problems, Schema};
 
 const PLACES_MAX: usize = 16;
 const MESSAGE_BYTES_MAX: usize = 512;
@@ -11,17 +12,64 @@ const MESSAGE_BYTES_MAX: usize = 512;
 const SCOPES_MAX: usize = 32;
 const SCOPE_BYTES_MAX: usize = 64;
 
-#[derive(Deserialize)]
+/// Lets a request pass if its caller presents a gateway key, and tells the plugins behind it who that is.
+#[cfg_attr(test, derive(Debug, PartialEq))]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawConfig {
+    /// Where to look for a key, in this order: `bearer`, `authorization:SCHEME`, `header:NAME`, `query:NAME` or `cookie:NAME`. The
+    /// first place where anything is presented decides. A header or query member of your own must also be named among the
+    /// route's credential places.
     #[serde(default = "usual_places")]
+    #[schema(
+        with = "Vec<PlaceText>",
+        min_items = 1,
+        max_items = PLACES_MAX,
+        default = ["bearer", "header:x-api-key", "header:api-key", "header:x-goog-api-key", "query:key"]
+    )]
     places: Vec<String>,
+    /// Scopes that the key must have. Not together with `allow_anonymous`.
     scopes: Option<Scopes>,
+    /// Stands in `WWW-Authenticate`.
     #[serde(default = "usual_realm")]
+    #[schema(pattern = r#"^[ !#-\[\]-~]*$"#, default = "gateway")]
     realm: String,
+    /// Replaces the sentence of every 401: one line of at most 512 bytes.
+    #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", min_length = 1, max_length = MESSAGE_BYTES_MAX)]
     message: Option<String>,
+    /// Lets a caller pass who presents no key anywhere. A wrong key is refused all the same.
     #[serde(default)]
     allow_anonymous: bool,
+}
+
+/// The text that [`parse_place`] reads.
+struct PlaceText;
+
+impl Schema for PlaceText {
+    const SCHEMA: Node = Node {
+        members: &[
+            Member { name: "type", value: Value::Text("string") },
+            Member {
+                name: "pattern",
+                value: Value::Text("^(bearer|(authorization|header|cookie):[!#$%&'*+.^_`|~0-9A-Za-z-]+|query:.+)$"),
+            },
+        ],
+        ..Node::ANYTHING
+    };
+}
+
+/// One scope (RFC 6749, 3.3: scope-token).
+struct ScopeText;
+
+impl Schema for ScopeText {
+    const SCHEMA: Node = Node {
+        members: &[
+            Member { name: "type", value: Value::Text("string") },
+            Member { name: "pattern", value: Value::Text(r"^[!#-\[\]-~]+$") },
+            Member { name: "maxLength", value: Value::Integer(SCOPE_BYTES_MAX as i128) },
+        ],
+        ..Node::ANYTHING
+    };
 }
 
 pub struct Config {
@@ -35,11 +83,14 @@ pub struct Config {
 }
 
 /// What a key's scopes must hold. Never empty.
-#[derive(Deserialize)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
+#[derive(Deserialize, Schema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scopes {
-    All(Vec<String>),
-    Any(Vec<String>),
+    /// Every one of these.
+    All(#[schema(with = "Vec<ScopeText>", min_items = 1, max_items = SCOPES_MAX)] Vec<String>),
+    /// At least one of these.
+    Any(#[schema(with = "Vec<ScopeText>", min_items = 1, max_items = SCOPES_MAX)] Vec<String>),
 }
 
 impl Scopes {

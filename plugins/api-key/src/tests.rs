@@ -185,3 +185,54 @@ fn every_mistake_in_the_config_is_found_where_it_stands() {
     assert_eq!(problems(json!({ "scopes": { "all": [] } }))[0].1, "`scopes` must name 1 to 32 scopes.");
     assert_eq!(problems(json!({ "places": vec!["bearer"; 17] }))[0].0, "/places");
 }
+
+#[test]
+fn the_schema_takes_what_is_configured_and_refuses_what_is_refused() {
+    let schema = testing::config_schema::<ApiKey>();
+    jsonschema::meta::validate(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let cases = [
+        (true, json!({})),
+        (true, json!({ "places": ["bearer", "authorization:Key", "header:X-Key", "query:k", "cookie:session"] })),
+        (true, json!({ "scopes": { "all": ["models.read", "b"] }, "realm": "models", "message": "Ask us for a key." })),
+        (true, json!({ "scopes": { "any": ["a"] } })),
+        (true, json!({ "allow_anonymous": true })),
+        (false, json!([])),
+        (false, json!({ "place": ["bearer"] })),
+        (false, json!({ "places": [] })),
+        (false, json!({ "places": vec!["bearer"; 17] })),
+        (false, json!({ "places": ["nowhere"] })),
+        (false, json!({ "places": ["header:"] })),
+        (false, json!({ "places": ["query:"] })),
+        (false, json!({ "places": ["header:a b"] })),
+        (false, json!({ "places": "bearer" })),
+        (false, json!({ "scopes": ["a"] })),
+        (false, json!({ "scopes": {} })),
+        (false, json!({ "scopes": { "all": [] } })),
+        (false, json!({ "scopes": { "all": ["a"], "any": ["b"] } })),
+        (false, json!({ "scopes": { "none": ["a"] } })),
+        (false, json!({ "scopes": { "all": ["a b"] } })),
+        (false, json!({ "scopes": { "all": ["a".repeat(65)] } })),
+        (false, json!({ "realm": "a\"b" })),
+        (false, json!({ "realm": "ä" })),
+        (false, json!({ "message": "" })),
+        (false, json!({ "message": "a\nb" })),
+        (false, json!({ "message": "a".repeat(513) })),
+        (false, json!({ "allow_anonymous": "yes" })),
+    ];
+    for (taken, config) in cases {
+        assert_eq!(testing::configure::<ApiKey>(config.clone()).is_ok(), taken, "{config}");
+        assert_eq!(validator.is_valid(&config), taken, "the schema and {config}");
+    }
+}
+
+#[test]
+fn the_defaults_in_the_schema_are_those_that_are_used() {
+    let schema = testing::config_schema::<ApiKey>();
+    let shown = |name: &str| schema["properties"][name]["default"].clone();
+    let shown =
+        json!({ "places": shown("places"), "realm": shown("realm"), "allow_anonymous": shown("allow_anonymous") });
+    let used: RawConfig = serde_json::from_value(json!({})).unwrap();
+    let written: RawConfig = serde_json::from_value(shown).unwrap();
+    assert_eq!(used, written);
+}

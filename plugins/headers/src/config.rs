@@ -2,24 +2,31 @@
 
 use serde::Deserialize;
 use sluicegate_plugin::fields::{is_credential, is_name, is_owned};
-use sluicegate_plugin::{Pointer, Problems};
+use sluicegate_plugin::{Pointer, Problems, Schema};
 
 use crate::operation::{Message, Operation};
+use crate::schema::Operation as OperationSchema;
 use crate::template::{Template, WhenEmpty};
 
 /// In each of the two lists.
 const OPERATIONS_MAX: usize = 64;
 
-#[derive(Deserialize)]
+/// Sets, appends, renames and removes header fields of request and answer. At least one operation is given.
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawConfig {
+    /// What is done to the fields that go upstream, in this order.
     #[serde(default)]
+    #[schema(with = "Vec<OperationSchema>", max_items = OPERATIONS_MAX)]
     request: Vec<RawOperation>,
+    /// What is done to the fields that go to the client, in this order.
     #[serde(default)]
+    #[schema(with = "Vec<OperationSchema>", max_items = OPERATIONS_MAX)]
     reply: Vec<RawOperation>,
 }
 
-/// Exactly one of the first four is given, with what belongs to it.
+/// Exactly one of the first four is given, with what belongs to it. Read so, and not as the enum that it is, for the sake of the
+/// sentences in which mistakes are told.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawOperation {

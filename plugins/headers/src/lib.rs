@@ -2,6 +2,7 @@
 
 mod config;
 mod operation;
+mod schema;
 mod template;
 #[cfg(test)]
 mod tests;

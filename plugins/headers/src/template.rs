@@ -5,7 +5,7 @@ use sluicegate_plugin::{exchange, identity, reply, request};
 
 use crate::operation::Message;
 
-const BYTES_MAX: usize = 4096;
+pub const BYTES_MAX: usize = 4096;
 
 /// A parsed value.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,10 +21,10 @@ enum Part {
 }
 
 /// What becomes of a value if something in it is absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, sluicegate_plugin::Schema)]
 #[serde(rename_all = "lowercase")]
 pub enum WhenEmpty {
-    /// There is no value.
+    /// There is no value: `append` adds nothing, and `set` removes the field.
     #[default]
     Skip,
     /// What is absent stands as empty text.

@@ -222,3 +222,40 @@ fn an_open_placeholder_is_refused() {
         );
     }
 }
+
+#[test]
+fn the_schema_takes_what_is_configured_and_refuses_what_is_refused() {
+    let schema = testing::config_schema::<Headers>();
+    jsonschema::meta::validate(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let one = |operation: Value| json!({ "request": [operation] });
+    let many = |count: usize| json!({ "reply": vec![json!({ "remove": "x" }); count] });
+    let cases = [
+        (true, one(json!({ "set": "X-A", "value": "${identity.consumer}" }))),
+        (true, one(json!({ "set": "x", "value": "", "when_empty": "empty" }))),
+        (true, one(json!({ "append": "x", "value": "1", "when_empty": "skip" }))),
+        (true, one(json!({ "rename": "x", "to": "y" }))),
+        (true, many(64)),
+        (false, many(65)),
+        (false, json!({ "answer": [] })),
+        (false, json!({ "request": { "remove": "x" } })),
+        (false, one(json!({}))),
+        (false, one(json!("x"))),
+        (false, one(json!({ "sett": "x", "value": "1" }))),
+        (false, one(json!({ "set": "x" }))),
+        (false, one(json!({ "set": "x y", "value": "1" }))),
+        (false, one(json!({ "set": "x", "value": 1 }))),
+        (false, one(json!({ "set": "x", "value": "v".repeat(4097) }))),
+        (false, one(json!({ "set": "x", "value": "1", "to": "y" }))),
+        (false, one(json!({ "set": "x", "value": "1", "when_empty": "never" }))),
+        (false, one(json!({ "set": "x", "append": "y", "value": "1" }))),
+        (false, one(json!({ "rename": "x" }))),
+        (false, one(json!({ "rename": "x", "to": "y", "value": "1" }))),
+        (false, one(json!({ "remove": "x", "when_empty": "skip" }))),
+        (false, one(json!({ "remove": "" }))),
+    ];
+    for (taken, config) in cases {
+        assert_eq!(testing::configure::<Headers>(config.clone()).is_ok(), taken, "{config}");
+        assert_eq!(validator.is_valid(&config), taken, "the schema and {config}");
+    }
+}

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 use sluicegate_plugin::fields::{is_credential, is_name};
-use sluicegate_plugin::{Pointer, Problems, Rejection, exchange, identity, request};
+use sluicegate_plugin::{Pointer, Problems, Rejection, Schema, exchange, identity, request};
 
 /// As many as the host takes from at once.
 const LIMITS_MAX: usize = 16;
@@ -15,18 +15,36 @@ const WINDOW_MS_MAX: u64 = 366 * 24 * 3_600_000;
 /// Longer values of a header share one counter, so that a client cannot fill the host's memory with its keys.
 const HEADER_BYTES_MAX: usize = 256;
 
-#[derive(Deserialize)]
+/// Limits how many requests a caller may make in a window of time.
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub struct RawConfig {
+    /// A request counts in all limits or, if one of them refuses it, in none.
+    #[schema(min_items = 1, max_items = LIMITS_MAX)]
     limits: Vec<RawLimit>,
 }
 
-#[derive(Deserialize)]
+/// So many requests in a window of time, for each that `by` tells apart.
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawLimit {
+    /// Unique. Clients see it in the header fields and in a refusal. Counters belong to it: a limit that keeps its name keeps its
+    /// counts when the configuration changes.
+    #[schema(pattern = "^[A-Za-z0-9_-]*$", min_length = 1, max_length = NAME_BYTES_MAX, example = "burst")]
     name: String,
+    /// How many pass in one window.
+    #[schema(minimum = 1, maximum = REQUESTS_MAX, example = 100)]
     requests: u64,
+    /// The window in milliseconds, at most 366 days. It opens with the first request that it counts.
+    #[schema(minimum = 1, maximum = WINDOW_MS_MAX, example = 60_000)]
     window_ms: u64,
+    /// Who shares a counter: `key` (gateway key), `consumer`, `route`, `address` (the client's; those of one IPv6 /64 share one),
+    /// `header:NAME` (first value of the field), or `global` for all. `key` and `consumer` need a plugin in front that
+    /// establishes an identity.
+    #[schema(
+        pattern = "^(key|consumer|route|address|global|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$",
+        example = "consumer"
+    )]
     by: String,
 }
 

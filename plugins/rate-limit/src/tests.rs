@@ -221,3 +221,44 @@ fn every_mistake_in_the_config_is_found_where_it_stands() {
     assert_eq!(problems[0].message, "`limits[0]`: invalid type: string \"burst\", expected a table.");
     assert_eq!(found(json!({ "limits": [{ "name": "a", "requests": -1 }] })), ["/limits/0/requests"]);
 }
+
+#[test]
+fn the_schema_takes_what_is_configured_and_refuses_what_is_refused() {
+    let schema = testing::config_schema::<RateLimit>();
+    jsonschema::meta::validate(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let good = || limit("burst", 5, 1000, "key");
+    let with = |name: &str, value: Value| {
+        let mut limit = good();
+        limit[name] = value;
+        (false, json!({ "limits": [limit] }))
+    };
+    let cases = [
+        (true, json!({ "limits": [good()] })),
+        (true, json!({ "limits": [limit("a-B_9", 999_999_999_999_999, 31_622_400_000, "header:X-Team")] })),
+        (true, json!({ "limits": [limit("a", 1, 1, "consumer"), limit("b", 1, 1, "global")] })),
+        (false, json!({})),
+        (false, json!({ "limits": [] })),
+        (false, json!({ "limits": (0..17).map(|n| limit(&format!("n{n}"), 1, 1, "route")).collect::<Vec<_>>() })),
+        (false, json!({ "limits": [good()], "limit": 1 })),
+        (false, json!({ "limits": good() })),
+        (false, json!({ "limits": [{ "name": "a", "requests": 1, "window_ms": 1 }] })),
+        with("name", json!("")),
+        with("name", json!("a b")),
+        with("name", json!("a".repeat(65))),
+        with("requests", json!(0)),
+        with("requests", json!(1_000_000_000_000_000_u64)),
+        with("requests", json!("5")),
+        with("requests", json!(1.5)),
+        with("window_ms", json!(31_622_400_001_u64)),
+        with("window_ms", json!(-1)),
+        with("by", json!("nobody")),
+        with("by", json!("header:")),
+        with("by", json!("header:a b")),
+        with("unit", json!("s")),
+    ];
+    for (taken, config) in cases {
+        assert_eq!(testing::configure::<RateLimit>(config.clone()).is_ok(), taken, "{config}");
+        assert_eq!(validator.is_valid(&config), taken, "the schema and {config}");
+    }
+}

@@ -8,6 +8,8 @@ mod giant;
 mod hostile;
 mod liar;
 mod marker;
+mod scribe;
+mod smallest;
 mod stranger;
 mod support;
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use sluicegate_plugin::{Decision, Plugin, Problems, Rejection, Setup, request};
+use sluicegate_plugin::{Decision, Plugin, Problems, Rejection, Schema, Setup, request};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 struct Config {
     /// Owner by key.

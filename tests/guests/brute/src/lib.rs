@@ -13,14 +13,14 @@ mod reenter;
 mod secret;
 
 use serde::Deserialize;
-use sluicegate_plugin::{BodyNeed, Decision, MetricKind, Phase, Piece, Plugin, Problems, Setup, request};
+use sluicegate_plugin::{BodyNeed, Decision, MetricKind, Phase, Piece, Plugin, Problems, Schema, Setup, request};
 
 use act::Act;
 
 #[global_allocator]
 static ALLOCATOR: reenter::Allocator = reenter::Allocator;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Schema)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 struct Config {
     /// Bodies are left alone.

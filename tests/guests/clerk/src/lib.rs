@@ -1,7 +1,7 @@
 //! Opens a handle of the host in `configure` and keeps it, so that it cannot be frozen.
 #![cfg(target_arch = "wasm32")]
 
-use sluicegate_plugin::{Decision, Plugin, Problems, Setup, reply};
+use sluicegate_plugin::{Decision, Plugin, Problems, Schema, Setup, reply};
 
 mod bindings {
     wit_bindgen::generate!({
@@ -30,7 +30,7 @@ mod bindings {
     });
 }
 
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 struct Config {}
 

@@ -1,11 +1,13 @@
 //! What the config chooses: how bodies come, how long an instance is needed, and what goes wrong in `configure`.
 
 use serde::Deserialize;
-use sluicegate_plugin::{BodyNeed, Fact, InstanceNeed, MetricKind, Phase, Pointer, Problems, Setup, labels, log};
+use sluicegate_plugin::{
+    BodyNeed, Fact, InstanceNeed, MetricKind, Phase, Pointer, Problems, Schema, Setup, labels, log,
+};
 
 use crate::act;
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Schema)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
 pub struct Config {
     pub witness: bool,
@@ -24,7 +26,7 @@ pub struct Config {
     configure: Step,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 enum Mode {
     #[default]
@@ -33,7 +35,7 @@ enum Mode {
     None,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 enum Instance {
     #[default]
@@ -42,7 +44,7 @@ enum Instance {
     Exchange,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 enum Step {
     #[default]
