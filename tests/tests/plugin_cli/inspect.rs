@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sluicegate_tests::{guests, sluicegate};
 
-use super::{SCHEMA, folder, say, shown, with_schema};
+use super::{SCHEMA, folder, say, shown, with_schema, without_schema};
 
 #[test]
 fn a_plugin_is_shown_with_a_chain_entry_that_check_accepts() {
@@ -11,7 +11,7 @@ fn a_plugin_is_shown_with_a_chain_entry_that_check_accepts() {
         "inspect_file",
         say(&[("Marker_2.wasm", &with_schema())], &["plugin", "inspect", "Marker_2.wasm"])
     );
-    insta::assert_snapshot!("inspect_grants", say(&[("h.wasm", guests::HOSTILE)], &["plugin", "inspect", "h.wasm"]));
+    insta::assert_snapshot!("inspect_grants", say(&[("h.wasm", &without_schema())], &["plugin", "inspect", "h.wasm"]));
     insta::assert_snapshot!("inspect_bundled", say(&[], &["plugin", "inspect", "api-key"]));
 
     let folder = folder(&[("h.wasm", guests::HOSTILE)]);
@@ -28,7 +28,7 @@ fn a_plugin_is_shown_with_a_chain_entry_that_check_accepts() {
 
 #[test]
 fn the_schema_is_printed_alone_or_said_to_be_missing() {
-    let files: [(&str, &[u8]); 2] = [("with.wasm", &with_schema()), ("without.wasm", guests::MARKER)];
+    let files: [(&str, &[u8]); 2] = [("with.wasm", &with_schema()), ("without.wasm", &without_schema())];
     let folder = folder(&files);
     let said = sluicegate(folder.path(), &["plugin", "inspect", "with.wasm", "--schema"]);
     let (printed, given): (Value, Value) =

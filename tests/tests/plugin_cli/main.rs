@@ -7,9 +7,12 @@ mod test;
 
 use std::fs;
 
-use sluicegate_tests::surgery::with_custom_section;
+use sluicegate_tests::surgery::{with_custom_section, without_custom_section};
 use sluicegate_tests::{Said, guests, sluicegate};
 use tempfile::TempDir;
+
+/// Where the SDK puts the schema of a config.
+const SECTION: &str = "sluicegate:config-schema";
 
 /// As the SDK would write it for a plugin that asks for a header.
 const SCHEMA: &str = r##"{
@@ -34,7 +37,12 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
 
 /// A plugin that says what it takes.
 fn with_schema() -> Vec<u8> {
-    with_custom_section(guests::MARKER, "sluicegate:config-schema", SCHEMA.as_bytes())
+    with_custom_section(guests::MARKER, SECTION, SCHEMA.as_bytes())
+}
+
+/// A plugin that says nothing of it, as those of other languages do.
+fn without_schema() -> Vec<u8> {
+    without_custom_section(guests::HOSTILE, SECTION)
 }
 
 /// What it says in a folder with these files, with figures that differ from run to run masked.

@@ -2,11 +2,10 @@
 //! exchanges under way, `rested` for those that may be tried, `none` for no target at all, or `wild` for plans that cannot be.
 #![cfg(target_arch = "wasm32")]
 
-use sluicegate_plugin::{Decision, Plugin, Problems, Rejection, Setup, labels, request, targets};
+use sluicegate_plugin::{Decision, Plugin, Problems, Rejection, Schema, Setup, labels, request, targets};
 
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize, Schema)]
 #[serde(default, deny_unknown_fields)]
-#[derive(Default)]
 struct Config {
     /// What a request without the field wants.
     choose: Option<String>,
