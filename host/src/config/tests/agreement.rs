@@ -25,6 +25,32 @@ fn the_committed_schemas_are_current() {
 }
 
 #[test]
+fn the_configs_of_bundled_plugins_are_held_against_what_they_say() {
+    let validator = jsonschema::validator_for(&bind(schema(), &crate::bundled::config_schemas())).unwrap();
+    for (name, path) in files("examples", "toml") {
+        let table: Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&json(&Value::Table(table))).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+    let entry = |lines: &str| format!("[[listen]]\naddress = \"127.0.0.1:0\"\n[[chains.all]]\n{lines}\n");
+    let limit = "name = \"a\", requests = 5, window_ms = 1000, by = \"address\"";
+    for (lines, valid) in [
+        (format!("plugin = \"rate-limit\"\nconfig = {{ limits = [{{ {limit} }}] }}"), true),
+        (format!("plugin = \"rate-limit\"\nconfig = {{ limits = [{{ {limit}, burst = 1 }}] }}"), false),
+        ("plugin = \"rate-limit\"\nconfig = { limits = [] }".to_owned(), false),
+        ("plugin = \"rate-limit\"".to_owned(), false),
+        ("plugin = \"api-key\"".to_owned(), true),
+        ("plugin = \"api-key\"\nconfig = { allow_anonymus = true }".to_owned(), false),
+        ("plugin = \"headers\"\nconfig = { reply = [{ remove = \"server\" }] }".to_owned(), true),
+        ("plugin = \"headers\"\nconfig = { reply = [{ remve = \"server\" }] }".to_owned(), false),
+    ] {
+        let table: Table = entry(&lines).parse().unwrap();
+        assert_eq!(validator.is_valid(&json(&Value::Table(table))), valid, "{lines}");
+    }
+}
+
+#[test]
 fn every_keyword_of_the_schema_is_known_to_the_loader() {
     fn collect(schema: &Json, keywords: &mut BTreeSet<String>, patterns: &mut BTreeSet<String>) {
         let Some(members) = schema.as_object() else { return };
