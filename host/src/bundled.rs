@@ -1,5 +1,10 @@
 //! The plugins that are part of the binary.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sluicegate_runtime::Inspection;
+
 /// Component binaries by the name that a configuration gives them.
 const PLUGINS: [(&str, &[u8]); 3] = [
     ("api-key", include_bytes!(concat!(env!("OUT_DIR"), "/api-key.wasm"))),
@@ -15,6 +20,15 @@ pub fn bundled(name: &str) -> Option<&'static [u8]> {
 /// What [`bundled`] knows, in the order of the alphabet.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PLUGINS.iter().map(|(name, _)| *name)
+}
+
+/// The JSON schemas of their configs, by name; those that have none are left out.
+pub fn config_schemas() -> BTreeMap<String, Value> {
+    let schemas = PLUGINS.iter().filter_map(|(name, bytes)| {
+        let schema = Inspection::of(bytes).ok()?.config_schema?;
+        Some(((*name).to_owned(), serde_json::from_str(&schema).ok()?))
+    });
+    schemas.collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod key;
 mod logging;
 mod plugin;
 mod run;
+mod schema;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -44,13 +45,13 @@ enum Command {
         #[command(subcommand)]
         command: key::Command,
     },
-    /// Plugins: sign them, put them into a registry, fetch them.
+    /// Plugins: look into them, try them on exchanges, measure them, sign them, put them into a registry, fetch them.
     Plugin {
         #[command(subcommand)]
         command: plugin::Command,
     },
     /// Print the JSON schema of the configuration file.
-    Schema(SchemaOptions),
+    Schema(schema::Options),
     /// Run a gateway on a built-in configuration, with a model provider to talk to beside it.
     Demo(demo::Options),
 }
@@ -62,12 +63,10 @@ struct ConfigFile {
     config: PathBuf,
 }
 
-#[derive(Debug, clap::Args)]
-struct SchemaOptions {
-    /// That of a file which another one includes.
-    #[arg(long)]
-    included: bool,
-}
+/// A command has failed, and what it printed says why.
+#[derive(Debug, thiserror::Error)]
+#[error("it has failed")]
+struct AlreadySaid;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -80,11 +79,12 @@ pub fn main() -> ExitCode {
         Command::Generations(options) => admin::generations(&options),
         Command::Key { command } => key::key(&command),
         Command::Plugin { command } => plugin::plugin(&command),
-        Command::Schema(options) => print_schema(&options),
+        Command::Schema(options) => schema::print(&options),
         Command::Demo(options) => demo::demo(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<AlreadySaid>() => ExitCode::FAILURE,
         Err(error) => {
             match diagnostics(&error) {
                 Some(diagnostics) => eprint!("{}", diagnostics.render(std::io::stderr().is_terminal())),
@@ -111,12 +111,6 @@ fn diagnostics(error: &anyhow::Error) -> Option<&Diagnostics> {
         Some(StartError::Config(mistakes)) => Some(mistakes),
         _ => error.downcast_ref::<Diagnostics>().or_else(|| Some(&build()?.diagnostics)),
     }
-}
-
-fn print_schema(options: &SchemaOptions) -> anyhow::Result<()> {
-    let schema = if options.included { config::included_schema() } else { config::schema() };
-    println!("{}", serde_json::to_string_pretty(&schema)?);
-    Ok(())
 }
 
 /// The runtime of commands that serve or load plugins.

@@ -2,6 +2,7 @@
 
 pub mod bundled;
 pub mod diagnostic;
+mod exchanges;
 mod include;
 mod inputs;
 mod mask;
@@ -27,11 +28,12 @@ use toml::Spanned;
 use toml::de::{DeTable, Deserializer};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Mistake};
+pub use exchanges::{EXCHANGES_MAX, load_exchanges, parse_exchanges};
 pub use include::{FOLDER_ENTRIES_MAX, INCLUDED_FILES_MAX};
 pub use model::*;
 pub use place::Place;
 pub use read::TEXT_BYTES_MAX;
-pub use schema::{included_schema, schema};
+pub use schema::{bind, exchanges_schema, included_schema, schema};
 pub use texts::{TextFile, Texts};
 
 use diagnostic::Report;
@@ -69,6 +71,21 @@ fn check(texts: &Texts, report: &mut Report) -> Option<Config> {
     let document = merge::merge(documents, report)?;
     let raw = read_raw(document, report)?;
     resolve::resolve(raw, &declared, texts, report)
+}
+
+/// What can be understood of the file at `path` and of what it includes, whatever mistakes are in it: for whoever helps to write it.
+///
+/// # Errors
+/// All mistakes, if nothing can be understood.
+pub fn survey(path: &Path) -> Result<Config, Diagnostics> {
+    let texts = Texts::read(path)?;
+    let mut report = Report::new(Source::new(&texts.files));
+    check(&texts, &mut report).ok_or_else(|| {
+        if report.is_empty() {
+            report.add_without_place(Mistake::Shape, "the configuration cannot be understood");
+        }
+        report.into_diagnostics()
+    })
 }
 
 /// What has the shape of the schema can be read. If not, the place is reported, and never the value.

@@ -2,7 +2,7 @@
 
 mod build;
 mod kept;
-mod self_test;
+pub mod self_test;
 mod services;
 mod versions;
 

@@ -11,7 +11,7 @@ mod store;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ::http::StatusCode;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -46,11 +46,13 @@ pub struct PluginSources {
 }
 
 /// Which check a plugin did not pass; sentences with the remedy.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// It could not be had, or is not the one that was pinned.
+    #[error("{0}")]
     Fetch(String),
     /// Nobody who is trusted vouches for it.
+    #[error("{0}")]
     Signature(String),
 }
 
@@ -81,16 +83,7 @@ impl PluginSources {
         match source {
             PluginSource::Bundled(name) => Err(SourceError::Fetch(format!("plugin `{name}` is in no file"))),
             PluginSource::File { path, sha256, signature } => {
-                let wasm = read(path).map_err(SourceError::Fetch)?;
-                if let Some(pin) = sha256 {
-                    check_pin(&format!("the plugin's file {}", path.display()), &wasm, pin)
-                        .map_err(|error| SourceError::Fetch(error.to_string()))?;
-                }
-                let signature_file = signature.clone().unwrap_or_else(|| signature_path(path));
-                let signatures = read_signatures(&signature_file).map_err(SourceError::Signature)?;
-                let required = signature.is_some() || terms.trust.require_signed;
-                check_signatures(name, &wasm, signatures.as_ref(), required, terms.trust)?;
-                Ok(wasm)
+                of_file(name, path, sha256.as_ref(), signature.as_deref(), terms.trust)
             }
             PluginSource::Remote(plugin) => {
                 let client = Client {
@@ -106,6 +99,23 @@ impl PluginSources {
                     Ok(result) => result.map_err(|error| error.into_source_error(failed)),
                     Err(_) => Err(failed(FetchError::Late { whole })),
                 }
+            }
+        }
+    }
+
+    /// The same without asking any server. None: a server has it, and it is not kept here.
+    pub fn at_hand(&self, name: &str, source: &PluginSource, trust: &Trust) -> Result<Option<Bytes>, SourceError> {
+        match source {
+            PluginSource::Bundled(_) => Ok(None),
+            PluginSource::File { path, sha256, signature } => {
+                of_file(name, path, sha256.as_ref(), signature.as_deref(), trust).map(Some)
+            }
+            PluginSource::Remote(plugin) => {
+                let Some(store) = &self.store else { return Ok(None) };
+                let Some(wasm) = store.plugin(&plugin.sha256) else { return Ok(None) };
+                let signatures = store.signatures(&plugin.sha256);
+                check_signatures(name, &wasm, signatures.as_ref(), must_be_signed(plugin, trust), trust)?;
+                Ok(Some(wasm))
             }
         }
     }
@@ -129,8 +139,7 @@ impl PluginSources {
         client: Client<'_>,
         trust: &Trust,
     ) -> Result<Bytes, Failed> {
-        let named = matches!(&plugin.place, RemotePlace::Url { signature: Some(_), .. });
-        let required = named || trust.require_signed;
+        let required = must_be_signed(plugin, trust);
         let Some(wasm) = self.store.as_ref().and_then(|store| store.plugin(&plugin.sha256)) else {
             let fetched = fetch(client, &plugin.place, Some(&plugin.sha256)).await?;
             check_pin(&plugin.place.to_string(), &fetched.wasm, &plugin.sha256)?;
@@ -164,6 +173,30 @@ impl PluginSources {
             store.keep(sha256, wasm, signatures);
         }
     }
+}
+
+fn of_file(
+    name: &str,
+    path: &Path,
+    pin: Option<&[u8; 32]>,
+    signature: Option<&Path>,
+    trust: &Trust,
+) -> Result<Bytes, SourceError> {
+    let wasm = read(path).map_err(SourceError::Fetch)?;
+    if let Some(pin) = pin {
+        check_pin(&format!("the plugin's file {}", path.display()), &wasm, pin)
+            .map_err(|error| SourceError::Fetch(error.to_string()))?;
+    }
+    let signature_file = signature.map_or_else(|| signature_path(path), Path::to_owned);
+    let signatures = read_signatures(&signature_file).map_err(SourceError::Signature)?;
+    let required = signature.is_some() || trust.require_signed;
+    check_signatures(name, &wasm, signatures.as_ref(), required, trust)?;
+    Ok(wasm)
+}
+
+/// Also where a signature is named: then it must be there.
+fn must_be_signed(plugin: &RemotePlugin, trust: &Trust) -> bool {
+    matches!(&plugin.place, RemotePlace::Url { signature: Some(_), .. }) || trust.require_signed
 }
 
 /// Fetches a plugin and what signatures it has. With a `pin`, nothing is fetched that is known to be another one.

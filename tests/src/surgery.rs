@@ -96,6 +96,20 @@ pub fn with_module(component: &[u8], module: &[u8]) -> Vec<u8> {
     joined(component, &sections)
 }
 
+/// With this custom section, in the place of one of its name, in the module that has the plugin's phases: where the SDK puts them.
+pub fn with_custom_section(component: &[u8], name: &str, content: &[u8]) -> Vec<u8> {
+    changed(&without_custom_section(component, name), |module| {
+        let bytes = [number(name.len() as u32), name.as_bytes().to_vec(), content.to_vec()].concat();
+        module.push(Section { id: 0, bytes });
+    })
+}
+
+/// Without the custom sections of this name in the module that has the plugin's phases.
+pub fn without_custom_section(component: &[u8], name: &str) -> Vec<u8> {
+    let named = [number(name.len() as u32), name.as_bytes().to_vec()].concat();
+    changed(component, |module| module.retain(|section| section.id != 0 || !section.bytes.starts_with(&named)))
+}
+
 /// Changes the largest core module, which is the one that has the plugin's phases.
 fn changed(component: &[u8], change: impl FnOnce(&mut Vec<Section>)) -> Vec<u8> {
     let mut outer = sections(component);

@@ -1,5 +1,7 @@
 //! A compiled component, frozen after `configure` where that is possible.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
 
@@ -11,6 +13,21 @@ pub(crate) struct Image {
     pub(crate) frozen: Frozen,
     /// SHA-256 of the component as it was handed in, in hexadecimal.
     pub(crate) digest: String,
+    /// Unless it came from the disk.
+    pub(crate) making: Option<Making>,
+}
+
+/// What making a plugin ready took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Making {
+    /// All of its compilations: one that can be frozen is compiled before `configure` and after it.
+    pub compile: Duration,
+    /// An instance made, and `configure` called.
+    pub configure: Duration,
+    /// Its memory read, and made part of a new component.
+    pub freeze: Duration,
+    /// Of the component that was made so.
+    pub frozen_bytes: Option<usize>,
 }
 
 /// Whether instances start with `configure` behind them.

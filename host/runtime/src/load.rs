@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -14,7 +14,7 @@ use crate::cache::{Key, hex, sha256};
 use crate::capability::{self, CORE_INTERFACES};
 use crate::engine::{PluginKey, Runtime, Shared};
 use crate::failure::{Failure, FailureKind};
-use crate::image::{Frozen, Image};
+use crate::image::{Frozen, Image, Making};
 use crate::inspect::Inspection;
 use crate::instance::{Indices, Instance, InstanceContext, PluginState};
 use crate::limits::PluginLimits;
@@ -206,18 +206,29 @@ impl Loader<'_> {
         let wasm = &bounded(&self.spec.wasm);
         // What cannot be instrumented is compiled as it is and runs pooled.
         let instrumented = Instrumented::new(wasm);
+        let began = Instant::now();
         let component = self.compile(instrumented.as_ref().map_or(wasm, |instrumented| &instrumented.bytes))?;
+        let compiled = Instant::now();
         let (mut instance, setup) = self.configure(inspection, linker, &component, config).await?;
+        let configured = Instant::now();
         let frozen = match instrumented {
             Ok(instrumented) => instrumented.freeze(&mut instance).await,
             Err(reason) => Err(reason),
         };
         drop(instance);
+        let ended = Instant::now();
+        let frozen_bytes = frozen.as_ref().ok().map(Vec::len);
         let (component, frozen) = match frozen {
             Ok(bytes) => (self.compile(&bytes)?, Frozen::Yes),
             Err(reason) => (self.compile(wasm)?, Frozen::No(reason)),
         };
-        Ok(Image { component, setup, frozen, digest })
+        let making = Making {
+            compile: (compiled - began) + ended.elapsed(),
+            configure: configured - compiled,
+            freeze: ended - configured,
+            frozen_bytes,
+        };
+        Ok(Image { component, setup, frozen, digest, making: Some(making) })
     }
 
     fn check_grants(&self, inspection: &Inspection) -> Result<(), LoadError> {

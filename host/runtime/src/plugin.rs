@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::bindings::host::types as wit;
 use crate::engine::Slots;
 use crate::failure::{Failure, FailureKind};
-use crate::image::Image;
+use crate::image::{Frozen, Image, Making};
 use crate::instance::{Indices, Instance, InstanceContext, PluginState};
+use crate::live::Live;
 use crate::phase::{Phase, PhaseSet};
 use crate::pool::Pool;
 use crate::setup::Setup;
@@ -85,6 +86,30 @@ impl Plugin {
     /// SHA-256 of the component as it was handed in, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.image.digest
+    }
+
+    /// Whether instances start with `configure` behind them; if not, the reason.
+    pub fn frozen(&self) -> Result<(), &str> {
+        match &self.image.frozen {
+            Frozen::Yes => Ok(()),
+            Frozen::No(reason) => Err(reason),
+        }
+    }
+
+    /// What it took to make it ready; none if its compiled code came from the disk.
+    pub fn making(&self) -> Option<Making> {
+        self.image.making
+    }
+
+    /// Bytes of its compiled code, which all instances share.
+    pub fn code_bytes(&self) -> usize {
+        let range = self.image.component.image_range();
+        (range.end as usize).saturating_sub(range.start as usize)
+    }
+
+    /// A new instance for whoever measures it.
+    pub async fn live(&self) -> Result<Live<'_>, Failure> {
+        Ok(Live { plugin: self, instance: self.create().await? })
     }
 
     /// A warm instance, or a new one.

@@ -1,8 +1,12 @@
 //! The operator's log: lines on standard error, each through the redactor that knows the live secrets.
 
+mod capture;
+
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+
+pub(super) use capture::{Line, PluginLines, capture};
 
 use crate::secrets::{RedactingMakeWriter, Redaction};
 

@@ -1,6 +1,13 @@
-//! `sluicegate plugin …`: keys that sign plugins, signatures, and the way to servers and back.
+//! `sluicegate plugin …`: what is in plugins, keys that sign them, signatures, and the way to servers and back.
 
+mod bench;
+mod inspect;
+mod paint;
 mod server;
+mod skeleton;
+mod subject;
+mod test;
+mod trial;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -14,7 +21,7 @@ use clap::Subcommand;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use self::server::{PLACE_TABLE, Server};
+use self::server::Server;
 use super::tokio_runtime;
 use crate::config::{Access, OciReference, RemotePlace, hex, signature_path};
 use crate::plugin_source::{
@@ -29,6 +36,12 @@ const KEY_BYTES_MAX: u64 = 16 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Show what a plugin is and wants, and a chain entry for it.
+    Inspect(inspect::Options),
+    /// Drive a plugin through exchanges of a file, and show what it did.
+    Test(test::Options),
+    /// Measure what a plugin costs in time and memory.
+    Bench(bench::Options),
     /// Keys that sign plugins.
     Key {
         #[command(subcommand)]
@@ -85,6 +98,9 @@ pub(super) enum KeyCommand {
 
 pub(super) fn plugin(command: &Command) -> anyhow::Result<()> {
     match command {
+        Command::Inspect(options) => inspect::inspect(options),
+        Command::Test(options) => test::test(options),
+        Command::Bench(options) => bench::bench(options),
         Command::Key { command: KeyCommand::New { file } } => new_key(file),
         Command::Sign { key, add, file } => sign(key, *add, file),
         Command::Push { file, reference, sign_with, server } => push(file, reference, sign_with.as_deref(), server),
@@ -216,12 +232,7 @@ fn signing_key(path: &Path) -> anyhow::Result<SigningKey> {
 
 /// What goes into the configuration.
 fn table(file: &Path, place: &RemotePlace, wasm: &[u8], access: &Access) -> String {
-    let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let name: String = stem.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
-    let name = match name.trim_matches('-') {
-        "" => PLACE_TABLE,
-        name => name,
-    };
+    let name = subject::name_of(file);
     let (key, place) = match place {
         RemotePlace::Url { url, .. } => ("url", format!("{}{}", url.origin.to_uri_prefix(), url.target)),
         RemotePlace::Oci(reference) => ("oci", reference.to_string()),

@@ -8,20 +8,23 @@ use super::diagnostic::{Mistake, Report};
 use super::schema::{INCLUDABLE, included_part, schema};
 use super::shape::{self, Patterns, quoted};
 
+/// How messages call what all files are together.
+const WHOLE: &str = "the configuration";
+
 /// What fits the schemas, as if it stood in one file. None when there is no file.
 pub fn merge<'a>(documents: Vec<Spanned<DeTable<'a>>>, report: &mut Report) -> Option<Spanned<DeTable<'a>>> {
     let schema = schema();
     let mut patterns = Patterns::default();
     let mut documents = documents.into_iter();
     let mut main = documents.next()?;
-    shape::check(&schema, &mut main, &mut patterns, report);
+    shape::check(WHOLE, &schema, &mut main, &mut patterns, report);
     if documents.len() == 0 {
         return Some(main);
     }
     let included_schema = included_part(schema.clone());
     for mut document in documents {
         refuse_what_belongs_into_the_main_file(&schema, document.get_mut(), report);
-        shape::check(&included_schema, &mut document, &mut patterns, report);
+        shape::check(WHOLE, &included_schema, &mut document, &mut patterns, report);
         add(document.into_inner(), main.get_mut(), report);
     }
     Some(main)

@@ -1,5 +1,6 @@
 //! The configuration as meant: only valid states, every reference resolved, every unit in the name.
 
+mod exchanges;
 mod plugin;
 mod rollout;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::inputs::Inputs;
+pub use exchanges::*;
 use http::{HeaderName, HeaderValue, Method, Uri};
 pub use rollout::*;
 pub use sluicegate_runtime::{BreakerPolicy, Isolation, OnError, PluginLimits};

@@ -1,6 +1,7 @@
 //! The configuration as written: what serde reads, and what the JSON schema and the reference are made from.
 
 pub mod chain;
+pub mod exchanges;
 pub mod json;
 pub mod limits;
 pub mod plugin;

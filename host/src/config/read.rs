@@ -21,6 +21,16 @@ pub fn main(path: &Path) -> Result<String, Diagnostics> {
     read_main(path).map_err(|problem| refused(path, problem))
 }
 
+/// The text of a file of exchanges.
+pub fn exchanges(path: &Path) -> Result<String, Diagnostics> {
+    regular(path, TEXT_BYTES_MAX).and_then(|text| text.ok_or_else(too_long)).map_err(|problem| {
+        let mut report = Report::new(Source::without_text(path));
+        let found = report.add_without_place(Mistake::File, format!("the file of exchanges {}", problem.message));
+        found.help("write one, or name another with `--exchanges`; docs/exchanges.md says what stands in it");
+        report.into_diagnostics()
+    })
+}
+
 /// Refuses a text of the main file that is too long.
 pub fn refuse_long(path: &Path, text: &str) -> Result<(), Diagnostics> {
     if text.len() > TEXT_BYTES_MAX { Err(refused(path, too_long())) } else { Ok(()) }
@@ -28,6 +38,16 @@ pub fn refuse_long(path: &Path, text: &str) -> Result<(), Diagnostics> {
 
 /// The text of a file that is included, which may have so many bytes.
 pub fn included(path: &Path, bytes_max: usize) -> Result<String, Problem> {
+    regular(path, bytes_max)?.ok_or_else(|| {
+        problem(
+            "makes the configuration longer than 4 MiB",
+            "check that it is the right file; lists that long belong into a service",
+        )
+    })
+}
+
+/// The text of a regular file; none when it is longer.
+fn regular(path: &Path, bytes_max: usize) -> Result<Option<String>, Problem> {
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => problem(
             "does not exist",
@@ -49,13 +69,7 @@ pub fn included(path: &Path, bytes_max: usize) -> Result<String, Problem> {
     if !metadata.is_file() {
         return Err(problem("is not a regular file", "remove it, or correct the path"));
     }
-    match text(path, bytes_max, failed)? {
-        Some(text) => Ok(text),
-        None => Err(problem(
-            "makes the configuration longer than 4 MiB",
-            "check that it is the right file; lists that long belong into a service",
-        )),
-    }
+    text(path, bytes_max, failed)
 }
 
 fn refused(path: &Path, problem: Problem) -> Diagnostics {

@@ -2,6 +2,7 @@
 
 mod chains;
 mod edge;
+pub mod exchanges;
 mod keys;
 mod plugins;
 mod rollout;
@@ -23,6 +24,8 @@ use super::raw::RawConfig;
 use super::raw::spot::Spot;
 use super::raw::text::Name;
 use super::texts::Texts;
+
+pub use chains::{granted, isolation, limits};
 
 /// The names in all files, also of what has mistakes of its own: a reference to that is no second mistake.
 pub struct Declared {
@@ -140,13 +143,7 @@ impl Context<'_> {
 
     /// Reports names that stand in a list twice.
     fn each_once(&mut self, what: &str, names: &[Spot<Name>]) {
-        for (place, name) in names.iter().enumerate() {
-            if let Some(first) = names.iter().take(place).find(|first| first.0 == name.0) {
-                let message = format!("this {what} stands here twice");
-                let found = self.report.add(Mistake::Relation, &name.span, message);
-                found.also(&first.span, "first here").help("remove one of them");
-            }
-        }
+        exchanges::each_once(what, names, self.report);
     }
 
     /// Reports a name that refers to nothing. `what` is one word, `section` the table that would declare it.

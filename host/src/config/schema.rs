@@ -1,19 +1,34 @@
 //! The JSON schema of the configuration, which editors use and which the loader itself follows.
 
-use schemars::Schema;
+mod bind;
+mod plugin;
+
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
+use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
+pub use bind::bind;
+
 use super::raw::RawConfig;
+use super::raw::exchanges::RawExchanges;
 
 /// Draft 7, which TOML editors know. Every keyword in it is enforced by the loader too.
 pub fn schema() -> Value {
+    schema_of::<RawConfig>()
+}
+
+/// The schema of a file of exchanges that a plugin is tried on.
+pub fn exchanges_schema() -> Value {
+    schema_of::<RawExchanges>()
+}
+
+fn schema_of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| {
         settings.inline_subschemas = true;
         settings.transforms.push(Box::new(Tidy));
     });
-    settings.into_generator().into_root_schema_for::<RawConfig>().to_value()
+    settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// What may stand in a file that is included.

@@ -25,11 +25,17 @@ pub const KEYWORDS: [&str; 22] = [
     "$schema", "title", "description", "default", "examples", "patternErrorMessage",
 ];
 
-/// Reports what does not fit and takes it out of `document`.
-pub fn check(schema: &Value, document: &mut Spanned<DeTable<'_>>, patterns: &mut Patterns, report: &mut Report) {
+/// Reports what does not fit and takes it out of `document`. `whole`: how messages call the document.
+pub fn check(
+    whole: &str,
+    schema: &Value,
+    document: &mut Spanned<DeTable<'_>>,
+    patterns: &mut Patterns,
+    report: &mut Report,
+) {
     let nothing = Map::new();
     let root = schema.as_object().unwrap_or(&nothing);
-    let mut shape = Shape { report, root, patterns, path: Vec::new() };
+    let mut shape = Shape { report, whole, root, patterns, path: Vec::new() };
     let span = document.span();
     shape.table(root, document.get_mut(), &span);
 }
@@ -39,6 +45,7 @@ pub type Patterns = BTreeMap<String, Option<Regex>>;
 
 struct Shape<'a> {
     report: &'a mut Report,
+    whole: &'a str,
     root: &'a Map<String, Value>,
     patterns: &'a mut Patterns,
     /// The keys that lead to the current value.
@@ -242,7 +249,7 @@ impl Shape<'_> {
             if unknown.iter().any(|key| nearest(key, known_names(properties)) == Some(name)) {
                 continue;
             }
-            let subject = phrase::table(&self.path);
+            let subject = phrase::table(self.whole, &self.path);
             let message = format!("{subject} has no `{name}`");
             let found = match self.path.is_empty() {
                 true => self.report.add_without_place(Mistake::Shape, message),
@@ -260,14 +267,14 @@ impl Shape<'_> {
         let Some(refused) = schema.get("not").and_then(Value::as_object) else { return false };
         let together = !required(refused).any(|name| !table.contains_key(name));
         if together {
-            let message = format!("{} {}", phrase::table(&self.path), phrase::description(refused));
+            let message = format!("{} {}", phrase::table(self.whole, &self.path), phrase::description(refused));
             self.report.add(Mistake::Shape, span, message);
         }
         together
     }
 
     fn unknown(&mut self, name: &str, known: &Map<String, Value>, span: &Span) {
-        let message = format!("{} is not a key of {}", phrase::quoted(name), phrase::table(&self.path));
+        let message = format!("{} is not a key of {}", phrase::quoted(name), phrase::table(self.whole, &self.path));
         let names: Vec<&str> = known_names(Some(known)).collect();
         let at_the_top = self.root.get("properties").and_then(|properties| properties.get(name));
         let is_string = |schema: &Value| schema.get("type").is_some_and(|kind| kind == "string");

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod examples;
+mod exchanges;
 mod files;
 mod includes;
 mod inputs;

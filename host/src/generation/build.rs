@@ -319,7 +319,7 @@ impl Foundation {
 }
 
 /// What the plugin finds wrong with its config has places in the file; anything else stands at the entry.
-fn load_problems(entry: &ChainEntry, error: &LoadError) -> Vec<Diagnostic> {
+pub(super) fn load_problems(entry: &ChainEntry, error: &LoadError) -> Vec<Diagnostic> {
     match error.problems.is_empty() {
         true => vec![entry.place.entry_problem(&format!("plugin `{}`: {}", entry.plugin, error.message))],
         false => error.problems.iter().map(|problem| entry.place.problem(&problem.pointer, &problem.message)).collect(),
@@ -368,7 +368,7 @@ fn options(entry: &ChainEntry, config: &Config) -> EntryOptions {
     }
 }
 
-fn spec(entry: &ChainEntry, version: Version, wasm: Bytes) -> PluginSpec {
+pub(super) fn spec(entry: &ChainEntry, version: Version, wasm: Bytes) -> PluginSpec {
     PluginSpec {
         entry: entry.name.as_str().into(),
         version,

@@ -121,7 +121,11 @@ pub struct NoRandomness;
 
 /// Makes a key that nobody can guess.
 pub fn generate() -> Result<NewKey, NoRandomness> {
-    let id = text::random(text::ID_BYTES)?;
+    generate_with_id(text::random(text::ID_BYTES)?)
+}
+
+/// The same with an id that is known before, for keys that live for moments.
+pub fn generate_with_id(id: String) -> Result<NewKey, NoRandomness> {
     let secret = text::random(text::SECRET_BYTES)?;
     let key = text::assemble(&id, &secret);
     let sha256 = hash(key.as_bytes());

@@ -87,4 +87,46 @@ fn a_stable_phase_and_a_grant_are_found() {
         assert_eq!(inspection.phases.iter().collect::<Vec<_>>(), [phase]);
         assert_eq!(inspection.grants.into_iter().collect::<Vec<_>>(), [grant]);
     }
+    let inspection = Inspection::of(&component("counters", Some("head"))).expect("one of ours");
+    assert_eq!(inspection.imports, ["sluicegate:plugin/counters@0.1.0"]);
+    assert_eq!((inspection.contract.as_str(), inspection.config_schema), ("0.1.0", None));
+}
+
+/// A custom section, in a core module if `nested`.
+fn with_schema(content: &[u8], nested: bool) -> Vec<u8> {
+    fn number(mut value: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while value >= 128 {
+            bytes.push((value % 128) as u8 | 128);
+            value /= 128;
+        }
+        bytes.push(value as u8);
+        bytes
+    }
+    let name = [&[SCHEMA_SECTION.len() as u8], SCHEMA_SECTION.as_bytes()].concat();
+    let section = [&[0], &number(name.len() + content.len())[..], &name, content].concat();
+    let module = [b"\0asm\x01\0\0\0", &section[..]].concat();
+    let added = match nested {
+        true => [&[1], &number(module.len())[..], &module].concat(),
+        false => section,
+    };
+    [component("types", Some("head")), added].concat()
+}
+
+#[test]
+fn the_schema_of_a_config_is_found_wherever_it_stands() {
+    for nested in [true, false] {
+        let inspection = Inspection::of(&with_schema(b"{\"type\":\"object\"}", nested)).expect("one of ours");
+        assert_eq!(inspection.config_schema.as_deref(), Some("{\"type\":\"object\"}"));
+    }
+}
+
+#[test]
+fn a_schema_that_is_too_long_or_no_text_is_refused() {
+    let most = Inspection::of(&with_schema(&vec![b' '; SCHEMA_BYTES_MAX], true)).expect("one of ours");
+    assert_eq!(most.config_schema.map(|schema| schema.len()), Some(SCHEMA_BYTES_MAX));
+    let error = Inspection::of(&with_schema(&vec![b' '; SCHEMA_BYTES_MAX + 1], true)).unwrap_err();
+    assert!(error.contains("has 262145 bytes; at most 262144 are possible"), "{error}");
+    let error = Inspection::of(&with_schema(b"\xff", true)).unwrap_err();
+    assert!(error.contains("is not UTF-8"), "{error}");
 }

@@ -71,13 +71,19 @@ pub struct RollbackPolicy {
 /// One exchange that a plugin must pass before it serves.
 #[derive(Debug, Clone)]
 pub struct SelfTest {
+    pub exchange: TestExchange,
+    pub expect: Expect,
+}
+
+/// An exchange that a plugin is driven through, without a client and without an upstream.
+#[derive(Debug, Clone)]
+pub struct TestExchange {
     pub name: String,
     pub request: TestRequest,
     /// Part and value.
     pub identity: Vec<(String, String)>,
     /// The phases of the answer run only with one.
     pub reply: Option<TestReply>,
-    pub expect: Expect,
     pub place: Place,
 }
 
@@ -90,6 +96,13 @@ pub struct TestRequest {
     pub body: Bytes,
     /// Names of upstreams; the phase `route` runs only with one.
     pub targets: Vec<String>,
+}
+
+impl TestRequest {
+    /// The names of targets by their numbers.
+    pub fn names(&self, targets: &[u32]) -> Vec<String> {
+        targets.iter().filter_map(|number| self.targets.get(usize::try_from(*number).ok()?).cloned()).collect()
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use crate::config::bundled::bundled;
 use crate::config::diagnostic::Mistake;
 use crate::config::model::{BreakerPolicy, ChainEntry, Isolation, Mode, OnError, PluginLimits, PluginSource};
 use crate::config::place::Place;
-use crate::config::raw::chain::{RawChain, RawEntry, RawGrant, RawIsolation, RawMember, RawOnError};
+use crate::config::raw::chain::{RawChain, RawEntry, RawGrant, RawIsolation, RawMember, RawOnError, RawPluginLimits};
 use crate::config::raw::rollout::RawMode;
 use crate::config::raw::spot::{Named, Span, Spot};
 use crate::config::raw::text::Name;
@@ -87,10 +87,8 @@ impl<'a> Chains<'a> {
         let place = raw.plugin.span.clone();
         let name = self.entry_name(raw.name, &raw.plugin, context);
         let bundled = bundled(&raw.plugin.0);
-        let isolation = match (raw.isolation, bundled) {
-            (Some(RawIsolation::Request), _) | (None, None) => Isolation::Request,
-            (Some(RawIsolation::Pooled), _) | (None, Some(_)) => Isolation::Pooled,
-        };
+        let usual = if bundled.is_some() { Isolation::Pooled } else { Isolation::Request };
+        let isolation = raw.isolation.map_or(usual, isolation);
         let on_error = match raw.on_error {
             RawOnError::Deny => OnError::Deny,
             RawOnError::Allow => OnError::Allow,
@@ -112,12 +110,7 @@ impl<'a> Chains<'a> {
             on_error,
             grants,
             config,
-            limits: PluginLimits {
-                memory_bytes_max: raw.limits.memory_bytes_max,
-                cpu_max: Duration::from_millis(raw.limits.cpu_max_ms),
-                wall_max: Duration::from_millis(raw.limits.wall_max_ms),
-                host_calls_max: raw.limits.host_calls_max,
-            },
+            limits: limits(&raw.limits),
             breaker: BreakerPolicy {
                 failures: raw.breaker.traps,
                 window: Duration::from_millis(raw.breaker.window_ms),
@@ -158,6 +151,22 @@ impl<'a> Chains<'a> {
         }
         self.names.entry(name.0.clone()).or_insert(name.span);
         name.value.0
+    }
+}
+
+pub fn isolation(raw: RawIsolation) -> Isolation {
+    match raw {
+        RawIsolation::Request => Isolation::Request,
+        RawIsolation::Pooled => Isolation::Pooled,
+    }
+}
+
+pub fn limits(raw: &RawPluginLimits) -> PluginLimits {
+    PluginLimits {
+        memory_bytes_max: raw.memory_bytes_max,
+        cpu_max: Duration::from_millis(raw.cpu_max_ms),
+        wall_max: Duration::from_millis(raw.wall_max_ms),
+        host_calls_max: raw.host_calls_max,
     }
 }
 

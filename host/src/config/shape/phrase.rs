@@ -18,8 +18,8 @@ pub fn subject(path: &[Step]) -> String {
     }
 }
 
-/// `[limits]`, `[[routes]]`, `[upstreams.openai]`: as a table's header is written.
-pub fn table(path: &[Step]) -> String {
+/// `[limits]`, `[[routes]]`, `[upstreams.openai]`: as a table's header is written. `whole` is the one at the top.
+pub fn table(whole: &str, path: &[Step]) -> String {
     let keys: Vec<String> = path
         .iter()
         .filter_map(|step| match step {
@@ -28,7 +28,7 @@ pub fn table(path: &[Step]) -> String {
         })
         .collect();
     match path.last() {
-        None => "the configuration".to_owned(),
+        None => whole.to_owned(),
         Some(Step::Item) => format!("`[[{}]]`", keys.join(".")),
         Some(Step::Key(_)) => format!("`[{}]`", keys.join(".")),
     }
@@ -133,7 +133,7 @@ pub fn how_to_convert(path: &[Step], wanted: &[&Value], found: &DeValue<'_>) -> 
     let Some(Step::Key(name)) = path.last() else { return None };
     let name = without_controls(name);
     let of_type = |name: &str| wanted.iter().find(|schema| schema.get("type").is_some_and(|found| found == name));
-    let (list, header) = (of_type("array"), table(path).replace(['`', '[', ']'], ""));
+    let (list, header) = (of_type("array"), table("", path).replace(['`', '[', ']'], ""));
     let is_list_of_tables = list.and_then(|list| list.get("items")?.get("type")).is_some_and(|name| name == "object");
     let is_family = of_type("object").is_some_and(|schema| schema.get("properties").is_none());
     match found {

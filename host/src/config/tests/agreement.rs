@@ -10,16 +10,44 @@ use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use super::{Random, assert_is_current, files, root};
-use crate::config::{Mistake, TextFile, Texts, included_schema, parse, schema, shape};
+use crate::config::{Mistake, TextFile, Texts, bind, included_schema, parse, schema, shape};
 
 /// So many mutations are compared; the seed of each is its number.
 const MUTATIONS: u64 = 1_000;
 
 #[test]
 fn the_committed_schemas_are_current() {
-    let text = |schema: Json| serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    // As `sluicegate schema` prints them: with what the bundled plugins say of their configs.
+    let bundled = crate::bundled::config_schemas();
+    let text = |schema: Json| serde_json::to_string_pretty(&bind(schema, &bundled)).unwrap() + "\n";
     assert_is_current(&root().join("host/sluicegate.schema.json"), &text(schema()));
     assert_is_current(&root().join("host/sluicegate-included.schema.json"), &text(included_schema()));
+}
+
+#[test]
+fn the_configs_of_bundled_plugins_are_held_against_what_they_say() {
+    let validator = jsonschema::validator_for(&bind(schema(), &crate::bundled::config_schemas())).unwrap();
+    for (name, path) in files("examples", "toml") {
+        let table: Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&json(&Value::Table(table))).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+    let entry = |lines: &str| format!("[[listen]]\naddress = \"127.0.0.1:0\"\n[[chains.all]]\n{lines}\n");
+    let limit = "name = \"a\", requests = 5, window_ms = 1000, by = \"address\"";
+    for (lines, valid) in [
+        (format!("plugin = \"rate-limit\"\nconfig = {{ limits = [{{ {limit} }}] }}"), true),
+        (format!("plugin = \"rate-limit\"\nconfig = {{ limits = [{{ {limit}, burst = 1 }}] }}"), false),
+        ("plugin = \"rate-limit\"\nconfig = { limits = [] }".to_owned(), false),
+        ("plugin = \"rate-limit\"".to_owned(), false),
+        ("plugin = \"api-key\"".to_owned(), true),
+        ("plugin = \"api-key\"\nconfig = { allow_anonymus = true }".to_owned(), false),
+        ("plugin = \"headers\"\nconfig = { reply = [{ remove = \"server\" }] }".to_owned(), true),
+        ("plugin = \"headers\"\nconfig = { reply = [{ remve = \"server\" }] }".to_owned(), false),
+    ] {
+        let table: Table = entry(&lines).parse().unwrap();
+        assert_eq!(validator.is_valid(&json(&Value::Table(table))), valid, "{lines}");
+    }
 }
 
 #[test]

@@ -1,21 +1,23 @@
-//! The reference in `docs/config.md` is made from the schema, so that it cannot drift.
+//! The references in `docs/config.md` and `docs/exchanges.md` are made from the schemas, so that they cannot drift.
 
 use serde_json::Value;
 
 use super::{assert_is_current, root};
-use crate::config::schema;
+use crate::config::{exchanges_schema, schema};
 
 /// What stands above this line is written by hand.
 const MARK: &str = "<!-- What follows is made from the schema by a test. -->\n";
 
 #[test]
-fn the_reference_is_current() {
-    let path = root().join("docs/config.md");
-    let committed = std::fs::read_to_string(&path).unwrap();
-    let (by_hand, _) = committed.split_once(MARK).expect("the mark is there");
-    let mut text = format!("{by_hand}{MARK}");
-    section("Top of the file", &schema(), &mut text);
-    assert_is_current(&path, &text);
+fn the_references_are_current() {
+    for (name, schema) in [("docs/config.md", schema()), ("docs/exchanges.md", exchanges_schema())] {
+        let path = root().join(name);
+        let committed = std::fs::read_to_string(&path).unwrap();
+        let (by_hand, _) = committed.split_once(MARK).expect("the mark is there");
+        let mut text = format!("{by_hand}{MARK}");
+        section("Top of the file", &schema, &mut text);
+        assert_is_current(&path, &text);
+    }
 }
 
 #[test]
@@ -32,6 +34,7 @@ fn every_key_is_described() {
         }
     }
     check("", &schema());
+    check("exchanges", &exchanges_schema());
 }
 
 /// A table: what it is for, its keys, and then the tables in it.

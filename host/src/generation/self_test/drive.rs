@@ -1,0 +1,224 @@
+//! Takes one exchange through the phases of a plugin, in their order, as the chain would.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sluicegate_runtime::services::Services;
+use sluicegate_runtime::{
+    Answer, BodyMode, Call, Entry, Exchange, ExchangeFacts, Failure, Held, Phase, PhaseSet, Plugin, Rejection,
+    ReplyHead, RequestHead, Setup, State, TargetPlan, Verdict,
+};
+
+use super::Bench;
+use super::service::{Idle, Written, counters};
+use crate::chain::credential_fields;
+use crate::config::{Decision, TestExchange};
+use crate::generation::services::SharedClock;
+use crate::http::fields;
+
+/// One exchange with all its phases.
+const EXCHANGE_TIME_MAX: Duration = Duration::from_secs(10);
+/// Who has established the identity that an exchange begins with.
+pub(super) const GIVEN: &str = "self-test";
+
+/// An exchange that has been driven.
+pub struct Drive {
+    /// The chain entry's name.
+    pub(super) entry: Arc<str>,
+    pub(super) exchange: Arc<Exchange>,
+    pub(super) written: Arc<Written>,
+    pub outcome: Outcome,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub rejection: Option<Rejection>,
+    pub answer: Option<Answer>,
+    /// Where the plugin replaced it.
+    pub request_body: Option<Bytes>,
+    pub reply_body: Option<Bytes>,
+    /// Why the exchange did not come to its end, in a sentence that begins with "it".
+    pub failure: Option<String>,
+    /// How long each call took.
+    pub calls: Vec<(Phase, Duration)>,
+}
+
+/// The way through the phases: which call comes next, and what is made of a verdict.
+pub struct Walk<'a> {
+    test: &'a TestExchange,
+    setup: &'a Setup,
+    phases: PhaseSet,
+    left: std::slice::Iter<'static, Phase>,
+    pub outcome: Outcome,
+}
+
+impl Bench {
+    /// `id`: the exchange's, which stands in the lines of its log.
+    ///
+    /// # Errors
+    /// Why there can be no such exchange.
+    pub async fn drive(&self, entry: &Entry, test: &TestExchange, id: &str) -> Result<Drive, String> {
+        let (exchange, written) = self.begin(test, id)?;
+        let mut walk = Walk::new(test, &entry.plugin);
+        let mut held = Held::default();
+        let driven = async {
+            while let Some(call) = walk.next(&exchange) {
+                let began = Instant::now();
+                let verdict = entry.call(&mut held, &exchange, 0, &call).await;
+                walk.record(&exchange, call.phase(), verdict, began.elapsed());
+            }
+        };
+        if tokio::time::timeout(EXCHANGE_TIME_MAX, driven).await.is_err() {
+            let seconds = EXCHANGE_TIME_MAX.as_secs();
+            walk.outcome.failure = Some(format!("it took over {seconds} seconds, which is the limit of one test"));
+        }
+        Ok(Drive { entry: entry.name.clone(), exchange, written, outcome: walk.outcome })
+    }
+
+    /// An exchange that no plugin has met.
+    ///
+    /// # Errors
+    /// Why there can be no such exchange.
+    pub fn begin(&self, test: &TestExchange, id: &str) -> Result<(Arc<Exchange>, Arc<Written>), String> {
+        let written = Arc::new(Written::default());
+        let services = Services {
+            keys: self.keys.clone(),
+            counters: Arc::new(counters(self.clock.clone())),
+            metrics: written.clone(),
+            clock: Arc::new(SharedClock(self.clock.clone())),
+        };
+        let facts = ExchangeFacts {
+            id: id.to_owned(),
+            route: GIVEN.into(),
+            generation: self.generation,
+            client_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            started: Instant::now(),
+            services: Arc::new(services),
+            credential_fields: credential_fields(&[]),
+            candidates: Arc::new(Idle(test.request.targets.clone())),
+        };
+        let mut headers = test.request.headers.clone();
+        let (presented, query) = fields::take_presented(&mut headers, test.request.query.as_deref(), &[]);
+        let request = RequestHead {
+            method: test.request.method.clone(),
+            scheme: "http",
+            authority: "localhost".to_owned(),
+            path: test.request.path.clone(),
+            query,
+            headers,
+            sent: false,
+        };
+        let exchange = Exchange::new(facts, request, presented);
+        for (part, value) in &test.identity {
+            if !exchange.lock().identity.establish(part, value, GIVEN) {
+                return Err(format!("its identity has a part `{part}` that cannot be established"));
+            }
+        }
+        Ok((Arc::new(exchange), written))
+    }
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(test: &'a TestExchange, plugin: &'a Plugin) -> Walk<'a> {
+        static PHASES: [Phase; Phase::ALL.len()] = Phase::ALL;
+        let (setup, phases) = (plugin.setup(), plugin.phases());
+        Walk { test, setup, phases, left: PHASES.iter(), outcome: Outcome::default() }
+    }
+
+    /// The exchange is made ready for the call. None at the end.
+    pub fn next(&mut self, exchange: &Exchange) -> Option<Call> {
+        loop {
+            let phase = *self.left.next()?;
+            let goes_on = phase == Phase::Finish || self.outcome.decision() == Decision::Proceed;
+            if self.outcome.failure.is_some() || !goes_on {
+                continue;
+            }
+            if let Some(call) = self.call(phase) {
+                self.prepare(&mut exchange.lock(), phase);
+                return Some(call);
+            }
+        }
+    }
+
+    pub fn record(&mut self, exchange: &Exchange, phase: Phase, verdict: Result<Verdict, Failure>, took: Duration) {
+        self.outcome.calls.push((phase, took));
+        match verdict {
+            Ok(Verdict::Proceed) => {}
+            Ok(Verdict::Replace(bytes)) if phase == Phase::Body => self.outcome.request_body = Some(bytes),
+            Ok(Verdict::Replace(bytes)) => self.outcome.reply_body = Some(bytes),
+            Ok(Verdict::Reject(rejection)) => self.outcome.rejection = Some(rejection),
+            Ok(Verdict::Respond(answer)) => {
+                let reply = ReplyHead { status: answer.status, headers: answer.fields.clone(), sent: false };
+                exchange.lock().reply = Some(reply);
+                self.outcome.answer = Some(answer);
+            }
+            Err(failure) => {
+                self.outcome.failure = Some(format!("it failed in phase `{}`: {failure}", phase.as_str()));
+            }
+        }
+    }
+
+    /// None when the plugin takes no part in the phase, or the exchange has nothing for it.
+    fn call(&self, phase: Phase) -> Option<Call> {
+        let test = self.test;
+        let whole = |mode: BodyMode, bytes: Option<&Bytes>| {
+            bytes.filter(|bytes| !bytes.is_empty() && mode != BodyMode::None).cloned()
+        };
+        let call = match phase {
+            Phase::Head => Some(Call::Head),
+            Phase::Body => {
+                let bytes = whole(self.setup.body.mode, Some(&test.request.body));
+                bytes.map(|bytes| Call::Body { bytes, end: true })
+            }
+            Phase::Route => Some(Call::Route).filter(|_| !test.request.targets.is_empty()),
+            Phase::ReplyHead => test.reply.as_ref().map(|_| Call::ReplyHead),
+            Phase::ReplyBody => {
+                let bytes = whole(self.setup.reply_body.mode, test.reply.as_ref().map(|reply| &reply.body));
+                bytes.map(|bytes| Call::ReplyBody { bytes, end: true })
+            }
+            Phase::Finish => Some(Call::Finish),
+        };
+        call.filter(|_| self.phases.contains(phase))
+    }
+
+    /// What the gateway does between the phases.
+    fn prepare(&self, state: &mut State, phase: Phase) {
+        if let (Phase::ReplyHead | Phase::ReplyBody | Phase::Finish, Some(reply), None) =
+            (phase, &self.test.reply, &state.reply)
+        {
+            state.request.sent = true;
+            state.reply = Some(ReplyHead { status: reply.status, headers: reply.headers.clone(), sent: false });
+        }
+        match phase {
+            Phase::Route => state.plan = TargetPlan::open((0..).take(self.test.request.targets.len()).collect()),
+            _ => state.plan.close(),
+        }
+        if phase == Phase::Finish {
+            state.outcome = if self.outcome.decision() == Decision::Reject { "rejected" } else { "complete" };
+            state.reply.iter_mut().for_each(|reply| reply.sent = true);
+        }
+    }
+}
+
+impl Outcome {
+    pub fn decision(&self) -> Decision {
+        match (&self.rejection, &self.answer) {
+            (Some(_), _) => Decision::Reject,
+            (None, Some(_)) => Decision::Respond,
+            (None, None) => Decision::Proceed,
+        }
+    }
+
+    /// Of the rejection or of the plugin's own answer.
+    pub fn status(&self) -> Option<u16> {
+        let rejected = self.rejection.as_ref().map(|rejection| rejection.status.as_u16());
+        rejected.or_else(|| Some(self.answer.as_ref()?.status.as_u16()))
+    }
+
+    pub fn code(&self) -> Option<&str> {
+        self.rejection.as_ref().map(|rejection| rejection.code.as_str())
+    }
+}
