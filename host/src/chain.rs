@@ -2,7 +2,7 @@
 //!
 //! [`serve`] is that way in one place; [`run`] calls the plugins, [`pipe`] takes bodies through them, [`canary`] and [`shadow`] are further
 //! versions of an entry, [`finish`] sees to it
-//! that each exchange has one outcome.
+//! that each exchange has one outcome, and [`trace`] shows it all to who asks.
 
 mod attempt;
 mod canary;
@@ -18,6 +18,7 @@ mod run;
 mod serve;
 mod shadow;
 mod stop;
+mod trace;
 
 pub use canary::{Canary, CanaryState, Rollback};
 pub use open::{ConnectionEnd, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
@@ -25,3 +26,4 @@ pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan, Target};
 pub use reply_body::{Cut, ReplyBody};
 pub use serve::{Inbound, credential_fields, refuse, serve};
 pub use shadow::Room;
+pub use trace::{ARMED_MAX, ArmError, COUNT_MAX, TIME_MAX, TraceLines, TraceRequest, Traces};

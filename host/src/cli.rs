@@ -8,6 +8,7 @@ mod key;
 mod logging;
 mod plugin;
 mod run;
+mod trace;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum Command {
     Config(admin::ConfigCommand),
     /// Show which configurations still serve requests, and end one.
     Generations(admin::GenerationsOptions),
+    /// Watch a running gateway serve single requests: which plugin does what, in which phase, for how long.
+    Trace(trace::Options),
     /// Gateway keys.
     Key {
         #[command(subcommand)]
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::explain(&options),
         Command::Config(command) => admin::config(&command),
         Command::Generations(options) => admin::generations(&options),
+        Command::Trace(options) => trace::trace(&options),
         Command::Key { command } => key::key(&command),
         Command::Plugin { command } => plugin::plugin(&command),
         Command::Schema(options) => print_schema(&options),

@@ -13,9 +13,11 @@ use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 use crate::bindings::guest;
 use crate::bindings::host::types as wit;
 use crate::call::{Call, Verdict};
+use crate::deeds::Site;
 use crate::exchange::Exchange;
 use crate::failure::{Failure, FailureKind, Violation};
 use crate::limits::{Limiter, PluginLimits};
+use crate::phase::Phase;
 use crate::ticker::{TICK, Ticker, Ticking};
 use crate::turns;
 use crate::version::Version;
@@ -28,8 +30,8 @@ pub(crate) struct PluginState {
     /// The chain entry's name.
     pub(crate) entry: Arc<str>,
     pub(crate) version: Version,
-    /// Where the entry stands in this exchange's chain.
-    pub(crate) position: usize,
+    /// Where the entry stands in this exchange's chain, and the phase that runs.
+    pub(crate) site: Site,
     pub(crate) grants: Arc<BTreeSet<String>>,
     pub(crate) limits: Arc<PluginLimits>,
     pub(crate) host_calls_left: u64,
@@ -125,7 +127,7 @@ impl Instance {
             exchange: None,
             entry: context.entry.clone(),
             version: context.version,
-            position: 0,
+            site: Site { position: 0, phase: Phase::Head },
             grants: context.grants.clone(),
             limits: context.limits.clone(),
             host_calls_left: 0,
@@ -163,11 +165,13 @@ impl Instance {
     ) -> Result<Verdict, Failure> {
         let state = self.store.data_mut();
         state.exchange = Some(exchange.clone());
-        state.position = position;
+        state.site = Site { position, phase: call.phase() };
         arm(&mut self.store);
         let wall = self.store.data().wall();
         let called = within(wall, self.call_phase(indices, bytes_max, call)).await;
         let state = self.store.data_mut();
+        let host_calls = state.limits.host_calls_max.saturating_sub(state.host_calls_left);
+        exchange.note_done(state.site, |done| done.host_calls += host_calls);
         state.exchange = None;
         state.ticking = None;
         self.calls += 1;
@@ -269,7 +273,16 @@ impl PluginState {
         waiting: F,
     ) -> impl Future<Output = wasmtime::Result<F::Output>> + use<F> {
         let wall = self.wall();
-        async move { within(wall, waiting).await.map_err(|failure| wasmtime::Error::new(Violation(failure))) }
+        let traced = self.exchange.as_ref().filter(|exchange| exchange.is_traced()).cloned();
+        let site = self.site;
+        async move {
+            let started = Instant::now();
+            let waited = within(wall, waiting).await.map_err(|failure| wasmtime::Error::new(Violation(failure)));
+            if let Some(exchange) = traced {
+                exchange.note_done(site, |done| done.waited += started.elapsed());
+            }
+            waited
+        }
     }
 
     /// When the call that runs must have ended, and how long it may take.

@@ -10,6 +10,7 @@ use super::plan::Target;
 use super::request_body::{BodyFault, RequestBody};
 use super::run::Run;
 use super::stop::Stop;
+use super::trace::AttemptTrace;
 use crate::config::Route;
 use crate::error::{Code, Refusal};
 use crate::http::{coding, fields, path};
@@ -27,6 +28,8 @@ impl Run {
         let request = self.upstream_request(route, target, body)?;
         let method = request.method().clone();
         self.log().attempts += 1;
+        let name = &target.upstream.config().name;
+        let trace = self.trace.as_ref().map(|trace| AttemptTrace::begin(trace, name));
         let started = Instant::now();
         let sent = tokio::select! {
             biased;
@@ -40,6 +43,9 @@ impl Run {
             Err(code) => Err(*code),
         };
         target.metrics.attempted(&method, answered, waited);
+        if let Some(trace) = trace {
+            trace.end(answered.map(|status| status.as_u16()).map_err(Code::as_str));
+        }
         match sent {
             Err(code) => {
                 let upstream = &target.upstream.config().name;

@@ -18,6 +18,7 @@ use super::reply_body::generation_ended;
 use super::run::Run;
 use super::shadow::Taps;
 use super::stop::Stop;
+use super::trace::BodyWay;
 use crate::error::{Code, Refusal};
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::UpstreamError;
@@ -72,6 +73,17 @@ impl RequestBody {
         pipe.end();
         pipe.gather(&mut whole).await?;
         Ok(RequestBody::Whole(Some(whole.freeze())))
+    }
+}
+
+impl RequestBody {
+    pub(super) fn way(&self) -> BodyWay {
+        match self {
+            RequestBody::Whole(None) => BodyWay::None,
+            RequestBody::Whole(Some(bytes)) => BodyWay::Buffered(bytes.len() as u64),
+            RequestBody::AsItComes(_) => BodyWay::AsItComes,
+            RequestBody::Piped(_) => BodyWay::Streamed,
+        }
     }
 }
 

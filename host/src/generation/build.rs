@@ -16,7 +16,9 @@ use super::self_test::Bench;
 use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
 use super::versions::{Loaded, Versions, versions_of};
 use crate::bundled;
-use crate::chain::{Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, credential_fields};
+use crate::chain::{
+    Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, Traces, credential_fields,
+};
 use crate::clock::Clock;
 use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route, signature_path};
 use crate::plugin_source::{FETCHES_AT_ONCE, PluginSources, Signatures, SourceError, Terms, read_signatures};
@@ -39,6 +41,7 @@ pub struct Foundation {
     pub tls: Tls,
     pub plugin_sources: PluginSources,
     pub open: Arc<OpenExchanges>,
+    pub traces: Arc<Traces>,
     /// What a new generation takes over from those before it.
     pub kept: Kept,
 }
@@ -150,6 +153,7 @@ impl Foundation {
             access_log: self.access_log.clone(),
             open: Arc::new(GenerationExchanges::new(self.open.clone())),
             redaction: self.redaction.clone(),
+            traces: self.traces.clone(),
         };
         let generation = Generation {
             id,

@@ -4,6 +4,7 @@ mod brute;
 mod clerk;
 mod future;
 mod giant;
+mod gossip;
 mod hostile;
 mod liar;
 mod marker;
