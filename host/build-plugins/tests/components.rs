@@ -20,6 +20,7 @@ fn components() -> Vec<Component> {
         target_dir: workspace.join("target").join("plugins"),
         workspace,
         packages: ["plugin-api-key", "plugin-headers", "plugin-rate-limit"].map(str::to_owned).to_vec(),
+        line_tables: false,
         show_progress: false,
     };
     let paths = build.run().unwrap_or_else(|error| panic!("{error}"));
@@ -82,6 +83,7 @@ fn a_package_that_does_not_exist_is_named_in_cargos_own_words() {
         target_dir: workspace.join("target").join("plugins"),
         workspace,
         packages: vec!["no-such-plugin".to_owned()],
+        line_tables: false,
         show_progress: false,
     };
     let error = build.run().unwrap_err().to_string();

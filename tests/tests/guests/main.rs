@@ -2,6 +2,7 @@
 
 mod brute;
 mod clerk;
+mod clumsy;
 mod future;
 mod giant;
 mod gossip;
