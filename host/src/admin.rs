@@ -18,6 +18,7 @@
 //! | `GET /config/history` | yes | the configurations that can be gone back to |
 //! | `GET /generations` | yes | live generations: age, what keeps them |
 //! | `DELETE /generations/N` | yes | ends the exchanges of an older generation |
+//! | `POST /traces` | yes | arms a trace, and tells each exchange that it matches as a line of JSON |
 //!
 //! A change is answered when it serves, or with 422 and the stage, the chain entry and the reason of its refusal.
 //!
@@ -48,6 +49,7 @@ use self::answer::Service;
 use self::listener::{Listener, Stream};
 use self::token::Token;
 pub use self::token::TokenError;
+use crate::chain::{ArmError, TraceLines, TraceRequest};
 use crate::config::{Admin, AdminAddress};
 
 /// Connections served at once; further ones wait in the listen queue.
@@ -56,7 +58,7 @@ pub const CONNECTIONS_MAX: usize = 64;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A whole connection, so that a client that does not read its answer keeps no place for ever.
 pub const CONNECTION_MAX: Duration = Duration::from_secs(30);
-/// A connection that changes the configuration: plugins are fetched and compiled for it.
+/// A connection that changes the configuration, as plugins are fetched and compiled for it, or that waits for a trace.
 pub const CHANGE_MAX: Duration = Duration::from_secs(15 * 60);
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
@@ -83,6 +85,8 @@ pub trait AdminState: Send + Sync + 'static {
     fn end_generation(&self, id: u64) -> Result<(), String>;
     /// Ready when the change serves or is refused. It goes on if nobody waits for it.
     fn change(&self, change: ConfigChange) -> Changing;
+    /// Arms a trace; it ends with its lines.
+    fn trace(&self, request: TraceRequest) -> Result<TraceLines, ArmError>;
 }
 
 /// What is asked of the running configuration.

@@ -1,7 +1,8 @@
 //! A request's way through the chain of its route, to the upstream and back.
 //!
 //! [`serve`] is that way in one place; [`run`] calls the plugins, [`pipe`] takes bodies through them, [`canary`] and [`shadow`] are further
-//! versions of an entry, [`targets`] and [`failover`] choose the upstream, [`finish`] sees to it that each exchange has one outcome.
+//! versions of an entry, [`targets`] and [`failover`] choose the upstream, [`finish`] sees to it that each exchange has one outcome,
+//! and [`trace`] shows it all to who asks.
 
 mod attempt;
 mod canary;
@@ -20,6 +21,7 @@ mod serve;
 mod shadow;
 mod stop;
 mod targets;
+mod trace;
 
 pub use canary::{Canary, CanaryState, Rollback};
 pub use open::{ConnectionEnd, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
@@ -28,3 +30,4 @@ pub use reply_body::{Cut, ReplyBody};
 pub use serve::{Inbound, credential_fields, refuse, serve};
 pub use shadow::Room;
 pub use targets::{Target, Targets};
+pub use trace::{ARMED_MAX, ArmError, COUNT_MAX, TIME_MAX, TraceLines, TraceRequest, Traces};

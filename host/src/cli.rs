@@ -9,6 +9,7 @@ mod logging;
 mod plugin;
 mod run;
 mod schema;
+mod trace;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ enum Command {
     Config(admin::ConfigCommand),
     /// Show which configurations still serve requests, and end one.
     Generations(admin::GenerationsOptions),
+    /// Watch a running gateway serve single requests: which plugin does what, in which phase, for how long.
+    Trace(trace::Options),
     /// Gateway keys.
     Key {
         #[command(subcommand)]
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Explain(options) => explain::explain(&options),
         Command::Config(command) => admin::config(&command),
         Command::Generations(options) => admin::generations(&options),
+        Command::Trace(options) => trace::trace(&options),
         Command::Key { command } => key::key(&command),
         Command::Plugin { command } => plugin::plugin(&command),
         Command::Schema(options) => schema::print(&options),

@@ -30,7 +30,7 @@ use self::history::History;
 use self::signals::Signals;
 use self::watch::Fingerprint;
 use crate::admin::{AdminError, AdminServer};
-use crate::chain::{OpenExchanges, ReplyBody};
+use crate::chain::{OpenExchanges, ReplyBody, Traces};
 use crate::clock::SystemClock;
 use crate::config::{self, AdminAddress, Config, Diagnostics, Texts};
 use crate::generation::{BuildError, Built, Foundation, Kept};
@@ -122,6 +122,7 @@ pub fn foundation(config: &Config, redaction: Redaction, access_log: AccessLog) 
             Patience::default(),
         ),
         open: Arc::new(OpenExchanges::default()),
+        traces: Arc::new(Traces::new()),
         kept: Kept::default(),
     })
 }
@@ -211,6 +212,8 @@ impl Server {
         if tokio::time::timeout(SETTLE_MAX, open.wait_until_none()).await.is_err() {
             tracing::warn!("{} exchanges had not ended when the time for it was over", open.count());
         }
+        // What they wait for will not come: their answers end before the listener does.
+        shared.foundation.traces.end();
         if let Some((stop, running)) = admin {
             drop(stop);
             drop(running.await);

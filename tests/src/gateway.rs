@@ -177,6 +177,19 @@ impl Gateway {
         }
     }
 
+    /// The same, behind as many lines as there were before.
+    pub fn wait_for_stderr_after(&self, before: usize, text: &str) -> String {
+        let started = Instant::now();
+        loop {
+            let lines = self.stderr_lines();
+            if let Some(line) = lines.iter().skip(before).find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            assert!(started.elapsed() < PATIENCE, "no line with {text:?} in:\n{}", lines.join("\n"));
+            self.wait_for_change(lines.len());
+        }
+    }
+
     /// The access log's lines so far.
     pub fn log(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default();

@@ -19,6 +19,8 @@ pub struct Build {
     pub target_dir: PathBuf,
     /// Names of packages, each with one `cdylib`.
     pub packages: Vec<String>,
+    /// With names of functions and line tables, so that a trap says where it was.
+    pub line_tables: bool,
     /// What cargo says goes to this process's standard error instead of into the error.
     pub show_progress: bool,
 }
@@ -62,6 +64,7 @@ impl Build {
                 workspace,
                 target_dir: target.join("plugins"),
                 packages: packages.iter().map(|package| (*package).to_owned()).collect(),
+                line_tables: false,
                 show_progress: false,
             }),
             _ => Err(Error::new(
@@ -131,6 +134,11 @@ impl Build {
             "--target-dir",
         ]);
         command.arg(&self.target_dir);
+        if self.line_tables {
+            for setting in ["debug=\"line-tables-only\"", "strip=false"] {
+                command.args(["--config", &format!("profile.plugin.{setting}")]);
+            }
+        }
         for package in &self.packages {
             command.args(["--package", package]);
         }

@@ -25,6 +25,7 @@ fn components(packages: &[&str]) -> Vec<Component> {
         target_dir: workspace.join("target").join("plugins"),
         workspace,
         packages: packages.iter().map(|package| (*package).to_owned()).collect(),
+        line_tables: false,
         show_progress: false,
     };
     let paths = build.run().unwrap_or_else(|error| panic!("{error}"));
@@ -106,6 +107,7 @@ fn a_package_that_does_not_exist_is_named_in_cargos_own_words() {
         target_dir: workspace.join("target").join("plugins"),
         workspace,
         packages: vec!["no-such-plugin".to_owned()],
+        line_tables: false,
         show_progress: false,
     };
     let error = build.run().unwrap_err().to_string();

@@ -186,8 +186,8 @@ fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result
     if record.key != key.0 || record.engine_hash != engine_hash {
         return Err(invalid("it belongs to another plugin, configuration, version or machine"));
     }
-    let component = map(engine, code)?;
-    Ok(Image { component, setup: record.setup, frozen: record.frozen, digest: record.digest, making: None })
+    let Record { setup, frozen, digest, .. } = record;
+    Ok(Image { component: map(engine, code)?, setup, frozen, digest, making: None, symbols: None })
 }
 
 #[expect(unsafe_code, reason = "precompiled code can be mapped in no other way")]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use crate::deeds::Deeds;
 use crate::exchange::{Exchange, Identity, ReplyHead, RequestHead, State};
 use crate::targets::TargetPlan;
 
@@ -31,7 +32,7 @@ pub struct Changes {
 }
 
 impl Exchange {
-    /// A copy that nobody else sees, with the same facts and what the client presents, and with no notes.
+    /// A copy that nobody else sees, with the same facts and what the client presents, and with no notes. It is traced if this is.
     pub fn copy(&self) -> Exchange {
         let state = self.lock();
         let copy = State {
@@ -46,7 +47,13 @@ impl Exchange {
         };
         drop(state);
         let reply_bytes = AtomicU64::new(self.reply_bytes.load(Ordering::Relaxed));
-        Exchange { facts: self.facts.clone(), reply_bytes, log_lines: AtomicU32::new(0), state: Mutex::new(copy) }
+        Exchange {
+            facts: self.facts.clone(),
+            reply_bytes,
+            log_lines: AtomicU32::new(0),
+            deeds: self.deeds.as_ref().map(|_| Deeds::default()),
+            state: Mutex::new(copy),
+        }
     }
 
     pub fn snapshot(&self) -> Snapshot {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use crate::cache::{Cache, Key};
 use crate::failure::{Failure, FailureKind};
@@ -241,6 +241,8 @@ fn config(options: &EngineOptions) -> Config {
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK_BYTES)
         .async_stack_size(FIBER_STACK_BYTES)
+        // `symbols` reads line tables when a plugin is loaded; the engine would read them at each trap.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         // What no plugin needs cannot be used against the host.
         .wasm_gc(false)
         .wasm_memory64(false);

@@ -9,6 +9,7 @@ use std::time::Instant;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::capability::log;
+use crate::deeds::Deeds;
 use crate::presented::Presented;
 use crate::services::Services;
 use crate::targets::{Candidates, TargetPlan};
@@ -24,6 +25,8 @@ pub struct Exchange {
     pub reply_bytes: AtomicU64,
     /// Lines that its plugins wrote to the log, those included that were dropped.
     pub(crate) log_lines: AtomicU32,
+    /// Only where it is traced.
+    pub(crate) deeds: Option<Deeds>,
     pub(crate) state: Mutex<State>,
 }
 
@@ -104,7 +107,8 @@ impl Exchange {
             outcome: "",
             notes: Vec::new(),
         };
-        Exchange { facts, reply_bytes: AtomicU64::new(0), log_lines: AtomicU32::new(0), state: Mutex::new(state) }
+        let (reply_bytes, log_lines) = (AtomicU64::new(0), AtomicU32::new(0));
+        Exchange { facts, reply_bytes, log_lines, deeds: None, state: Mutex::new(state) }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {

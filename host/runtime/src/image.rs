@@ -1,11 +1,13 @@
 //! A compiled component, frozen after `configure` where that is possible.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
 
 use crate::setup::Setup;
+use crate::symbols::Symbols;
 
 pub(crate) struct Image {
     pub(crate) component: Component,
@@ -15,6 +17,8 @@ pub(crate) struct Image {
     pub(crate) digest: String,
     /// Unless it came from the disk.
     pub(crate) making: Option<Making>,
+    /// Of the component as it was handed in, where it has them; made anew at each load.
+    pub(crate) symbols: Option<Arc<Symbols>>,
 }
 
 /// What making a plugin ready took.

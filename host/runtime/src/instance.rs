@@ -13,9 +13,13 @@ use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 use crate::bindings::guest;
 use crate::bindings::host::types as wit;
 use crate::call::{Call, Verdict};
+use crate::deeds::Site;
 use crate::exchange::Exchange;
 use crate::failure::{Failure, FailureKind, Violation};
+use crate::frames;
 use crate::limits::{Limiter, PluginLimits};
+use crate::phase::Phase;
+use crate::symbols::Symbols;
 use crate::ticker::{TICK, Ticker, Ticking};
 use crate::turns;
 use crate::version::Version;
@@ -28,14 +32,15 @@ pub(crate) struct PluginState {
     /// The chain entry's name.
     pub(crate) entry: Arc<str>,
     pub(crate) version: Version,
-    /// Where the entry stands in this exchange's chain.
-    pub(crate) position: usize,
+    /// Where the entry stands in this exchange's chain, and the phase that runs.
+    pub(crate) site: Site,
     pub(crate) grants: Arc<BTreeSet<String>>,
     pub(crate) limits: Arc<PluginLimits>,
     pub(crate) host_calls_left: u64,
     /// Of calls outside any exchange.
     pub(crate) configure_log_lines: Arc<AtomicU32>,
     pub(crate) wasi: Option<Box<Wasi>>,
+    symbols: Option<Arc<Symbols>>,
     limiter: Limiter,
     ticks_left: u64,
     /// The call that runs has met a tick before.
@@ -54,6 +59,8 @@ pub(crate) struct InstanceContext {
     pub(crate) grants: Arc<BTreeSet<String>>,
     pub(crate) limits: Arc<PluginLimits>,
     pub(crate) ticker: Arc<Ticker>,
+    /// To say where it failed.
+    pub(crate) symbols: Option<Arc<Symbols>>,
 }
 
 /// The exported functions, each looked up when it is first called.
@@ -97,7 +104,8 @@ macro_rules! function {
             Some(found) => found,
             None => {
                 let index = $indices.$name.as_ref().ok_or_else(|| Failure::bad_return("the phase is not exported"))?;
-                let found = index.load(&mut $self.store, &$self.instance).map_err(|error| classify(&error, false))?;
+                let found =
+                    index.load(&mut $self.store, &$self.instance).map_err(|error| classify(&error, false, None))?;
                 $self.functions.$name.insert(found)
             }
         }
@@ -128,12 +136,13 @@ impl Instance {
             exchange: None,
             entry: context.entry.clone(),
             version: context.version,
-            position: 0,
+            site: Site { position: 0, phase: Phase::Head },
             grants: context.grants.clone(),
             limits: context.limits.clone(),
             host_calls_left: 0,
             configure_log_lines: Arc::default(),
             wasi: None,
+            symbols: context.symbols.clone(),
             limiter: Limiter::new(&context.limits),
             ticks_left: 0,
             has_ticked: false,
@@ -148,7 +157,7 @@ impl Instance {
         arm(&mut store);
         let instance = match pre.instantiate_async(&mut store).await {
             Ok(instance) => instance,
-            Err(error) => return Err(classify(&error, store.data().limiter.denied)),
+            Err(error) => return Err(store.data().classify(&error)),
         };
         store.data_mut().ticking = None;
         let functions = Functions::default();
@@ -166,11 +175,13 @@ impl Instance {
     ) -> Result<Verdict, Failure> {
         let state = self.store.data_mut();
         state.exchange = Some(exchange.clone());
-        state.position = position;
+        state.site = Site { position, phase: call.phase() };
         arm(&mut self.store);
         let wall = self.store.data().wall();
         let called = within(wall, self.call_phase(indices, bytes_max, call)).await;
         let state = self.store.data_mut();
+        let host_calls = state.limits.host_calls_max.saturating_sub(state.host_calls_left);
+        exchange.note_done(state.site, |done| done.host_calls += host_calls);
         state.exchange = None;
         state.ticking = None;
         self.calls += 1;
@@ -208,7 +219,7 @@ impl Instance {
         };
         match called {
             Ok(verdict) => verdict,
-            Err(error) => Err(classify(&error, self.store.data().limiter.denied)),
+            Err(error) => Err(self.store.data().classify(&error)),
         }
     }
 
@@ -223,7 +234,7 @@ impl Instance {
         let configured = within(wall, async {
             let policy = function!(self, indices, policy);
             let configured = policy.call_configure(&mut self.store, config).await;
-            configured.map_err(|error| classify(&error, self.store.data().limiter.denied))
+            configured.map_err(|error| self.store.data().classify(&error))
         });
         let configured = configured.await;
         let state = self.store.data_mut();
@@ -279,7 +290,20 @@ impl PluginState {
         waiting: F,
     ) -> impl Future<Output = wasmtime::Result<F::Output>> + use<F> {
         let wall = self.wall();
-        async move { within(wall, waiting).await.map_err(|failure| wasmtime::Error::new(Violation(failure))) }
+        let traced = self.exchange.as_ref().filter(|exchange| exchange.is_traced()).cloned();
+        let site = self.site;
+        async move {
+            let started = Instant::now();
+            let waited = within(wall, waiting).await.map_err(|failure| wasmtime::Error::new(Violation(failure)));
+            if let Some(exchange) = traced {
+                exchange.note_done(site, |done| done.waited += started.elapsed());
+            }
+            waited
+        }
+    }
+
+    fn classify(&self, error: &wasmtime::Error) -> Failure {
+        classify(error, self.limiter.denied, self.symbols.as_deref())
     }
 
     /// When the call that runs must have ended, and how long it may take.
@@ -330,11 +354,12 @@ fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<Upda
 }
 
 /// Finds out what went wrong in a call from the error that it returned.
-fn classify(error: &wasmtime::Error, memory_denied: bool) -> Failure {
+fn classify(error: &wasmtime::Error, memory_denied: bool, symbols: Option<&Symbols>) -> Failure {
     if let Some(violation) = error.downcast_ref::<Violation>() {
-        return violation.0.clone();
+        let Failure { kind, message } = violation.0.clone();
+        return Failure::new(kind, message + &frames::places(error, symbols));
     }
-    let text = one_line(&format!("{error:#}"));
+    let text = one_line(&frames::cause(error));
     let trap = error.downcast_ref::<Trap>();
     let kind = match trap {
         Some(Trap::StackOverflow) => FailureKind::Stack,
@@ -347,12 +372,12 @@ fn classify(error: &wasmtime::Error, memory_denied: bool) -> Failure {
         None if error.is::<WasmBacktrace>() => FailureKind::HostCalls,
         None => FailureKind::BadReturn,
     };
-    Failure::new(kind, text)
+    Failure::new(kind, text + &frames::places(error, symbols))
 }
 
-/// The trace names functions as the component does, and it may name them so that they look like further lines of the log.
+/// A cause may name what the component named, so that it would look like further lines of the log.
 fn one_line(text: &str) -> String {
-    /// Bytes kept: the innermost functions and the cause, which stands first or last.
+    /// Bytes kept of its start and of its end.
     const HALF_BYTES_MAX: usize = 1024;
     let words: Vec<&str> = text.split(|letter: char| letter.is_whitespace() || letter.is_control()).collect();
     let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");

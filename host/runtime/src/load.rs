@@ -23,6 +23,7 @@ use crate::pool::Pool;
 use crate::priority::give_way;
 use crate::setup::Setup;
 use crate::snapshot::Instrumented;
+use crate::symbols::Symbols;
 use crate::version::Version;
 use crate::wasi;
 
@@ -183,10 +184,11 @@ impl Loader<'_> {
         if let Some(image) = self.shared.images.get(&key) {
             return Ok(image);
         }
+        let symbols = Symbols::of(&self.spec.wasm).map(Arc::new);
         let image = match self.shared.cache.load(&key, &self.shared.engine) {
-            Some(image) => image,
+            Some(image) => Image { symbols, ..image },
             None => {
-                let image = self.make(inspection, linker, config, hex(&sha256(&self.spec.wasm))).await?;
+                let image = self.make(inspection, linker, config, symbols).await?;
                 self.shared.cache.store(&key, &image);
                 image
             }
@@ -201,15 +203,16 @@ impl Loader<'_> {
         inspection: &Inspection,
         linker: &Linker<PluginState>,
         config: &str,
-        digest: String,
+        symbols: Option<Arc<Symbols>>,
     ) -> Result<Image, LoadError> {
+        let digest = hex(&sha256(&self.spec.wasm));
         let wasm = &bounded(&self.spec.wasm);
         // What cannot be instrumented is compiled as it is and runs pooled.
         let instrumented = Instrumented::new(wasm);
         let began = Instant::now();
         let component = self.compile(instrumented.as_ref().map_or(wasm, |instrumented| &instrumented.bytes))?;
         let compiled = Instant::now();
-        let (mut instance, setup) = self.configure(inspection, linker, &component, config).await?;
+        let (mut instance, setup) = self.configure(inspection, linker, &component, config, symbols.clone()).await?;
         let configured = Instant::now();
         let frozen = match instrumented {
             Ok(instrumented) => instrumented.freeze(&mut instance).await,
@@ -228,7 +231,7 @@ impl Loader<'_> {
             freeze: ended - configured,
             frozen_bytes,
         };
-        Ok(Image { component, setup, frozen, digest, making: Some(making) })
+        Ok(Image { component, setup, frozen, digest, making: Some(making), symbols })
     }
 
     fn check_grants(&self, inspection: &Inspection) -> Result<(), LoadError> {
@@ -284,12 +287,13 @@ impl Loader<'_> {
         linker: &Linker<PluginState>,
         component: &Component,
         config: &str,
+        symbols: Option<Arc<Symbols>>,
     ) -> Result<(Instance, Setup), LoadError> {
         let pre = self.pre(linker, component)?;
         let limits =
             PluginLimits { cpu_max: CONFIGURE_TIME_MAX, wall_max: CONFIGURE_TIME_MAX * 4, ..self.spec.limits.clone() };
         // It runs on a thread of its own.
-        let context = InstanceContext { limits: Arc::new(limits), ..self.context() };
+        let context = InstanceContext { limits: Arc::new(limits), symbols, ..self.context() };
         let failed = |failure: Failure| {
             let remedy = match failure.kind {
                 FailureKind::Cpu | FailureKind::Wall => {
@@ -337,7 +341,7 @@ impl Loader<'_> {
         self.shared.slots.register(&pool);
         let plugin = Plugin {
             indices: Indices::new(&pre),
-            context: self.context(),
+            context: InstanceContext { symbols: image.symbols.clone(), ..self.context() },
             isolation: self.spec.isolation,
             slots: self.shared.slots.clone(),
             turns: self.shared.turns.clone(),
@@ -400,6 +404,7 @@ impl Loader<'_> {
             grants: Arc::new(self.spec.grants.clone()),
             limits: Arc::new(self.spec.limits.clone()),
             ticker: self.shared.ticker.clone(),
+            symbols: None,
         }
     }
 

@@ -18,8 +18,10 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder, 
 
 use crate::bindings::host::log::Level;
 use crate::capability::log::{LINE_BYTES_MAX, Line};
+use crate::deeds::Site;
 use crate::exchange::Exchange;
 use crate::instance::PluginState;
+use crate::phase::Phase;
 use crate::version::Version;
 
 /// Bytes that a guest may write at once.
@@ -57,7 +59,7 @@ impl Wasi {
         let output = Arc::new(Output {
             entry: entry.clone(),
             version,
-            exchange: Mutex::default(),
+            exchange: Mutex::new((Weak::new(), Site { position: 0, phase: Phase::Head })),
             configuring: configure_log_lines.clone(),
         });
         builder.stdout(LogStream::new(&output)).stderr(LogStream::new(&output));
@@ -86,7 +88,7 @@ impl WasiView for PluginState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let made = || Box::new(Wasi::new(&self.entry, self.version, &self.grants, &self.configure_log_lines));
         let wasi = self.wasi.get_or_insert_with(made);
-        wasi.output.set_exchange(self.exchange.as_ref());
+        wasi.output.set_exchange(self.exchange.as_ref(), self.site);
         wasi.configuring.store(self.exchange.is_none(), Ordering::Relaxed);
         WasiCtxView { ctx: &mut wasi.ctx, table: &mut wasi.table }
     }
@@ -169,17 +171,17 @@ struct Output {
     entry: Arc<str>,
     version: Version,
     /// The one that the guest is called for. Not kept alive: an idle instance must not hold on to a request.
-    exchange: Mutex<Weak<Exchange>>,
+    exchange: Mutex<(Weak<Exchange>, Site)>,
     configuring: Arc<AtomicU32>,
 }
 
 impl Output {
-    fn set_exchange(&self, exchange: Option<&Arc<Exchange>>) {
+    fn set_exchange(&self, exchange: Option<&Arc<Exchange>>, site: Site) {
         let exchange = exchange.map_or_else(Weak::new, Arc::downgrade);
-        *self.exchange.lock().unwrap_or_else(PoisonError::into_inner) = exchange;
+        *self.exchange.lock().unwrap_or_else(PoisonError::into_inner) = (exchange, site);
     }
 
-    fn exchange(&self) -> Weak<Exchange> {
+    fn exchange(&self) -> (Weak<Exchange>, Site) {
         self.exchange.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -191,19 +193,25 @@ struct LogStream {
     line: Vec<u8>,
     /// Whose `line` is: what one request leaves unfinished does not become the start of another's.
     exchange: Weak<Exchange>,
+    site: Site,
 }
 
 impl LogStream {
     fn new(output: &Arc<Output>) -> LogStream {
-        LogStream { output: output.clone(), line: Vec::new(), exchange: Weak::new() }
+        LogStream {
+            output: output.clone(),
+            line: Vec::new(),
+            exchange: Weak::new(),
+            site: Site { position: 0, phase: Phase::Head },
+        }
     }
 
     fn end_line(&mut self) {
         let line = String::from_utf8_lossy(&self.line);
         let exchange = self.exchange.upgrade();
         let Output { entry: plugin, version, configuring, .. } = &*self.output;
-        Line { plugin, version: *version, exchange: exchange.as_deref(), configuring }
-            .write(Level::Info, &line.escape_debug().to_string());
+        let exchange = exchange.as_deref().map(|exchange| (exchange, self.site));
+        Line { plugin, version: *version, exchange, configuring }.write(Level::Info, &line.escape_debug().to_string());
         self.line.clear();
     }
 }
@@ -231,11 +239,11 @@ impl Pollable for LogStream {
 
 impl OutputStream for LogStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        let exchange = self.output.exchange();
+        let (exchange, site) = self.output.exchange();
         if !self.line.is_empty() && !Weak::ptr_eq(&self.exchange, &exchange) {
             self.end_line();
         }
-        self.exchange = exchange;
+        (self.exchange, self.site) = (exchange, site);
         for byte in bytes {
             match byte {
                 b'\n' => self.end_line(),

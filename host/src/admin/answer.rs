@@ -1,6 +1,7 @@
 //! What the admin listener answers, to whom.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,13 +12,16 @@ use ::http::header::{
 use ::http::request::Parts;
 use ::http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
-use http_body::Body;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use futures_util::StreamExt;
+use http_body::{Body, Frame};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::token::Token;
 use super::{AdminState, ConfigChange};
+use crate::chain::{ArmError, TraceLines};
 use crate::config::{Dialect, TEXT_BYTES_MAX};
 use crate::error::{Code, Fault, Refusal};
 use crate::http::render::render;
@@ -25,6 +29,13 @@ use crate::telemetry::metrics;
 use crate::telemetry::request_id::RequestId;
 
 const JSON: &str = "application/json";
+/// One JSON value a line.
+const JSON_LINES: &str = "application/x-ndjson";
+/// Bytes of what a trace is asked by.
+const TRACE_BYTES_MAX: usize = 64 << 10;
+
+/// Whole, or as it comes.
+pub(super) type AnswerBody = UnsyncBoxBody<Bytes, Infallible>;
 
 pub(super) struct Service {
     pub state: Arc<dyn AdminState>,
@@ -32,28 +43,34 @@ pub(super) struct Service {
     pub loopback_hosts_only: bool,
 }
 
-/// A good answer: content type and body.
-type Content = (&'static str, String);
+/// A good answer.
+enum Content {
+    /// Content type and body.
+    Whole(&'static str, String),
+    Lines(TraceLines),
+}
 
 impl Service {
-    /// `changes` is told when a change of the configuration begins, which may take its time.
-    pub(super) async fn answer<B>(&self, request: Request<B>, changes: &Notify) -> Response<Full<Bytes>>
+    /// `changes` is told when something begins that may take its time: a change of the configuration, a trace.
+    pub(super) async fn answer<B>(&self, request: Request<B>, changes: &Notify) -> Response<AnswerBody>
     where
         B: Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
         let mut response = match self.content(&head, body, changes).await {
-            Ok((content_type, body)) => {
-                let mut response = Response::new(Bytes::from(body));
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-                response
+            Ok(Content::Whole(content_type, body)) => good(content_type, Full::new(Bytes::from(body)).boxed_unsync()),
+            Ok(Content::Lines(lines)) => {
+                good(JSON_LINES, StreamBody::new(lines.stream().map(|line| Ok(Frame::data(line)))).boxed_unsync())
             }
-            Err(refusal) => render(&refusal, Dialect::Http, RequestId::from_headers(&head.headers).as_str()),
+            Err(refusal) => {
+                let refused = render(&refusal, Dialect::Http, RequestId::from_headers(&head.headers).as_str());
+                refused.map(|body| Full::new(body).boxed_unsync())
+            }
         };
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        response.map(Full::new)
+        response
     }
 
     async fn content<B>(&self, head: &Parts, body: B, changes: &Notify) -> Result<Content, Box<Refusal>>
@@ -77,17 +94,17 @@ impl Service {
         if changes_config {
             changes.notify_one();
         }
-        let json = |value: Value| Ok((JSON, value.to_string()));
+        let json = |value: Value| Ok(Content::Whole(JSON, value.to_string()));
         match endpoint {
             Endpoint::Health => json(json!({"status": "live"})),
             Endpoint::Ready => match self.state.ready() {
                 Ok(()) => json(json!({"status": "ready"})),
                 Err(reason) => Err(not_ready(reason)),
             },
-            Endpoint::Metrics => Ok((metrics::CONTENT_TYPE, self.state.metrics_text())),
+            Endpoint::Metrics => Ok(Content::Whole(metrics::CONTENT_TYPE, self.state.metrics_text())),
             Endpoint::Config if changes_config => {
                 let save = query(head, "save").is_some();
-                let text = read_text(body).await?;
+                let text = read_text(body, "A configuration", TEXT_BYTES_MAX as usize).await?;
                 self.change(ConfigChange::Text { text, save }).await
             }
             Endpoint::Config => json(self.state.summary()),
@@ -102,6 +119,7 @@ impl Service {
             }
             Endpoint::History => json(self.state.history()),
             Endpoint::Generations => json(self.state.generations()),
+            Endpoint::Traces => self.trace(&read_text(body, "A trace", TRACE_BYTES_MAX).await?),
             Endpoint::Generation(id) => match self.state.end_generation(id) {
                 Ok(()) => json(json!({"ending": id})),
                 Err(reason) => {
@@ -125,7 +143,25 @@ impl Service {
             refusal.details = members.map(|(name, value)| (name.clone(), value.to_string())).collect();
             refusal
         })?;
-        Ok((JSON, done.to_string()))
+        Ok(Content::Whole(JSON, done.to_string()))
+    }
+
+    fn trace(&self, text: &str) -> Result<Content, Box<Refusal>> {
+        let request = serde_json::from_str(if text.trim().is_empty() { "{}" } else { text });
+        let armed = match request {
+            Ok(request) => self.state.trace(request),
+            Err(error) => Err(ArmError::Invalid(format!("What a trace is asked by is not understood: {error}."))),
+        };
+        armed.map(Content::Lines).map_err(|error| {
+            let mut refusal = refuse(Code::BadRequest, &error.to_string());
+            refusal.code = Cow::Borrowed("admin_trace_refused");
+            refusal.status = match error {
+                ArmError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                ArmError::Full => StatusCode::TOO_MANY_REQUESTS,
+                ArmError::Ended => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            refusal
+        })
     }
 
     fn has_token(&self, head: &Parts) -> bool {
@@ -153,6 +189,7 @@ enum Endpoint {
     History,
     Generations,
     Generation(u64),
+    Traces,
 }
 
 impl Endpoint {
@@ -167,11 +204,12 @@ impl Endpoint {
             "/config/rollback" => Endpoint::Rollback,
             "/config/history" => Endpoint::History,
             "/generations" => Endpoint::Generations,
+            "/traces" => Endpoint::Traces,
             _ => match path.strip_prefix("/generations/").and_then(|id| id.parse().ok()) {
                 Some(id) => Endpoint::Generation(id),
                 None => {
                     let message = "The admin listener has /health, /ready, /metrics, /config, /config/status, \
-                                   /config/reload, /config/rollback, /config/history and /generations.";
+                                   /config/reload, /config/rollback, /config/history, /generations and /traces.";
                     return Err(refuse(Code::NoRoute, message));
                 }
             },
@@ -181,11 +219,17 @@ impl Endpoint {
     fn methods(self) -> &'static [Method] {
         match self {
             Endpoint::Config => &[Method::GET, Method::HEAD, Method::POST],
-            Endpoint::Reload | Endpoint::Rollback => &[Method::POST],
+            Endpoint::Reload | Endpoint::Rollback | Endpoint::Traces => &[Method::POST],
             Endpoint::Generation(_) => &[Method::DELETE],
             _ => &[Method::GET, Method::HEAD],
         }
     }
+}
+
+fn good(content_type: &'static str, body: AnswerBody) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }
 
 /// A member of the query; empty where it has no value.
@@ -197,21 +241,21 @@ fn query<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
-async fn read_text<B>(body: B) -> Result<String, Box<Refusal>>
+/// `what` it is, for who sends too much of it.
+async fn read_text<B>(body: B, what: &str, most: usize) -> Result<String, Box<Refusal>>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let most = TEXT_BYTES_MAX as usize;
     let bytes = Limited::new(body, most).collect().await.map_err(|error| {
         let too_long = error.is::<LengthLimitError>();
         match too_long {
-            true => refuse(Code::BodyTooLarge, &format!("A configuration has at most {most} bytes.")),
-            false => refuse(Code::BadRequest, "The configuration did not arrive whole; send it again."),
+            true => refuse(Code::BodyTooLarge, &format!("{what} has at most {most} bytes.")),
+            false => refuse(Code::BadRequest, &format!("{what} did not arrive whole; send it again.")),
         }
     })?;
     String::from_utf8(bytes.to_bytes().into())
-        .map_err(|_| refuse(Code::BadRequest, "The configuration is not UTF-8; save it as that."))
+        .map_err(|_| refuse(Code::BadRequest, &format!("{what} is not UTF-8; send it as that.")))
 }
 
 fn refuse(code: Code, message: &str) -> Box<Refusal> {

@@ -18,6 +18,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 struct State {
     draining: AtomicBool,
     change_takes: Duration,
+    traces: Arc<crate::chain::Traces>,
 }
 
 impl AdminState for State {
@@ -47,6 +48,10 @@ impl AdminState for State {
 
     fn end_generation(&self, id: u64) -> Result<(), String> {
         Err(format!("there is no live generation {id}"))
+    }
+
+    fn trace(&self, request: TraceRequest) -> Result<TraceLines, ArmError> {
+        self.traces.arm(request)
     }
 
     fn change(&self, change: ConfigChange) -> Changing {

@@ -11,6 +11,7 @@ use super::request_body::{BodyFault, RequestBody};
 use super::run::Run;
 use super::stop::Stop;
 use super::targets::Target;
+use super::trace::AttemptTrace;
 use crate::config::Route;
 use crate::error::{Code, Refusal};
 use crate::http::{coding, fields, path};
@@ -30,6 +31,8 @@ impl Run {
         let request = self.upstream_request(route, target, body).map_err(fault)?;
         let method = request.method().clone();
         self.note_attempt(number);
+        let name = &target.upstream.config().name;
+        let trace = self.trace.as_ref().map(|trace| AttemptTrace::begin(trace, name));
         let started = Instant::now();
         let sent = tokio::select! {
             biased;
@@ -43,6 +46,9 @@ impl Run {
             Err(code) => Err(*code),
         };
         target.metrics.attempted(&method, answered, waited);
+        if let Some(trace) = trace {
+            trace.end(answered.map(|status| status.as_u16()).map_err(Code::as_str));
+        }
         match sent {
             Err(code) => {
                 let upstream = &target.upstream.config().name;

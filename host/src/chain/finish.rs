@@ -9,6 +9,7 @@ use sluicegate_runtime::{Call, Version};
 use super::open::{ConnectionEnd, OpenExchange};
 use super::reply_body::Cut;
 use super::run::Run;
+use super::trace::{Ending, micros};
 use crate::error::{Code, Fault};
 use crate::telemetry::access_log::{Record, ShadowRecord};
 use crate::telemetry::metrics::Answered;
@@ -42,6 +43,9 @@ impl Finisher {
             return;
         }
         tracing::warn!(request_id = self.run.exchange.facts.id, code = cut.code, "answer cut: {}", cut.message);
+        if let Some(trace) = &self.run.trace {
+            trace.cut(&cut.code, &cut.message);
+        }
         let mut log = self.run.log();
         log.outcome = Some(cut.outcome);
         log.fault = Some(cut.fault);
@@ -66,11 +70,13 @@ impl Finisher {
                 let duration = run.settle(outcome);
                 let shadows = run.end_shadows().await;
                 run.write_line(outcome, duration, shadows);
+                run.end_trace(outcome, duration);
                 drop(open);
             })),
             _ => {
                 let duration = run.settle(outcome);
                 run.write_line(outcome, duration, Vec::new());
+                run.end_trace(outcome, duration);
             }
         }
     }
@@ -181,6 +187,36 @@ impl Run {
             duration,
             labels: state.labels.clone(),
             bypasses: log.bypasses.clone(),
+        });
+    }
+
+    /// Tells who traces it.
+    fn end_trace(&self, outcome: Outcome, duration: Duration) {
+        let Some(trace) = &self.trace else { return };
+        let facts = &self.exchange.facts;
+        let log = self.log();
+        let state = self.exchange.lock();
+        let decided_by = log.decided_by.and_then(|position| self.plan.chain.links().get(position));
+        trace.end(&Ending {
+            request_id: &facts.id,
+            generation: facts.generation,
+            time: log.time_unix_ms,
+            client_address: facts.client_address,
+            method: &log.method,
+            authority: &trace.shown(&state.request.authority),
+            path: &trace.shown(&log.path),
+            route: self.plan.route.as_ref().map(|route| route.name.as_str()),
+            consumer: state.identity.get("consumer"),
+            key_id: state.identity.get("key"),
+            status: log.status.map(|status| status.as_u16()),
+            outcome: outcome.as_str(),
+            fault: log.fault.map(Fault::as_str),
+            code: log.code.as_deref(),
+            decided_by: decided_by.map(|link| link.entry.name.to_string()),
+            request_bytes: self.request_bytes.load(Ordering::Relaxed),
+            reply_bytes: self.exchange.reply_bytes.load(Ordering::Relaxed),
+            first_byte_us: log.first_byte.map(micros),
+            duration_us: micros(duration),
         });
     }
 }

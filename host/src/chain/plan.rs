@@ -11,6 +11,7 @@ use super::canary::Canary;
 use super::open::GenerationExchanges;
 use super::shadow::Room;
 use super::targets::Targets;
+use super::trace::{CallTrace, OnFailure, Recorder, Traces};
 use crate::config::{Limits, Route};
 use crate::secrets::{Credentials, Redaction};
 use crate::telemetry::access_log::AccessLog;
@@ -29,6 +30,7 @@ pub struct Ground {
     pub open: Arc<GenerationExchanges>,
     /// Knows the secrets of all live generations.
     pub redaction: Redaction,
+    pub traces: Arc<Traces>,
 }
 
 /// One route, ready; or, without a route, what happens to requests that none matches.
@@ -41,6 +43,14 @@ pub struct Plan {
     pub metrics: RouteMetrics,
     /// Request fields that carry credentials here, the usual ones included.
     pub credential_fields: Arc<[HeaderName]>,
+}
+
+/// Where a call of a plugin stands in its exchange.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) position: usize,
+    pub(super) on_failure: OnFailure,
+    pub(super) trace: Option<&'a Arc<Recorder>>,
 }
 
 /// The entries in order, and for each phase the positions that take part, in the order in which they run.
@@ -129,13 +139,18 @@ impl Chosen<'_> {
         &self,
         held: &mut Held,
         exchange: &Arc<Exchange>,
-        position: usize,
+        site: Site<'_>,
         call: &Call,
     ) -> Result<Verdict, Failure> {
+        let Site { position, on_failure, trace } = site;
+        let trace = trace.map(|trace| CallTrace::begin(trace, exchange, position, self.entry, call, on_failure));
         let was_suspended = self.entry.breaker_is_open();
         let started = Instant::now();
         let called = self.entry.call(held, exchange, position, call).await;
         self.metrics.called(call.phase(), started.elapsed());
+        if let Some(trace) = trace {
+            trace.end(&called);
+        }
         if was_suspended || called.is_err() {
             self.metrics.breaker_open(self.entry.breaker_is_open());
         }

@@ -18,6 +18,7 @@ use super::request_body::BodyFault;
 use super::run::Run;
 use super::shadow::Taps;
 use super::stop::Stop;
+use super::trace::BodyWay;
 use crate::config::Dialect;
 use crate::error::{Code, Fault, Refusal};
 use crate::telemetry::outcome::Outcome;
@@ -39,6 +40,17 @@ pub(super) enum Source {
     Whole(Option<Bytes>),
     AsItComes(UpstreamBody, Taps),
     Piped(Pin<Box<dyn Stream<Item = Result<Bytes, Cut>> + Send>>),
+}
+
+impl Source {
+    pub(super) fn way(&self) -> BodyWay {
+        match self {
+            Source::Whole(None) => BodyWay::None,
+            Source::Whole(Some(bytes)) => BodyWay::Buffered(bytes.len() as u64),
+            Source::AsItComes(..) => BodyWay::AsItComes,
+            Source::Piped(_) => BodyWay::Streamed,
+        }
+    }
 }
 
 /// The end of an answer that is none.

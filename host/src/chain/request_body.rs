@@ -19,6 +19,7 @@ use super::resend::Lent;
 use super::run::Run;
 use super::shadow::Taps;
 use super::stop::Stop;
+use super::trace::BodyWay;
 use crate::error::{Code, Refusal};
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::UpstreamError;
@@ -75,6 +76,18 @@ impl RequestBody {
         pipe.end();
         pipe.gather(&mut whole).await?;
         Ok(RequestBody::Whole(Some(whole.freeze())))
+    }
+}
+
+impl RequestBody {
+    pub(super) fn way(&self) -> BodyWay {
+        match self {
+            RequestBody::Whole(None) => BodyWay::None,
+            RequestBody::Whole(Some(bytes)) => BodyWay::Buffered(bytes.len() as u64),
+            // It is lent when it is sent; how it goes is asked before.
+            RequestBody::AsItComes(_) | RequestBody::Lent(_) => BodyWay::AsItComes,
+            RequestBody::Piped(_) => BodyWay::Streamed,
+        }
     }
 }
 

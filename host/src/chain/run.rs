@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use sluicegate_runtime::{Call, Exchange, Failure, FailureKind, Held, InstanceNeed, OnError, Phase, Verdict, Version};
+use sluicegate_runtime::{
+    Call, Entry, Exchange, Failure, FailureKind, Held, InstanceNeed, OnError, Phase, Verdict, Version,
+};
 
 use super::canary::{Canary, Event, Now};
-use super::plan::{Chosen, Ground, Link, Plan};
+use super::plan::{Chosen, Ground, Link, Plan, Site};
 use super::shadow::{Shown, Watcher};
 use super::stop::Stop;
+use super::trace::{OnFailure, Recorder};
 use crate::error::{Code, Fault, Refusal};
 use crate::telemetry::outcome::Outcome;
 
@@ -35,6 +38,8 @@ pub(super) struct Run {
     held: Box<[tokio::sync::Mutex<Held>]>,
     /// The shadows that have seen something of it, each once.
     watchers: Mutex<Vec<Watcher>>,
+    /// Some where somebody wants to know.
+    pub(super) trace: Option<Arc<Recorder>>,
 }
 
 /// What the access log will say besides what the exchange knows.
@@ -67,7 +72,13 @@ pub(super) struct Log {
 }
 
 impl Run {
-    pub(super) fn new(ground: Arc<Ground>, plan: Arc<Plan>, exchange: Arc<Exchange>, log: Log) -> Run {
+    pub(super) fn new(
+        ground: Arc<Ground>,
+        plan: Arc<Plan>,
+        exchange: Arc<Exchange>,
+        log: Log,
+        trace: Option<Arc<Recorder>>,
+    ) -> Run {
         let length = plan.chain.links().len();
         let timeout = plan.route.as_ref().and_then(|route| route.timeout);
         Run {
@@ -81,6 +92,7 @@ impl Run {
             ran: AtomicU64::new(0),
             held: (0..length).map(|_| tokio::sync::Mutex::default()).collect(),
             watchers: Mutex::default(),
+            trace,
             plan,
         }
     }
@@ -114,6 +126,9 @@ impl Run {
         if let Some(by) = stop.by {
             self.depth.fetch_min(by, Ordering::AcqRel);
         }
+        if let (Some(trace), Some(refusal)) = (&self.trace, stop.own_refusal()) {
+            trace.refused(refusal);
+        }
         let mut log = self.log();
         log.outcome = Some(stop.outcome);
         log.decided_by = stop.by;
@@ -138,11 +153,17 @@ impl Run {
             return Ok(Verdict::Proceed);
         }
         self.note_call(position);
+        let on_failure = match (call.phase(), allows(chosen.entry, deny_always)) {
+            (Phase::Finish, _) => OnFailure::Nothing,
+            (_, true) => OnFailure::Allow,
+            (_, false) => OnFailure::Deny,
+        };
+        let site = Site { position, on_failure, trace: self.trace.as_ref() };
         let called = match (chosen.entry.plugin.setup().need, self.held.get(position)) {
             (InstanceNeed::Body | InstanceNeed::Exchange, Some(held)) => {
-                chosen.call(&mut *held.lock().await, &self.exchange, position, &call).await
+                chosen.call(&mut *held.lock().await, &self.exchange, site, &call).await
             }
-            _ => chosen.call(&mut Held::default(), &self.exchange, position, &call).await,
+            _ => chosen.call(&mut Held::default(), &self.exchange, site, &call).await,
         };
         if let Some(canary) = &link.canary {
             self.compare(canary, chosen, call.phase(), &called);
@@ -238,7 +259,7 @@ impl Run {
         deny_always: bool,
     ) -> Result<Verdict, Stop> {
         let entry = chosen.entry;
-        let allowed = entry.options.on_error == OnError::Allow && !deny_always;
+        let allowed = allows(entry, deny_always);
         // An open breaker says so once when it opens, not for every request.
         if failure.kind != FailureKind::Suspended {
             tracing::warn!(
@@ -289,4 +310,8 @@ impl Run {
     pub(super) fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn allows(entry: &Entry, deny_always: bool) -> bool {
+    entry.options.on_error == OnError::Allow && !deny_always
 }

@@ -22,6 +22,7 @@ use super::request_body::RequestBody;
 use super::run::{Log, Run};
 use super::shadow::Taps;
 use super::stop::{Stop, StopReply};
+use super::trace::Recorder;
 use crate::config::Dialect;
 use crate::error::{Code, Refusal};
 use crate::http::fields::{self, ClientSide, RequestHost};
@@ -113,8 +114,10 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
         headers: head.headers,
         sent: false,
     };
-    let exchange = Arc::new(Exchange::new(facts, request, presented));
-    (Arc::new(Run::new(ground, plan, exchange, log)), body)
+    let trace = Recorder::begin(&ground, &plan, id.as_str(), started, &request, &presented);
+    let exchange = Exchange::new(facts, request, presented);
+    let exchange = Arc::new(if trace.is_some() { exchange.traced() } else { exchange });
+    (Arc::new(Run::new(ground, plan, exchange, log, trace)), body)
 }
 
 /// Runs `forwarded` under the route's time and against panics, then takes its answer back through the chain.
@@ -169,7 +172,11 @@ impl Run {
         let Some(route) = &self.plan.route else {
             return Err(Stop::refuse(Refusal::new(Code::NoRoute, "No route of this gateway matches this request.")));
         };
+        let began = Instant::now();
         let body = RequestBody::prepare(self, body).await?;
+        if let Some(trace) = &self.trace {
+            trace.body(Way::Request, began, body.way());
+        }
         self.route_phase().await?;
         self.send(route, body).await
     }
@@ -187,8 +194,14 @@ impl Run {
             }
         }
         loop {
+            let began = Instant::now();
             match self.reply_body_phase(reply).await {
-                Ok(source) => return source,
+                Ok(source) => {
+                    if let Some(trace) = &self.trace {
+                        trace.body(Way::Reply, began, source.way());
+                    }
+                    return source;
+                }
                 Err(stop) => reply = self.stand_in(stop),
             }
         }
@@ -282,6 +295,9 @@ impl Run {
         drop(state);
         if let Ok(id) = HeaderValue::from_str(&self.exchange.facts.id) {
             response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        if let Some(trace) = &self.trace {
+            trace.answer(response.status().as_u16());
         }
         let mut log = self.log();
         log.status = Some(response.status());

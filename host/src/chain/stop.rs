@@ -69,6 +69,11 @@ impl Stop {
         Stop { reply: StopReply::Refuse(refusal), by: Some(by), outcome: Outcome::Failed }
     }
 
+    /// None for what a plugin decided.
+    pub(super) fn own_refusal(&self) -> Option<&Refusal> {
+        self.refusal().filter(|refusal| Code::ALL.iter().any(|code| code.as_str() == refusal.code))
+    }
+
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         match &self.reply {
             StopReply::Refuse(refusal) => Some(refusal),

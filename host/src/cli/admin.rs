@@ -27,11 +27,11 @@ pub(super) struct Gateway {
     token_file: Option<PathBuf>,
     /// Print the gateway's answer as JSON.
     #[arg(long, global = true)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 impl Gateway {
-    fn client(&self) -> anyhow::Result<Client> {
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
         let (address, token_file) = find::find(self)?;
         Client::new(address, &token_file)
     }

@@ -17,7 +17,7 @@ use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
 use super::versions::{Loaded, Versions, versions_of};
 use crate::bundled;
 use crate::chain::{
-    Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, Targets, credential_fields,
+    Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, Targets, Traces, credential_fields,
 };
 use crate::clock::Clock;
 use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route, signature_path};
@@ -41,6 +41,7 @@ pub struct Foundation {
     pub tls: Tls,
     pub plugin_sources: PluginSources,
     pub open: Arc<OpenExchanges>,
+    pub traces: Arc<Traces>,
     /// What a new generation takes over from those before it.
     pub kept: Kept,
 }
@@ -153,6 +154,7 @@ impl Foundation {
             access_log: self.access_log.clone(),
             open: Arc::new(GenerationExchanges::new(self.open.clone())),
             redaction: self.redaction.clone(),
+            traces: self.traces.clone(),
         };
         let generation = Generation {
             id,

@@ -9,7 +9,7 @@ use super::Shared;
 use super::change::Wanted;
 use super::generations::Origin;
 use crate::admin::{AdminState, Changing, ConfigChange};
-use crate::chain::{Canary, Plan, Target};
+use crate::chain::{ArmError, Canary, Plan, Target, TraceLines, TraceRequest};
 use crate::config::{Mode, TrustedKey};
 use crate::telemetry::access_log::rfc_3339;
 use crate::telemetry::metrics::Live;
@@ -128,6 +128,19 @@ impl AdminState for State {
                 Err(refused) => Err(refused.details()),
             }
         })
+    }
+
+    fn trace(&self, request: TraceRequest) -> Result<TraceLines, ArmError> {
+        if let Some(wanted) = &request.route {
+            let current = self.0.generations.current();
+            let mut routes: Vec<&str> = current.generation.plans().map(|plan| plan.name.as_ref()).collect();
+            routes.sort_unstable();
+            if !routes.contains(&wanted.as_str()) {
+                let (wanted, routes) = (wanted.escape_debug(), routes.join(", "));
+                return Err(ArmError::Invalid(format!("There is no route `{wanted}`; the routes are: {routes}.")));
+            }
+        }
+        self.0.foundation.traces.arm(request)
     }
 }
 

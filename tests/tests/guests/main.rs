@@ -3,8 +3,10 @@
 mod brute;
 mod chooser;
 mod clerk;
+mod clumsy;
 mod future;
 mod giant;
+mod gossip;
 mod hostile;
 mod liar;
 mod marker;

@@ -39,7 +39,14 @@ fn image(engine: &Engine) -> Image {
         provides: Vec::new(),
     };
     let component = Component::from_binary(engine, EMPTY).unwrap();
-    Image { component, setup, frozen: Frozen::No("why".to_owned()), digest: "d".to_owned(), making: None }
+    Image {
+        component,
+        setup,
+        frozen: Frozen::No("why".to_owned()),
+        digest: "d".to_owned(),
+        making: None,
+        symbols: None,
+    }
 }
 
 /// The frame around `rest`, with a checksum that fits.

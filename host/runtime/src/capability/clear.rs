@@ -6,6 +6,7 @@ use wasmtime::Result;
 use super::reply::edit;
 use crate::bindings::host::credentials_in_clear::Host;
 use crate::bindings::host::edits::EditError;
+use crate::deeds::{Shown, refused};
 use crate::fields::{self, Edit};
 use crate::instance::PluginState;
 
@@ -24,7 +25,8 @@ impl Host for PluginState {
 
     fn set_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
-        Ok(fields::parse_name(&name).and_then(|name| {
+        let deed = self.deed("credentials-in-clear.set-header", &name, |_| Shown::hidden(&value));
+        let edited = fields::parse_name(&name).and_then(|name| {
             if !exchange.facts.credential_fields.contains(&name) {
                 return Err(EditError::Forbidden);
             }
@@ -39,7 +41,9 @@ impl Host for PluginState {
             // Not into the head: there, plugins without the grant would find it.
             state.presented.set_header(name, value);
             Ok(())
-        }))
+        });
+        self.noted(deed, refused(&edited));
+        Ok(edited)
     }
 
     fn reply_cookies(&mut self) -> Result<Vec<Vec<u8>>> {
@@ -52,8 +56,12 @@ impl Host for PluginState {
 
     fn append_reply_cookie(&mut self, value: Vec<u8>) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
-        Ok(fields::parse_value(&value).and_then(|value| {
+        let deed = self
+            .deed("credentials-in-clear.append-reply-cookie", header::SET_COOKIE.as_str(), |_| Shown::hidden(&value));
+        let edited = fields::parse_value(&value).and_then(|value| {
             edit(&exchange, |head| fields::write(&mut head.headers, Edit::Append, header::SET_COOKIE, value))
-        }))
+        });
+        self.noted(deed, refused(&edited));
+        Ok(edited)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::Result;
 
 use crate::bindings::host::counters::{Claim, Host, Taken};
+use crate::deeds::{Deed, Shown};
 use crate::failure::{FailureKind, Violation};
 use crate::instance::PluginState;
 use crate::services;
@@ -25,7 +26,16 @@ impl Host for PluginState {
         let claims = claims.into_iter().map(check).collect::<Result<Vec<_>>>()?;
         let namespace = namespace(&self.entry, self.version);
         let counters = exchange.facts.services.counters.clone();
+        let buckets: Vec<String> = match exchange.is_traced() {
+            true => claims.iter().map(|claim| claim.bucket.clone()).collect(),
+            false => Vec::new(),
+        };
         let taken = self.wait_within_wall(async move { counters.take(&namespace, &claims).await }).await?;
+        for (bucket, taken) in buckets.into_iter().zip(&taken) {
+            let value = Shown::Text(format!("{} left, anew in {} ms", taken.remaining, taken.reset_ms));
+            let refused = (!taken.allowed).then_some("used-up");
+            exchange.note(self.site, || Deed { call: "counters.take", name: bucket, value, refused });
+        }
         let taken = taken.into_iter();
         Ok(taken.map(|one| Taken { allowed: one.allowed, remaining: one.remaining, reset_ms: one.reset_ms }).collect())
     }

@@ -4,6 +4,7 @@ use wasmtime::Result;
 
 use crate::bindings::host::identity;
 use crate::bindings::host::identity_writer::{self, WriteError};
+use crate::deeds::Shown;
 use crate::exchange::IdentityError;
 use crate::instance::PluginState;
 
@@ -16,7 +17,13 @@ impl identity::Host for PluginState {
 impl identity_writer::Host for PluginState {
     fn set(&mut self, part: String, value: String) -> Result<Result<(), WriteError>> {
         let exchange = self.enter()?;
+        let deed = self.deed("identity-writer.set", &part, |_| Shown::text(&value));
         let written = exchange.lock().identity.set(part, value, self.entry.clone());
+        let refused = written.as_ref().err().map(|error| match error {
+            IdentityError::AlreadySet => "already-set",
+            IdentityError::Invalid => "invalid",
+        });
+        self.noted(deed, refused);
         Ok(written.map_err(|error| match error {
             IdentityError::AlreadySet => WriteError::AlreadySet,
             IdentityError::Invalid => WriteError::Invalid,

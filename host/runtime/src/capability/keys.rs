@@ -3,6 +3,7 @@
 use wasmtime::Result;
 
 use crate::bindings::host::keys::{Failure, Host, Owner, Place};
+use crate::deeds::{Deed, Shown};
 use crate::instance::PluginState;
 use crate::presented::Presented;
 use crate::services::KeyFailure;
@@ -10,10 +11,18 @@ use crate::services::KeyFailure;
 impl Host for PluginState {
     async fn identify(&mut self, place: Place) -> Result<Result<Owner, Failure>> {
         let exchange = self.enter()?;
-        let Some(presented) = find(&exchange.lock().presented, &place) else {
+        let deed = self.deed("keys.identify", &name_of(&place), |_| Shown::Nothing);
+        let presented = find(&exchange.lock().presented, &place);
+        let Some(presented) = presented else {
+            self.noted(deed, Some("absent"));
             return Ok(Err(Failure::Absent));
         };
         let owner = self.wait_within_wall(exchange.facts.services.keys.identify(&presented)).await?;
+        let deed = deed.map(|deed| Deed {
+            value: owner.as_ref().map_or(Shown::Nothing, |owner| Shown::text(&owner.key_id)),
+            ..deed
+        });
+        self.noted(deed, owner.as_ref().err().map(word));
         Ok(match owner {
             Ok(owner) => Ok(Owner { key_id: owner.key_id, consumer: owner.consumer, scopes: owner.scopes }),
             Err(KeyFailure::Malformed) => Err(Failure::Malformed),
@@ -21,6 +30,24 @@ impl Host for PluginState {
             Err(KeyFailure::Expired) => Err(Failure::Expired),
             Err(KeyFailure::Revoked) => Err(Failure::Revoked),
         })
+    }
+}
+
+fn name_of(place: &Place) -> String {
+    match place {
+        Place::Authorization(scheme) => format!("authorization {scheme}"),
+        Place::Header(name) => name.clone(),
+        Place::Query(name) => format!("?{name}"),
+        Place::Cookie(name) => format!("cookie {name}"),
+    }
+}
+
+fn word(failure: &KeyFailure) -> &'static str {
+    match failure {
+        KeyFailure::Malformed => "malformed",
+        KeyFailure::Unknown => "unknown",
+        KeyFailure::Expired => "expired",
+        KeyFailure::Revoked => "revoked",
     }
 }
 

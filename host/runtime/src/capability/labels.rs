@@ -3,6 +3,7 @@
 use wasmtime::Result;
 
 use crate::bindings::host::labels::Host;
+use crate::deeds::Shown;
 use crate::instance::PluginState;
 
 const LABELS_MAX: usize = 32;
@@ -16,6 +17,7 @@ impl Host for PluginState {
 
     fn set(&mut self, name: String, value: String) -> Result<bool> {
         let exchange = self.enter()?;
+        let deed = self.deed("labels.set", &name, |_| Shown::text(&value));
         let labels = &mut exchange.lock().labels;
         let fits = !name.is_empty()
             && name.len() <= NAME_BYTES_MAX
@@ -24,6 +26,7 @@ impl Host for PluginState {
         if fits {
             labels.insert(name, value);
         }
+        self.noted(deed, (!fits).then_some("not-taken"));
         Ok(fits)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use wasmtime::Result;
 
 use crate::bindings::host::log::{Host, Level};
+use crate::deeds::{Deed, Shown, Site};
 use crate::exchange::Exchange;
 use crate::instance::PluginState;
 use crate::version::Version;
@@ -20,7 +21,7 @@ impl Host for PluginState {
         Line {
             plugin: &self.entry,
             version: self.version,
-            exchange: self.exchange.as_deref(),
+            exchange: self.exchange.as_deref().map(|exchange| (exchange, self.site)),
             configuring: &self.configure_log_lines,
         }
         .write(level, &message);
@@ -33,14 +34,15 @@ pub(crate) struct Line<'a> {
     /// The chain entry's name.
     pub(crate) plugin: &'a str,
     pub(crate) version: Version,
-    pub(crate) exchange: Option<&'a Exchange>,
+    /// And the call that it was written in.
+    pub(crate) exchange: Option<(&'a Exchange, Site)>,
     /// Counts the lines outside any exchange.
     pub(crate) configuring: &'a AtomicU32,
 }
 
 impl Line<'_> {
     pub(crate) fn write(&self, level: Level, message: &str) {
-        let count = self.exchange.map_or(self.configuring, |exchange| &exchange.log_lines);
+        let count = self.exchange.map_or(self.configuring, |(exchange, _)| &exchange.log_lines);
         let before = count.fetch_add(1, Ordering::Relaxed);
         if before >= LINES_MAX {
             // It never turns over to 0.
@@ -48,8 +50,12 @@ impl Line<'_> {
             return;
         }
         let (plugin, version) = (self.plugin, self.version.unless_stable());
-        let id = self.exchange.map_or("", |exchange| exchange.facts.id.as_str());
+        let id = self.exchange.map_or("", |(exchange, _)| exchange.facts.id.as_str());
         let message = shorten(message);
+        if let Some((exchange, site)) = self.exchange {
+            let (name, value) = (word(level), Shown::text(&message));
+            exchange.note(site, || Deed { call: "log.write", name: name.to_owned(), value, refused: None });
+        }
         match level {
             Level::Trace => tracing::trace!(target: "plugin", plugin, version, request_id = id, "{message}"),
             Level::Debug => tracing::debug!(target: "plugin", plugin, version, request_id = id, "{message}"),
@@ -60,6 +66,16 @@ impl Line<'_> {
         if before + 1 == LINES_MAX {
             tracing::warn!(target: "plugin", plugin, version, request_id = id, "over {LINES_MAX} lines in this request; the rest are dropped");
         }
+    }
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Trace => "trace",
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
     }
 }
 

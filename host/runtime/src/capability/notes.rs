@@ -10,12 +10,12 @@ const NOTES_BYTES_MAX: usize = 64 << 10;
 
 impl Host for PluginState {
     fn load(&mut self) -> Result<Vec<u8>> {
-        let position = self.position;
+        let position = self.site.position;
         Ok(self.enter()?.lock().notes_of(position).clone())
     }
 
     fn store(&mut self, bytes: Vec<u8>) -> Result<bool> {
-        let position = self.position;
+        let position = self.site.position;
         let exchange = self.enter()?;
         let fits = bytes.len() <= NOTES_BYTES_MAX;
         if fits {

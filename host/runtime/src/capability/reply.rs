@@ -6,6 +6,7 @@ use wasmtime::Result;
 use crate::bindings::host::edits::EditError;
 use crate::bindings::host::reply::Host;
 use crate::bindings::host::types::Field;
+use crate::deeds::{Shown, refused};
 use crate::exchange::{Exchange, ReplyHead};
 use crate::fields::{self, Edit};
 use crate::instance::PluginState;
@@ -38,11 +39,14 @@ impl Host for PluginState {
 
     fn set_status(&mut self, status: u16) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
-        Ok(edit(&exchange, |head| {
+        let deed = self.deed("reply.set-status", "", |_| Shown::text(status.to_string()));
+        let edited = edit(&exchange, |head| {
             let valid = (200..=599).contains(&status);
             head.status = StatusCode::from_u16(status).ok().filter(|_| valid).ok_or(EditError::InvalidValue)?;
             Ok(())
-        }))
+        });
+        self.noted(deed, refused(&edited));
+        Ok(edited)
     }
 
     fn set_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
@@ -55,7 +59,8 @@ impl Host for PluginState {
 
     fn remove_header(&mut self, name: String) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
-        Ok(fields::parse_name(&name).and_then(|name| {
+        let deed = self.deed("reply.remove-header", &name, |_| Shown::Nothing);
+        let edited = fields::parse_name(&name).and_then(|name| {
             if !writable(&name) {
                 return Err(EditError::Forbidden);
             }
@@ -63,21 +68,37 @@ impl Host for PluginState {
                 head.headers.remove(&name);
                 Ok(())
             })
-        }))
+        });
+        self.noted(deed, refused(&edited));
+        Ok(edited)
     }
 }
 
 impl PluginState {
     fn write_reply_field(&mut self, how: Edit, name: &str, value: &[u8]) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
-        Ok(fields::parse_name(name).and_then(|name| {
+        let call = match how {
+            Edit::Set => "reply.set-header",
+            Edit::Append => "reply.append-header",
+        };
+        let deed = self.deed(call, name, |exchange| match is_session(name) || exchange.is_credential(name) {
+            true => Shown::hidden(value),
+            false => Shown::text(value),
+        });
+        let edited = fields::parse_name(name).and_then(|name| {
             if !writable(&name) {
                 return Err(EditError::Forbidden);
             }
             let value = fields::parse_value(value)?;
             edit(&exchange, |head| fields::write(&mut head.headers, how, name, value))
-        }))
+        });
+        self.noted(deed, refused(&edited));
+        Ok(edited)
     }
+}
+
+fn is_session(name: &str) -> bool {
+    name.eq_ignore_ascii_case(header::SET_COOKIE.as_str())
 }
 
 /// `set-cookie` carries a session, which is the client's credential from then on.

@@ -6,6 +6,7 @@ use wasmtime::Result;
 use crate::bindings::host::edits::EditError;
 use crate::bindings::host::request::Host;
 use crate::bindings::host::types::Field;
+use crate::deeds::{Deed, Shown, refused};
 use crate::exchange::{Exchange, RequestHead};
 use crate::fields::{self, Edit};
 use crate::instance::PluginState;
@@ -60,7 +61,8 @@ impl Host for PluginState {
     }
 
     fn set_method(&mut self, method: String) -> Result<Result<(), EditError>> {
-        self.edit_request(|head| {
+        let deed = self.deed("request.set-method", "", |_| Shown::text(&method));
+        self.edit_request(deed, |head| {
             let short = Some(method).filter(|method| method.len() <= METHOD_BYTES_MAX).ok_or(EditError::InvalidName)?;
             let method = Method::from_bytes(short.as_bytes()).map_err(|_| EditError::InvalidName)?;
             // A tunnel and an echo of the credential are not for plugins to open; HEAD decides whether an answer has a body.
@@ -74,7 +76,8 @@ impl Host for PluginState {
     }
 
     fn set_path(&mut self, path: String) -> Result<Result<(), EditError>> {
-        self.edit_request(|head| {
+        let deed = self.deed("request.set-path", "", |_| Shown::text(&path));
+        self.edit_request(deed, |head| {
             let valid = path.starts_with('/') && path.len() <= TARGET_BYTES_MAX && path.bytes().all(is_target_byte);
             if !valid || path.contains(['?', '#']) {
                 return Err(EditError::InvalidName);
@@ -85,7 +88,8 @@ impl Host for PluginState {
     }
 
     fn set_query(&mut self, query: Option<String>) -> Result<Result<(), EditError>> {
-        self.edit_request(|head| {
+        let deed = self.deed("request.set-query", "", |_| Shown::query(query.as_deref()));
+        self.edit_request(deed, |head| {
             let text = query.as_deref().unwrap_or_default();
             if text.len() > TARGET_BYTES_MAX || !text.bytes().all(is_target_byte) || text.contains('#') {
                 return Err(EditError::InvalidValue);
@@ -105,7 +109,8 @@ impl Host for PluginState {
 
     fn remove_header(&mut self, name: String) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
-        Ok(fields::parse_name(&name).and_then(|name| {
+        let deed = self.deed("request.remove-header", &name, |_| Shown::Nothing);
+        let edited = fields::parse_name(&name).and_then(|name| {
             if fields::is_host_field(&name) || exchange.facts.credential_fields.contains(&name) {
                 return Err(EditError::Forbidden);
             }
@@ -113,28 +118,43 @@ impl Host for PluginState {
                 head.headers.remove(&name);
                 Ok(())
             })
-        }))
+        });
+        self.noted(deed, refused(&edited));
+        Ok(edited)
     }
 }
 
 impl PluginState {
     fn edit_request(
         &mut self,
+        deed: Option<Deed>,
         change: impl FnOnce(&mut RequestHead) -> Result<(), EditError>,
     ) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
-        Ok(edit(&exchange, change))
+        let edited = edit(&exchange, change);
+        self.noted(deed, refused(&edited));
+        Ok(edited)
     }
 
     fn write_request_field(&mut self, how: Edit, name: &str, value: &[u8]) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
-        Ok(fields::parse_name(name).and_then(|name| {
+        let call = match how {
+            Edit::Set => "request.set-header",
+            Edit::Append => "request.append-header",
+        };
+        let deed = self.deed(call, name, |exchange| match exchange.is_credential(name) {
+            true => Shown::hidden(value),
+            false => Shown::text(value),
+        });
+        let edited = fields::parse_name(name).and_then(|name| {
             if fields::is_host_field(&name) || exchange.facts.credential_fields.contains(&name) {
                 return Err(EditError::Forbidden);
             }
             let value = fields::parse_value(value)?;
             edit(&exchange, |head| fields::write(&mut head.headers, how, name, value))
-        }))
+        });
+        self.noted(deed, refused(&edited));
+        Ok(edited)
     }
 }
 

@@ -30,6 +30,7 @@ impl Maker {
             grants: Arc::new(BTreeSet::new()),
             limits: Arc::new(PluginLimits::default()),
             ticker: Arc::new(Ticker::start(engine.weak()).unwrap()),
+            symbols: None,
         };
         Maker { pre: Linker::new(&engine).instantiate_pre(&component).unwrap(), context }
     }

@@ -12,9 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Seen, Shown, give_up, lock};
 use crate::chain::pipe::Way;
-use crate::chain::plan::{Chosen, Plan};
+use crate::chain::plan::{Chosen, Plan, Site};
 use crate::chain::run::Run;
 use crate::chain::serve::is_stream;
+use crate::chain::trace::{OnFailure, Recorder};
 use crate::config::Limits;
 use crate::http::coding::{DecodeLimits, Decoder};
 
@@ -32,6 +33,7 @@ pub(super) struct Watch {
     permit: Option<OwnedSemaphorePermit>,
     held: Held,
     body: Option<Body>,
+    trace: Option<Arc<Recorder>>,
 }
 
 /// A body on its way to the plugin.
@@ -55,6 +57,7 @@ impl Watch {
             permit: None,
             held: Held::default(),
             body: None,
+            trace: run.trace.clone(),
         }
     }
 
@@ -182,7 +185,9 @@ impl Watch {
         }
         let before = self.exchange.snapshot();
         let chosen = Chosen { entry: &link.entry, metrics: &link.metrics };
-        let called = chosen.call(&mut self.held, &self.exchange, self.position, &call).await;
+        let trace = self.trace.as_ref();
+        let site = Site { position: self.position, on_failure: OnFailure::Nothing, trace };
+        let called = chosen.call(&mut self.held, &self.exchange, site, &call).await;
         if link.entry.plugin.setup().need == InstanceNeed::Call {
             self.permit = None;
         }

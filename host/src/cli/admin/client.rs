@@ -1,26 +1,43 @@
-//! One request to the admin listener, and its answer.
+//! One request to the admin listener, and its answer: whole, or line by line.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{Method, Request, Response, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinHandle;
 
 use crate::config::AdminAddress;
 
+const BROKEN: &str = "the gateway closed the connection; its log may say why";
 /// Bytes of an answer.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
-pub(super) struct Client {
+/// Bytes of one line of an answer that comes line by line.
+const LINE_BYTES_MAX: usize = 16 << 20;
+
+pub(in crate::cli) struct Client {
     address: AdminAddress,
     token: String,
 }
+
+/// An answer under way, with the connection that it comes on.
+struct Answer {
+    response: Response<Incoming>,
+    connection: JoinHandle<Result<(), hyper::Error>>,
+}
+
+trait ReadWrite: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ReadWrite for T {}
 
 impl Client {
     pub(super) fn new(address: AdminAddress, token_file: &Path) -> anyhow::Result<Client> {
@@ -33,45 +50,27 @@ impl Client {
 
     /// The answer's JSON. What the gateway refuses is an error that says why.
     pub(super) fn ask(&self, method: Method, target: &str, body: String) -> anyhow::Result<Value> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (status, bytes) = runtime.block_on(async {
-            match &self.address {
-                AdminAddress::Tcp(address) => {
-                    let stream =
-                        TcpStream::connect(address).await.with_context(|| not_running(&address.to_string()))?;
-                    self.exchange(stream, method, target, body).await
-                }
-                AdminAddress::Unix(path) => {
-                    let stream =
-                        UnixStream::connect(path).await.with_context(|| not_running(&path.display().to_string()))?;
-                    self.exchange(stream, method, target, body).await
-                }
-            }
-        })?;
-        let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let word = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
-        match word("reason") {
-            "" if word("detail").is_empty() => bail!("the gateway answered with status {}", status.as_u16()),
-            "" => bail!("{}", word("detail")),
-            reason => bail!("{}\n{}", word("detail"), reason.trim_end()),
-        }
+        runtime()?.block_on(async { self.send(method, target, body).await?.json().await })
     }
 
-    async fn exchange<S>(
+    /// The answer line by line, each as soon as it is there, until `each` has enough.
+    pub(in crate::cli) fn follow(
         &self,
-        stream: S,
-        method: Method,
         target: &str,
         body: String,
-    ) -> anyhow::Result<(http::StatusCode, Bytes)>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let broken = "the gateway closed the connection; its log may say why";
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.context(broken)?;
+        each: impl FnMut(&str) -> anyhow::Result<ControlFlow<()>>,
+    ) -> anyhow::Result<()> {
+        runtime()?.block_on(async {
+            let answer = self.send(Method::POST, target, body).await?;
+            match answer.response.status().is_success() {
+                true => answer.lines(each).await,
+                false => answer.json().await.map(drop),
+            }
+        })
+    }
+
+    async fn send(&self, method: Method, target: &str, body: String) -> anyhow::Result<Answer> {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(self.connect().await?)).await.context(BROKEN)?;
         let connection = tokio::spawn(connection);
         let request = Request::builder()
             .method(method)
@@ -80,12 +79,63 @@ impl Client {
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .body(Full::new(Bytes::from(body)))
             .context("the admin token holds characters that cannot be sent")?;
-        let (head, body) = sender.send_request(request).await.context(broken)?.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        connection.abort();
-        let body = body.map_err(|error| anyhow::anyhow!("the gateway's answer broke off: {error}"))?;
-        Ok((head.status, body.to_bytes()))
+        let response = sender.send_request(request).await.context(BROKEN)?;
+        Ok(Answer { response, connection })
     }
+
+    async fn connect(&self) -> anyhow::Result<Box<dyn ReadWrite>> {
+        Ok(match &self.address {
+            AdminAddress::Tcp(address) => {
+                Box::new(TcpStream::connect(address).await.with_context(|| not_running(&address.to_string()))?)
+            }
+            AdminAddress::Unix(path) => {
+                Box::new(UnixStream::connect(path).await.with_context(|| not_running(&path.display().to_string()))?)
+            }
+        })
+    }
+}
+
+impl Answer {
+    async fn json(self) -> anyhow::Result<Value> {
+        let (head, body) = self.response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        self.connection.abort();
+        let body = body.map_err(|error| anyhow::anyhow!("the gateway's answer broke off: {error}"))?;
+        let answer: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+        if head.status.is_success() {
+            return Ok(answer);
+        }
+        let word = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+        match word("reason") {
+            "" if word("detail").is_empty() => bail!("the gateway answered with status {}", head.status.as_u16()),
+            "" => bail!("{}", word("detail")),
+            reason => bail!("{}\n{}", word("detail"), reason.trim_end()),
+        }
+    }
+
+    async fn lines(self, mut each: impl FnMut(&str) -> anyhow::Result<ControlFlow<()>>) -> anyhow::Result<()> {
+        let mut body = self.response.into_body();
+        let mut rest = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.context("the gateway's answer broke off")?;
+            rest.extend_from_slice(frame.data_ref().map_or(&[], |bytes| bytes));
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                if each(String::from_utf8_lossy(&line).trim_end())?.is_break() {
+                    self.connection.abort();
+                    return Ok(());
+                }
+            }
+            if rest.len() > LINE_BYTES_MAX {
+                bail!("a line of the gateway's answer has over {LINE_BYTES_MAX} bytes");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
 fn not_running(address: &str) -> String {

@@ -97,17 +97,14 @@ fn a_metric_whose_name_is_none_is_refused() {
     insta::assert_snapshot!(refusal(guests::HOSTILE, &format!("{GRANTS}, config = {{ metric = \"Über\" }}")));
 }
 
-/// Without the plugin's own lines in the log, which have a time, and without the trace of its functions, which have addresses.
-fn without_traces(said: &str) -> String {
-    let (start, rest) = said.split_once("error while executing").expect("a trace");
-    let (_, end) = rest.rsplit_once("; ").expect("the remedy");
-    let start = start.lines().filter(|line| !line.contains("plugin: ")).collect::<Vec<_>>().join("\n");
-    format!("{start}TRACE; {end}")
+/// Without the plugin's own lines in the log, which have a time.
+fn without_lines(said: &str) -> String {
+    said.split_inclusive('\n').filter(|line| !line.contains("plugin: ")).collect()
 }
 
 #[test]
 fn a_trap_in_configure_is_refused() {
-    insta::assert_snapshot!(without_traces(&told_to("trap")));
+    insta::assert_snapshot!(without_lines(&told_to("trap")));
 }
 
 #[test]
@@ -117,7 +114,7 @@ fn an_endless_loop_in_configure_is_ended_and_refused() {
 
 #[test]
 fn endless_memory_in_configure_is_refused_as_such() {
-    insta::assert_snapshot!(without_traces(&told_to("memory")));
+    insta::assert_snapshot!(without_lines(&told_to("memory")));
 }
 
 #[test]

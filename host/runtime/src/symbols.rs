@@ -1,0 +1,186 @@
+//! Which source lines the code of a plugin comes from, if it was built with line tables (DWARF).
+//!
+//! The tables are read once, by the loader, and become one flat list: a trap then costs a search in it and no more. Whoever wrote the
+//! plugin wrote its tables, too, so nothing of them is looked at on a thread that serves requests.
+//!
+//! Line tables name places in the module as it was built. What is compiled is another one, since `bounded` splits instructions; the
+//! snapshot that freezes it leaves code as it is. So a place is found by function and offset, and the offset is mapped back.
+
+mod dwarf;
+
+use wasmparser::{BinaryReader, CodeSectionReader, ImportSectionReader, Name, NameSectionReader, TypeRef};
+use wasmtime::Module;
+
+use crate::bounded::{
+    self, CODE, COMPONENT_IN_COMPONENT, COMPONENT_LAYER, CUSTOM, DEPTH_MAX, IMPORTS, MODULE_IN_COMPONENT, Result,
+    Shifts, sections,
+};
+
+/// Bytes of all line tables and what belongs to them; longer ones are not read.
+const DWARF_BYTES_MAX: usize = 32 << 20;
+/// Frames of one place: a function, and those that it is inlined in.
+pub(crate) const INLINED_MAX: usize = 8;
+/// Places that are looked at, and frames of all of them together; those behind stay without lines.
+const PLACES_MAX: usize = 1 << 20;
+const SPOTS_MAX: usize = 512 << 10;
+/// Names of functions and files, and bytes of one.
+const TEXTS_MAX: usize = 64 << 10;
+const TEXT_BYTES_MAX: usize = 512;
+
+/// What the files of Rust's own library begin with.
+pub(crate) const RUST: &str = "/rustc/library/";
+
+/// Of one core module.
+pub(crate) struct Symbols {
+    /// As its name section has it; the modules that the component linker adds have other names.
+    module: Option<String>,
+    imported: u32,
+    /// Where each of its own functions begins in the code section.
+    starts: Vec<usize>,
+    shifts: Shifts,
+    lines: Lines,
+}
+
+/// Places in the code section in their order, and the frames of each.
+#[derive(Default)]
+struct Lines {
+    /// From here on: where its frames begin, and how many it has.
+    rows: Vec<(u32, u32, u8)>,
+    spots: Vec<Spot>,
+    texts: Vec<String>,
+}
+
+/// One frame; texts by number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Spot {
+    function: u32,
+    file: u32,
+    line: u32,
+    column: u32,
+}
+
+/// A place in a source file, as its author's compiler wrote it down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Line<'a> {
+    /// Perhaps mangled; empty where it is not known.
+    pub(crate) function: &'a str,
+    /// Empty where it is not known.
+    pub(crate) file: &'a str,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+impl Symbols {
+    /// None where the component has no line tables, or none that can be read: it runs as well without.
+    pub(crate) fn of(component: &[u8]) -> Option<Symbols> {
+        // A reader of tables that panics on them must not end the loading.
+        let read = std::panic::catch_unwind(|| {
+            let mut modules = Vec::new();
+            modules_within(component, 0, &mut modules).ok()?;
+            let with_lines = modules.into_iter().find(|module| dwarf::has_lines(module))?;
+            Symbols::of_module(with_lines).ok()?
+        });
+        read.ok().flatten()
+    }
+
+    fn of_module(module: &[u8]) -> Result<Option<Symbols>> {
+        let all = sections(module)?;
+        let section = |wanted: u8| all.iter().find(|(id, _)| *id == wanted).map(|(_, section)| *section);
+        let Some(code) = section(CODE) else { return Ok(None) };
+        let mut imported = 0;
+        if let Some(imports) = section(IMPORTS) {
+            for import in ImportSectionReader::new(BinaryReader::new(imports, 0))?.into_imports() {
+                imported += u32::from(matches!(import?.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
+            }
+        }
+        let mut starts = Vec::new();
+        for body in CodeSectionReader::new(BinaryReader::new(code, 0))? {
+            starts.push(body?.range().start);
+        }
+        let customs = || all.iter().filter(|(id, _)| *id == CUSTOM).map(|(_, section)| *section);
+        let Some(lines) = dwarf::lines(customs(), code.len()) else { return Ok(None) };
+        let module_name = customs().find_map(module_name);
+        Ok(Some(Symbols { module: module_name, imported, starts, shifts: bounded::shifts(module), lines }))
+    }
+
+    /// Whether it speaks of this module of the component.
+    pub(crate) fn fits(&self, module: &Module) -> bool {
+        module.name() == self.module.as_deref()
+    }
+
+    /// The innermost first. `function` counts imports; `offset` is that in the function as it runs.
+    pub(crate) fn lines(&self, function: u32, offset: usize) -> Vec<Line<'_>> {
+        self.place(function, offset).map(|place| self.lines.at(place)).unwrap_or_default()
+    }
+
+    /// In the code section as it was built.
+    fn place(&self, function: u32, offset: usize) -> Option<u32> {
+        let own = function.checked_sub(self.imported)?;
+        let start = self.starts.get(own as usize)?;
+        let shifts = self.shifts.get(&own).map_or(&[][..], |shifts| shifts);
+        let behind = shifts.partition_point(|(behind, _)| *behind <= offset);
+        let moved = behind.checked_sub(1).and_then(|last| shifts.get(last)).map_or(0, |(_, moved)| *moved);
+        u32::try_from(start + offset + moved).ok()
+    }
+}
+
+impl Lines {
+    /// In the order of places; a place whose frames are those before it needs no row.
+    fn push(&mut self, place: u32, spots: &[Spot]) {
+        let last = self
+            .rows
+            .last()
+            .and_then(|(_, first, count)| self.spots.get(*first as usize..*first as usize + usize::from(*count)));
+        if last == Some(spots) {
+            return;
+        }
+        let first = u32::try_from(self.spots.len()).unwrap_or(u32::MAX);
+        self.spots.extend_from_slice(spots);
+        self.rows.push((place, first, u8::try_from(spots.len()).unwrap_or(u8::MAX)));
+    }
+
+    fn at(&self, place: u32) -> Vec<Line<'_>> {
+        let behind = self.rows.partition_point(|(start, ..)| *start <= place);
+        let Some((_, first, count)) = behind.checked_sub(1).and_then(|last| self.rows.get(last)) else {
+            return Vec::new();
+        };
+        let spots = self.spots.get(*first as usize..*first as usize + usize::from(*count)).unwrap_or_default();
+        let text = |number: u32| self.texts.get(number as usize).map_or("", String::as_str);
+        let line = |spot: &Spot| Line {
+            function: text(spot.function),
+            file: text(spot.file),
+            line: spot.line,
+            column: spot.column,
+        };
+        spots.iter().map(line).collect()
+    }
+}
+
+fn modules_within<'a>(bytes: &'a [u8], depth: usize, modules: &mut Vec<&'a [u8]>) -> Result<()> {
+    if depth > DEPTH_MAX || !bytes.starts_with(COMPONENT_LAYER) {
+        return Ok(());
+    }
+    for (id, section) in sections(bytes)? {
+        match id {
+            MODULE_IN_COMPONENT => modules.push(section),
+            COMPONENT_IN_COMPONENT => modules_within(section, depth + 1, modules)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn module_name(custom: &[u8]) -> Option<String> {
+    let mut reader = BinaryReader::new(custom, 0);
+    if reader.read_string().ok()? != "name" {
+        return None;
+    }
+    let rest = custom.get(reader.original_position()..)?;
+    NameSectionReader::new(BinaryReader::new(rest, 0)).find_map(|name| match name.ok()? {
+        Name::Module { name, .. } => Some(name.to_owned()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
