@@ -95,7 +95,9 @@ fn run(folder: &Path, program: &str, words: &[&str]) -> String {
             command.env_remove(&name);
         }
     }
-    command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("authoring")).env("CARGO_NET_OFFLINE", "true");
+    command
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("authoring"))
+        .env("CARGO_NET_OFFLINE", "true");
     let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}"));
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{program} {words:?}: {}\n{stdout}\n{stderr}", output.status);

@@ -79,9 +79,9 @@ fn every_capability_of_the_contract_has_a_page_and_no_other_has_one() {
     let imports = world.lines().filter_map(|line| line.trim().strip_prefix("import ")?.strip_suffix(';'));
     let mut wanted: BTreeSet<String> = imports.map(str::to_owned).collect();
     wanted.insert("targets".to_owned());
-    let found = all_pages().into_iter().filter_map(|page| {
-        Some(page.name.strip_prefix("capabilities/")?.strip_suffix(".md")?.to_owned())
-    });
+    let found = all_pages()
+        .into_iter()
+        .filter_map(|page| Some(page.name.strip_prefix("capabilities/")?.strip_suffix(".md")?.to_owned()));
     assert_eq!(found.collect::<BTreeSet<_>>(), wanted);
 }
 
