@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sluicegate_docs::pages::{Page, pages};
-use sluicegate_tests::sluicegate;
+use sluicegate_tests::{binary, sluicegate};
 use toml::{Table, Value};
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -116,7 +116,8 @@ fn build(examples: &[Example], folder: &Path) -> PathBuf {
     fs::write(folder.join("lib.rs"), "").unwrap();
     // The versions that everything else is built with are on this machine.
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples");
+    // Where the build put what the bundled plugins are made of: most of it need not be compiled again.
+    let target = binary().ancestors().nth(2).expect("TARGET/PROFILE/sluicegate").join("plugins");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--offline", "--target", TARGET, "--profile", "plugin", "--examples", "--config"]);
     cargo.arg(root().join(".cargo/config.toml")).current_dir(folder).env("CARGO_TARGET_DIR", &target);

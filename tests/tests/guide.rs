@@ -85,7 +85,12 @@ impl Policy {
     }
 }
 
-/// Runs a command with what it builds in one folder for all tests, so that the SDK is built once.
+/// Where the build put what the bundled plugins are made of: most of it need not be compiled again.
+fn target() -> PathBuf {
+    binary().ancestors().nth(2).expect("TARGET/PROFILE/sluicegate").join("plugins")
+}
+
+/// Runs a command without the network.
 fn run(folder: &Path, program: &str, words: &[&str]) -> String {
     let mut command = Command::new(program);
     command.args(words).current_dir(folder).stdin(Stdio::null());
@@ -95,9 +100,7 @@ fn run(folder: &Path, program: &str, words: &[&str]) -> String {
             command.env_remove(&name);
         }
     }
-    command
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("authoring"))
-        .env("CARGO_NET_OFFLINE", "true");
+    command.env("CARGO_TARGET_DIR", target()).env("CARGO_NET_OFFLINE", "true");
     let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}"));
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{program} {words:?}: {}\n{stdout}\n{stderr}", output.status);
