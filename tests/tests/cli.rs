@@ -63,10 +63,13 @@ fn help_says_what_each_word_does() {
         ("help_explain", &["explain", "--help"]),
         ("help_key_new", &["key", "new", "--help"]),
         ("help_plugin", &["plugin", "--help"]),
+        ("help_plugin_new", &["plugin", "new", "--help"]),
+        ("help_plugin_build", &["plugin", "build", "--help"]),
         ("help_plugin_key_new", &["plugin", "key", "new", "--help"]),
         ("help_plugin_sign", &["plugin", "sign", "--help"]),
         ("help_plugin_push", &["plugin", "push", "--help"]),
         ("help_plugin_pull", &["plugin", "pull", "--help"]),
+        ("help_dev", &["dev", "--help"]),
         ("help_demo", &["demo", "--help"]),
         ("no_words", &[]),
     ] {

@@ -1,5 +1,7 @@
-//! `sluicegate plugin …`: keys that sign plugins, signatures, and the way to servers and back.
+//! `sluicegate plugin …`: new ones, their builds, keys that sign them, signatures, and the way to servers and back.
 
+pub(super) mod build;
+pub(super) mod new;
 mod server;
 
 use std::fs::{self, OpenOptions};
@@ -29,6 +31,10 @@ const KEY_BYTES_MAX: u64 = 16 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write the crate of a new plugin, with tests, a configuration, and the SDK.
+    New(new::Options),
+    /// Build a plugin's crate into a small component, and say what takes the room.
+    Build(build::Options),
     /// Keys that sign plugins.
     Key {
         #[command(subcommand)]
@@ -85,6 +91,8 @@ pub(super) enum KeyCommand {
 
 pub(super) fn plugin(command: &Command) -> anyhow::Result<()> {
     match command {
+        Command::New(options) => new::new(options),
+        Command::Build(options) => build::build(options),
         Command::Key { command: KeyCommand::New { file } } => new_key(file),
         Command::Sign { key, add, file } => sign(key, *add, file),
         Command::Push { file, reference, sign_with, server } => push(file, reference, sign_with.as_deref(), server),

@@ -1,0 +1,142 @@
+//! What the plugin runs in: a configuration that is made for it, or one that is given.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use sluicegate_runtime::Inspection;
+
+use super::exchanges::Exchanges;
+use super::generated::Plan;
+use super::{Options, echo};
+use crate::cli::demo::listen_address;
+use crate::cli::plugin::build::Package;
+use crate::cli::plugin::new::name::in_configuration;
+use crate::config::{self, PluginSource};
+use crate::plugin_source::write_beside;
+
+/// In the crate's folder: the configuration, the component, and what the gateway keeps.
+const DATA_DIR: &str = "target/sluicegate-dev";
+/// Built-in services; the second one is for a plugin that chooses among several.
+const ECHOES: [&str; 2] = ["echo", "echo-2"];
+/// The phase that chooses.
+const CHOOSING_PHASE: &str = "route";
+
+/// Where the configuration and the component are.
+pub(super) struct Setting {
+    pub(super) config_file: PathBuf,
+    component: PathBuf,
+    /// None where the configuration is given.
+    made: Option<Made>,
+}
+
+struct Made {
+    listen: SocketAddr,
+    /// Names and URLs.
+    upstreams: Vec<(&'static str, String)>,
+}
+
+impl Setting {
+    pub(super) async fn new(options: &Options, package: &Package) -> anyhow::Result<Setting> {
+        if let Some(file) = &options.config {
+            return given(file, package);
+        }
+        let folder = package.folder.join(DATA_DIR);
+        std::fs::create_dir_all(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        let mut upstreams = Vec::new();
+        match &options.upstream {
+            Some(url) => upstreams.push(("upstream", url.clone())),
+            None => {
+                for name in ECHOES {
+                    let address = echo::start(name).await.context("the service that answers cannot be started")?;
+                    upstreams.push((name, format!("http://{address}")));
+                }
+            }
+        }
+        Ok(Setting {
+            config_file: folder.join("sluicegate.toml"),
+            component: folder.join(format!("{}.wasm", package.name)),
+            made: Some(Made { listen: listen_address(options.port), upstreams }),
+        })
+    }
+
+    /// Puts a new component where the configuration finds it. Whether the configuration has become another one.
+    pub(super) fn prepare(&self, package: &Package, component: &[u8], inspection: &Inspection) -> anyhow::Result<bool> {
+        let text = match &self.made {
+            Some(made) => Some(made.text(package, &self.component, inspection)?),
+            None => None,
+        };
+        let write = |path: &Path, bytes: &[u8]| {
+            write_beside(path, bytes, 0o644).with_context(|| format!("{} cannot be written", path.display()))
+        };
+        write(&self.component, component)?;
+        match text {
+            Some(text) if std::fs::read_to_string(&self.config_file).ok().as_ref() != Some(&text) => {
+                write(&self.config_file, text.as_bytes())?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// What is behind the plugin, in words that go on with a sentence.
+    pub(super) fn behind(&self) -> String {
+        match self.made.as_ref().and_then(|made| made.upstreams.first()) {
+            None => format!("as {} says", self.config_file.display()),
+            Some((name, _)) if ECHOES.contains(name) => {
+                "and behind it is a service that answers with what it has received".to_owned()
+            }
+            Some((_, url)) => format!("and {url} is behind it"),
+        }
+    }
+
+    /// What else is to be known.
+    pub(super) fn note(&self) -> String {
+        match self.made {
+            Some(_) => String::new(),
+            None => format!(
+                "{} is now built for this; `sluicegate plugin build` makes the small one again.\n",
+                self.component.display()
+            ),
+        }
+    }
+}
+
+impl Made {
+    fn text(&self, package: &Package, component: &Path, inspection: &Inspection) -> anyhow::Result<String> {
+        let chooses = inspection.phases.iter().any(|phase| phase.as_str() == CHOOSING_PHASE);
+        let exchanges = Exchanges::read(&package.folder)?;
+        let plan = Plan {
+            listen: self.listen,
+            upstreams: if chooses { &self.upstreams } else { self.upstreams.get(..1).unwrap_or_default() },
+            chooses,
+            plugin: &in_configuration(&package.name),
+            file: &component.file_name().unwrap_or_default().to_string_lossy(),
+            grants: inspection.grants.iter().cloned().collect(),
+            exchanges: &exchanges,
+        };
+        plan.text().context("exchanges.toml cannot become a configuration")
+    }
+}
+
+/// The file in which a plugin is the one that `sluicegate plugin build` writes.
+fn given(file: &Path, package: &Package) -> anyhow::Result<Setting> {
+    let config = config::load(file)?;
+    let component = package.output();
+    let is_component = |path: &Path| {
+        let folder = std::path::absolute(path).ok().and_then(|path| path.parent()?.canonicalize().ok());
+        folder.as_deref() == component.parent() && path.file_name() == component.file_name()
+    };
+    let named =
+        config.plugins.values().any(|plugin| matches!(plugin, PluginSource::File { path, .. } if is_component(path)));
+    if !named {
+        bail!(
+            "{} has no plugin with the file {}: declare it under `plugins`, or leave `--config` out",
+            file.display(),
+            component.display()
+        );
+    }
+    std::fs::create_dir_all(&config.data_dir)
+        .with_context(|| format!("cannot make the data directory {}", config.data_dir.display()))?;
+    Ok(Setting { config_file: file.to_owned(), component, made: None })
+}
