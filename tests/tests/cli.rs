@@ -135,6 +135,15 @@ fn check_finds_what_a_plugin_does_not_take_and_where() {
 }
 
 #[test]
+fn what_is_wrong_with_an_entry_of_several_routes_is_said_once() {
+    let config = CONFIG
+        .replace("requests = 5", "requests = \"five\"")
+        .replace("name = \"rest\"", "name = \"rest\"\nchain = \"all\"");
+    let said = sluicegate(folder(&[("sluicegate.toml", &config)]).path(), &["check"]);
+    assert_eq!((said.status, said.stderr.matches("error: ").count()), (1, 1), "{}", said.stderr);
+}
+
+#[test]
 fn explain_shows_the_candidates_and_the_order_of_the_plugins() {
     for (name, words) in [
         ("explain_match", &["explain", "POST", "http://api.example.com/v1/chat?x=1", "-H", "x-tier: gold"][..]),

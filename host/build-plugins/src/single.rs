@@ -58,36 +58,24 @@ impl CrateBuild {
 
 impl Kind {
     /// What this workspace says in `.cargo/config.toml` and under `[profile.plugin]`, where the reasons stand.
+    ///
+    /// Nothing is stripped: names are of use to whoever asks what takes the room, and he can leave them out himself.
     fn settings(self) -> Vec<String> {
-        let profile: [(&str, &str); 8] = match self {
-            Kind::Small => small("false", "\"debuginfo\""),
-            Kind::SmallWithLines => small("\"line-tables-only\"", "\"none\""),
-            Kind::QuickWithLines => [
-                ("inherits", "\"release\""),
-                ("opt-level", "1"),
-                ("lto", "\"off\""),
-                ("codegen-units", "16"),
-                ("incremental", "true"),
-                ("panic", "\"abort\""),
-                ("debug", "\"line-tables-only\""),
-                ("strip", "\"none\""),
-            ],
-        };
+        let (lines, small) = ("\"line-tables-only\"", self != Kind::QuickWithLines);
+        let profile = [
+            ("inherits", "\"release\""),
+            ("opt-level", if small { "\"s\"" } else { "1" }),
+            ("lto", if small { "true" } else { "\"off\"" }),
+            ("codegen-units", if small { "1" } else { "16" }),
+            ("incremental", if small { "false" } else { "true" }),
+            ("panic", "\"abort\""),
+            ("strip", "\"none\""),
+            ("debug", if self == Kind::Small { "false" } else { lines }),
+            // Macros are built once for all kinds.
+            ("build-override.debug", "false"),
+        ];
         let profile = profile.iter().map(|(key, value)| format!("profile.{PROFILE}.{key}={value}"));
         let target = [("linker", "\"wasm-component-ld\""), ("rustflags", "[\"-Clink-arg=-zstack-size=32768\"]")];
         profile.chain(target.iter().map(|(key, value)| format!("target.{TARGET}.{key}={value}"))).collect()
     }
-}
-
-fn small(debug: &'static str, strip: &'static str) -> [(&'static str, &'static str); 8] {
-    [
-        ("inherits", "\"release\""),
-        ("opt-level", "\"s\""),
-        ("lto", "true"),
-        ("codegen-units", "1"),
-        ("incremental", "false"),
-        ("panic", "\"abort\""),
-        ("debug", debug),
-        ("strip", strip),
-    ]
 }

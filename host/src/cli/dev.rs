@@ -99,7 +99,7 @@ impl Workshop {
         let by_sources = matches!(error.downcast_ref(), Some(StartError::Build(_) | StartError::Config(_)));
         match super::diagnostics(&error) {
             Some(diagnostics) if by_sources => {
-                eprint!("{}", diagnostics.render(std::io::stderr().is_terminal()));
+                eprint!("{}{}", diagnostics.render(std::io::stderr().is_terminal()), self.setting.origin());
                 Ok(())
             }
             _ => Err(error),
@@ -114,9 +114,12 @@ impl Workshop {
             if self.build(true).await? != Some(true) {
                 continue;
             }
-            // What is wrong is in the log.
-            if let Ok(applied) = state.change(ConfigChange::Reload).await {
-                eprintln!("swapped: generation {} in {} ms", applied["generation"], began.elapsed().as_millis());
+            match state.change(ConfigChange::Reload).await {
+                Ok(applied) => {
+                    eprintln!("swapped: generation {} in {} ms", applied["generation"], began.elapsed().as_millis());
+                }
+                // The log has said what is wrong.
+                Err(_) => eprintln!("{}not swapped: the version before goes on serving", self.setting.origin()),
             }
         }
     }

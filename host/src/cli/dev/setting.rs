@@ -90,6 +90,14 @@ impl Setting {
         }
     }
 
+    /// Where to mend what the gateway finds wrong in a configuration that was made; a line, or nothing.
+    pub(super) fn origin(&self) -> &'static str {
+        match self.made {
+            Some(_) => "note: what the entry of the plugin is told comes from exchanges.toml\n",
+            None => "",
+        }
+    }
+
     /// What else is to be known.
     pub(super) fn note(&self) -> String {
         match self.made {

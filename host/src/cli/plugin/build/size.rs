@@ -10,7 +10,8 @@ use super::sections::{self, CUSTOM, Part};
 /// Crates that are named; the rest are counted together.
 const CRATES_SHOWN_MAX: usize = 6;
 /// What the compiler brings along.
-const STANDARD: [&str; 12] = [
+const STANDARD: [&str; 13] = [
+    "__rustc",
     "addr2line",
     "alloc",
     "compiler_builtins",
