@@ -21,7 +21,7 @@ use self::sources::Sources;
 use super::plugin::build::{Package, inspect};
 use super::{logging, tokio_runtime};
 use crate::admin::{AdminState, ConfigChange};
-use crate::config::Texts;
+use crate::config::Diagnostics;
 use crate::secrets::Redaction;
 use crate::server::{Server, StartError};
 
@@ -90,13 +90,15 @@ impl Workshop {
     }
 
     async fn start(&self, redaction: &Redaction) -> anyhow::Result<Server> {
-        let texts = Texts::read(&self.setting.config_file)?;
+        let texts = self.setting.texts()?;
         Ok(Server::start_logging_to(Requests::new(std::io::stderr()), texts, redaction.clone()).await?)
     }
 
     /// What a change of the sources may mend is said, and waited for; anything else is returned.
     fn explain(&self, error: anyhow::Error) -> anyhow::Result<()> {
-        let by_sources = matches!(error.downcast_ref(), Some(StartError::Build(_) | StartError::Config(_)));
+        let of_config = matches!(error.downcast_ref(), Some(StartError::Config(_))) || error.is::<Diagnostics>();
+        let of_plugin = matches!(error.downcast_ref(), Some(StartError::Build(_)));
+        let by_sources = of_plugin || of_config && self.setting.is_made();
         match super::diagnostics(&error) {
             Some(diagnostics) if by_sources => {
                 eprint!("{}{}", diagnostics.render(std::io::stderr().is_terminal()), self.setting.origin());

@@ -82,8 +82,6 @@ fn table<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::config::{self, Texts};
 
@@ -106,7 +104,9 @@ mod tests {
             exchanges: &exchanges,
         };
         let text = plan.text().unwrap();
-        let texts = Texts::of(Path::new("sluicegate.toml"), text.clone());
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(plan.file), "").unwrap();
+        let texts = Texts::of(&folder.path().join("sluicegate.toml"), text.clone());
         let config = config::parse(&texts.unwrap()).unwrap_or_else(|found| panic!("{}\n{text}", found.render(false)));
         assert_eq!(config.routes.len(), 4);
         assert!(text.contains("grants = [\"clock\"]") && text.contains("isolation = \"pooled\""), "{text}");

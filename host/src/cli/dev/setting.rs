@@ -12,7 +12,7 @@ use super::{Options, echo};
 use crate::cli::demo::listen_address;
 use crate::cli::plugin::build::Package;
 use crate::cli::plugin::new::name::in_configuration;
-use crate::config::{self, PluginSource};
+use crate::config::{self, PluginSource, Texts};
 use crate::plugin_source::write_beside;
 
 /// In the crate's folder: the configuration, the component, and what the gateway keeps.
@@ -24,7 +24,7 @@ const CHOOSING_PHASE: &str = "route";
 
 /// Where the configuration and the component are.
 pub(super) struct Setting {
-    pub(super) config_file: PathBuf,
+    config_file: PathBuf,
     component: PathBuf,
     /// None where the configuration is given.
     made: Option<Made>,
@@ -39,7 +39,8 @@ struct Made {
 impl Setting {
     pub(super) async fn new(options: &Options, package: &Package) -> anyhow::Result<Setting> {
         if let Some(file) = &options.config {
-            return given(file, package);
+            Texts::read(file)?;
+            return Ok(Setting { config_file: file.clone(), component: package.output(), made: None });
         }
         let folder = package.folder.join(DATA_DIR);
         std::fs::create_dir_all(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
@@ -79,6 +80,32 @@ impl Setting {
         }
     }
 
+    /// The configuration's texts, once its plugin is there.
+    ///
+    /// # Errors
+    /// Also if it has nothing to do with the plugin.
+    pub(super) fn texts(&self) -> anyhow::Result<Texts> {
+        let texts = Texts::read(&self.config_file)?;
+        let config = config::parse(&texts)?;
+        let is_ours =
+            |plugin: &PluginSource| matches!(plugin, PluginSource::File { path, .. } if self.is_component(path));
+        if !config.plugins.values().any(is_ours) {
+            bail!(
+                "{} has no plugin with the file {}: declare it under `plugins`, or leave `--config` out",
+                self.config_file.display(),
+                self.component.display()
+            );
+        }
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("cannot make the data directory {}", config.data_dir.display()))?;
+        Ok(texts)
+    }
+
+    fn is_component(&self, path: &Path) -> bool {
+        let folder = |path: &Path| std::path::absolute(path).ok().and_then(|path| path.parent()?.canonicalize().ok());
+        path.file_name() == self.component.file_name() && folder(path) == folder(&self.component)
+    }
+
     /// What is behind the plugin, in words that go on with a sentence.
     pub(super) fn behind(&self) -> String {
         match self.made.as_ref().and_then(|made| made.upstreams.first()) {
@@ -88,6 +115,11 @@ impl Setting {
             }
             Some((_, url)) => format!("and {url} is behind it"),
         }
+    }
+
+    /// Whether the configuration comes from the crate.
+    pub(super) fn is_made(&self) -> bool {
+        self.made.is_some()
     }
 
     /// Where to mend what the gateway finds wrong in a configuration that was made; a line, or nothing.
@@ -125,26 +157,4 @@ impl Made {
         };
         plan.text().context("exchanges.toml cannot become a configuration")
     }
-}
-
-/// The file in which a plugin is the one that `sluicegate plugin build` writes.
-fn given(file: &Path, package: &Package) -> anyhow::Result<Setting> {
-    let config = config::load(file)?;
-    let component = package.output();
-    let is_component = |path: &Path| {
-        let folder = std::path::absolute(path).ok().and_then(|path| path.parent()?.canonicalize().ok());
-        folder.as_deref() == component.parent() && path.file_name() == component.file_name()
-    };
-    let named =
-        config.plugins.values().any(|plugin| matches!(plugin, PluginSource::File { path, .. } if is_component(path)));
-    if !named {
-        bail!(
-            "{} has no plugin with the file {}: declare it under `plugins`, or leave `--config` out",
-            file.display(),
-            component.display()
-        );
-    }
-    std::fs::create_dir_all(&config.data_dir)
-        .with_context(|| format!("cannot make the data directory {}", config.data_dir.display()))?;
-    Ok(Setting { config_file: file.to_owned(), component, made: None })
 }
