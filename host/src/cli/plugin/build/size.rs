@@ -91,7 +91,7 @@ impl Size {
             }
         }
         for (index, bytes) in (imported..).zip(bodies) {
-            let name = names.get(&index).map_or_else(|| "(no name)".to_owned(), |name| crate_of(name, own));
+            let name = names.get(&index).map_or_else(|| "component glue".to_owned(), |name| crate_of(name, own));
             *self.crates.entry(name).or_default() += bytes;
         }
         Ok(())

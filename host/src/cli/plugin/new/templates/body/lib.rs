@@ -49,7 +49,10 @@ impl Plugin for Policy {
 
 /// `application/json`, with or without parameters.
 fn is_json(content_type: &str) -> bool {
-    content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    content_type
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 sluicegate_plugin::export!(Policy: body);
@@ -70,8 +73,14 @@ mod tests {
 
     #[test]
     fn members_are_taken_out_and_set() {
-        let piece = body("application/json; charset=utf-8", r#"{ "item": 1, "debug": true, "source": "client" }"#);
-        assert_eq!(piece, Piece::Replace(br#"{"item":1,"source":"gateway"}"#.to_vec()));
+        let piece = body(
+            "application/json; charset=utf-8",
+            r#"{ "item": 1, "debug": true, "source": "client" }"#,
+        );
+        assert_eq!(
+            piece,
+            Piece::Replace(br#"{"item":1,"source":"gateway"}"#.to_vec())
+        );
     }
 
     #[test]
@@ -83,8 +92,13 @@ mod tests {
     fn what_is_no_json_object_is_refused() {
         for bytes in ["{", "[1]", "", "{} x"] {
             let piece = body("application/json", bytes);
-            let Piece::Reject(rejection) = piece else { panic!("{bytes}: {piece:?}") };
-            assert_eq!((rejection.status, rejection.code.as_str()), (400, "malformed_json"));
+            let Piece::Reject(rejection) = piece else {
+                panic!("{bytes}: {piece:?}")
+            };
+            assert_eq!(
+                (rejection.status, rejection.code.as_str()),
+                (400, "malformed_json")
+            );
         }
     }
 }

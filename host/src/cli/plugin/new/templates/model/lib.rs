@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use sluicegate_plugin::{BodyNeed, Piece, Plugin, Pointer, Problems, Rejection, Schema, Setup, labels, request};
+use sluicegate_plugin::{
+    BodyNeed, Piece, Plugin, Pointer, Problems, Rejection, Schema, Setup, labels, request,
+};
 
 #[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -38,7 +40,10 @@ impl Plugin for Policy {
     fn configure(config: Config, setup: &mut Setup) -> Result<Policy, Problems> {
         if config.models.is_empty() {
             let place = Pointer::root().key("models");
-            return Err(Problems::new(&place, "`models` must name a model at least, such as `gpt-4o-mini`."));
+            return Err(Problems::new(
+                &place,
+                "`models` must name a model at least, such as `gpt-4o-mini`.",
+            ));
         }
         setup.body(BodyNeed::buffered(0));
         Ok(Policy(config))
@@ -71,8 +76,11 @@ impl Policy {
     /// The body with each limit that is above ours replaced by ours, and with ours where there is none. None: it stays.
     fn capped(&self, bytes: &[u8], call: &Call) -> Option<Vec<u8>> {
         let most = self.0.output_tokens_max;
-        let mut limits: Vec<&str> =
-            [call.max_tokens, call.max_completion_tokens].into_iter().flatten().map(RawValue::get).collect();
+        let mut limits: Vec<&str> = [call.max_tokens, call.max_completion_tokens]
+            .into_iter()
+            .flatten()
+            .map(RawValue::get)
+            .collect();
         if limits.is_empty() {
             let start = bytes.iter().position(|byte| *byte == b'{')? + 1;
             let limit = format!("\"max_completion_tokens\":{most},");
@@ -111,14 +119,17 @@ mod tests {
     }
 
     fn refusal(piece: Piece) -> (u16, String) {
-        let Piece::Reject(rejection) = piece else { panic!("{piece:?}") };
+        let Piece::Reject(rejection) = piece else {
+            panic!("{piece:?}")
+        };
         (rejection.status, rejection.code)
     }
 
     #[test]
     fn a_higher_limit_is_lowered_and_every_other_byte_stays() {
         let body = r#"{ "model":"small",  "max_tokens" : 5000, "seed":1.50, "max_completion_tokens":null }"#;
-        let capped = r#"{ "model":"small",  "max_tokens" : 100, "seed":1.50, "max_completion_tokens":100 }"#;
+        let capped =
+            r#"{ "model":"small",  "max_tokens" : 100, "seed":1.50, "max_completion_tokens":100 }"#;
         assert_eq!(chat(body), Piece::Replace(capped.into()));
     }
 
@@ -135,19 +146,31 @@ mod tests {
 
     #[test]
     fn what_has_no_limit_of_tokens_passes_with_a_model_that_may_be_called() {
-        assert_eq!(call("/v1/embeddings", r#"{"model":"small","input":"x"}"#), Piece::Pass);
+        assert_eq!(
+            call("/v1/embeddings", r#"{"model":"small","input":"x"}"#),
+            Piece::Pass
+        );
     }
 
     #[test]
     fn other_models_are_refused_and_so_is_what_can_be_read_in_two_ways() {
-        assert_eq!(refusal(chat(r#"{"model":"large"}"#)), (404, "model_not_found".into()));
-        assert_eq!(refusal(chat(r#"{"model":"small","model":"large"}"#)), (400, "invalid_body".into()));
+        assert_eq!(
+            refusal(chat(r#"{"model":"large"}"#)),
+            (404, "model_not_found".into())
+        );
+        assert_eq!(
+            refusal(chat(r#"{"model":"small","model":"large"}"#)),
+            (400, "invalid_body".into())
+        );
         assert_eq!(refusal(chat("{")), (400, "invalid_body".into()));
     }
 
     #[test]
     fn an_empty_list_of_models_is_refused_with_its_place() {
         let config = json!({ "models": [], "output_tokens_max": 100 });
-        assert_eq!(testing::configure::<Policy>(config).err().unwrap()[0].pointer, "/models");
+        assert_eq!(
+            testing::configure::<Policy>(config).err().unwrap()[0].pointer,
+            "/models"
+        );
     }
 }

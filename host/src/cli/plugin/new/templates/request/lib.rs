@@ -1,7 +1,9 @@
 //! Lets requests pass that have a certain header field, and puts its value into the access log.
 
 use serde::Deserialize;
-use sluicegate_plugin::{Decision, Plugin, Pointer, Problems, Rejection, Schema, Setup, fields, labels, request};
+use sluicegate_plugin::{
+    Decision, Plugin, Pointer, Problems, Rejection, Schema, Setup, fields, labels, request,
+};
 
 #[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -25,7 +27,10 @@ impl Plugin for Policy {
     fn configure(config: Config, _setup: &mut Setup) -> Result<Policy, Problems> {
         if !fields::is_name(&config.header) {
             let place = Pointer::root().key("header");
-            return Err(Problems::new(&place, "`header` must be the name of a header field, such as `x-team`."));
+            return Err(Problems::new(
+                &place,
+                "`header` must be the name of a header field, such as `x-team`.",
+            ));
         }
         Ok(Policy(config))
     }
@@ -38,7 +43,10 @@ impl Plugin for Policy {
                 Decision::Proceed
             }
             _ => {
-                let message = format!("Send the header field `{}` with your request.", self.0.header);
+                let message = format!(
+                    "Send the header field `{}` with your request.",
+                    self.0.header
+                );
                 Rejection::new(400, "header_missing", message).into()
             }
         }
@@ -56,7 +64,9 @@ mod tests {
 
     #[test]
     fn a_request_with_the_field_passes_and_is_labelled() {
-        let policy = testing::configure::<Policy>(json!({ "header": "x-team" })).ok().unwrap();
+        let policy = testing::configure::<Policy>(json!({ "header": "x-team" }))
+            .ok()
+            .unwrap();
         let mut exchange = Exchange::new("GET", "/orders").header("X-Team", "blue");
         assert_eq!(policy.head(&mut exchange), Decision::Proceed);
         assert_eq!(exchange.label("team"), Some("blue"));
@@ -64,15 +74,24 @@ mod tests {
 
     #[test]
     fn a_request_without_the_field_is_refused() {
-        let policy = testing::configure::<Policy>(json!({ "header": "x-team" })).ok().unwrap();
+        let policy = testing::configure::<Policy>(json!({ "header": "x-team" }))
+            .ok()
+            .unwrap();
         let decision = policy.head(&mut Exchange::new("GET", "/orders"));
-        let Decision::Reject(rejection) = decision else { panic!("{decision:?}") };
-        assert_eq!((rejection.status, rejection.code.as_str()), (400, "header_missing"));
+        let Decision::Reject(rejection) = decision else {
+            panic!("{decision:?}")
+        };
+        assert_eq!(
+            (rejection.status, rejection.code.as_str()),
+            (400, "header_missing")
+        );
     }
 
     #[test]
     fn a_header_that_is_no_name_is_refused_with_its_place() {
-        let problems = testing::configure::<Policy>(json!({ "header": "x team" })).err().unwrap();
+        let problems = testing::configure::<Policy>(json!({ "header": "x team" }))
+            .err()
+            .unwrap();
         assert_eq!(problems[0].pointer, "/header");
     }
 }

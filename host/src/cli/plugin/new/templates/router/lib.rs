@@ -1,7 +1,9 @@
 //! Chooses among the upstreams of a route: the one that a header field names, or else the one with the least to do.
 
 use serde::Deserialize;
-use sluicegate_plugin::{Decision, Plugin, Pointer, Problems, Schema, Setup, fields, labels, request, targets};
+use sluicegate_plugin::{
+    Decision, Plugin, Pointer, Problems, Schema, Setup, fields, labels, request, targets,
+};
 
 #[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -18,7 +20,10 @@ impl Plugin for Policy {
     fn configure(config: Config, _setup: &mut Setup) -> Result<Policy, Problems> {
         if !fields::is_name(&config.header) {
             let place = Pointer::root().key("header");
-            return Err(Problems::new(&place, "`header` must be the name of a header field, such as `x-upstream`."));
+            return Err(Problems::new(
+                &place,
+                "`header` must be the name of a header field, such as `x-upstream`.",
+            ));
         }
         Ok(Policy(config))
     }
@@ -27,12 +32,18 @@ impl Plugin for Policy {
         let names = targets::facts("name");
         let wanted = request::header_text(&self.0.header);
         let (rests, busy) = (targets::figures("rests-ms"), targets::figures("in-flight"));
-        let figure = |figures: &[Option<u64>], target: u32| figures.get(target as usize).copied().flatten().unwrap_or(0);
+        let figure = |figures: &[Option<u64>], target: u32| {
+            figures.get(target as usize).copied().flatten().unwrap_or(0)
+        };
         let mut plan = targets::plan();
         // The first of these is tried first, and the others where that cannot be reached. The sort keeps the order of equals.
         plan.sort_by_key(|target| {
             let is_wanted = wanted.is_some() && names.get(*target as usize) == wanted.as_ref();
-            (!is_wanted, figure(&rests, *target) > 0, figure(&busy, *target))
+            (
+                !is_wanted,
+                figure(&rests, *target) > 0,
+                figure(&busy, *target),
+            )
         });
         if let Some(name) = plan.first().and_then(|target| names.get(*target as usize)) {
             labels::set("upstream", name);
@@ -52,7 +63,9 @@ mod tests {
     use super::*;
 
     fn routed(exchange: Exchange) -> Exchange {
-        let policy = testing::configure::<Policy>(json!({ "header": "x-upstream" })).ok().unwrap();
+        let policy = testing::configure::<Policy>(json!({ "header": "x-upstream" }))
+            .ok()
+            .unwrap();
         let mut exchange = exchange.targets(["first", "second", "third"]);
         assert_eq!(policy.route(&mut exchange), Decision::Proceed);
         exchange
