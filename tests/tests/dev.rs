@@ -86,7 +86,9 @@ async fn a_configuration_and_an_upstream_of_ones_own_are_taken() {
     dev.wait_for("refused by dev-own: header_missing");
     assert!(dev.stop().success());
 
-    new.edit("sluicegate.toml", "dev-own.wasm", "other.wasm");
+    new.edit("sluicegate.toml", "dev-own.wasm", "exchanges.toml");
+    let said = new.say(&["dev", "--upstream", "nowhere"]);
+    assert!(said.status == 1 && said.stderr.contains("`--upstream` must be a URL"), "{said:?}");
     let said = new.say(&["dev", "--config", "sluicegate.toml"]);
     assert!(said.status == 1 && said.stderr.contains("has no plugin with the file "), "{said:?}");
 }

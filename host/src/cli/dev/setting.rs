@@ -12,7 +12,7 @@ use super::{Options, echo};
 use crate::cli::demo::listen_address;
 use crate::cli::plugin::build::Package;
 use crate::cli::plugin::new::name::in_configuration;
-use crate::config::{self, PluginSource, Texts};
+use crate::config::{self, PluginSource, Texts, Url};
 use crate::plugin_source::write_beside;
 
 /// In the crate's folder: the configuration, the component, and what the gateway keeps.
@@ -46,6 +46,9 @@ impl Setting {
         std::fs::create_dir_all(&folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         let mut upstreams = Vec::new();
         match &options.upstream {
+            Some(url) if Url::parse(url).is_none() => {
+                bail!("`--upstream` must be a URL such as `http://127.0.0.1:3000`")
+            }
             Some(url) => upstreams.push(("upstream", url.clone())),
             None => {
                 for name in ECHOES {
