@@ -164,7 +164,7 @@ impl Workshop {
              swapped in. Ctrl-C ends.\n",
             self.package.name,
             self.setting.behind(),
-            exchanges::curl(&self.package.folder, *address),
+            self.setting.curl(&self.package, *address),
             self.setting.note()
         );
     }

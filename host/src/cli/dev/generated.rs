@@ -23,6 +23,8 @@ pub(super) struct Plan<'a> {
     /// Beside the configuration.
     pub(super) file: &'a str,
     pub(super) grants: Vec<String>,
+    /// The tables of gateway keys.
+    pub(super) keys: Vec<Table>,
     pub(super) exchanges: &'a Exchanges,
 }
 
@@ -36,8 +38,8 @@ impl Plan<'_> {
         if let Some(isolation) = &self.exchanges.isolation {
             entry.insert("isolation".to_owned(), text(isolation));
         }
-        if let Some(config) = &self.exchanges.config {
-            entry.insert("config".to_owned(), Value::Table(config.clone()));
+        for (name, part) in [("config", &self.exchanges.config), ("limits", &self.exchanges.limits)] {
+            entry.extend(part.clone().map(|part| (name.to_owned(), Value::Table(part))));
         }
         let upstreams = self.upstreams.iter().map(|(name, url)| (*name, Value::Table(table([("url", text(url))]))));
         let mut routes = vec![self.route("all", "/*", "http")];
@@ -53,6 +55,7 @@ impl Plan<'_> {
             ("upstreams", Value::Table(table(upstreams))),
             ("plugins", Value::Table(table([(self.plugin, Value::Table(table([("file", text(self.file))])))]))),
             ("chains", Value::Table(table([(CHAIN, Value::Array(vec![Value::Table(entry)]))]))),
+            ("keys", Value::Array(self.keys.iter().cloned().map(Value::Table).collect())),
             ("routes", Value::Array(routes)),
         ]);
         Ok(format!("{HEAD}{}", toml::to_string(&config)?))
@@ -72,11 +75,11 @@ impl Plan<'_> {
     }
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::String(text.to_owned())
 }
 
-fn table<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Table {
+pub(super) fn table<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Table {
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
@@ -87,13 +90,9 @@ mod tests {
 
     #[test]
     fn it_is_a_configuration_whatever_the_plugin_is_told() {
-        let config: Table =
-            "text = \"\"\"a \\\" b\\n\"\"\"\nlist = [1, { deep = [] }]\n[table]\nempty = {}\n".parse().unwrap();
-        let exchanges = Exchanges {
-            config: Some(config),
-            grants: Some(vec!["clock".to_owned()]),
-            isolation: Some("pooled".to_owned()),
-        };
+        let exchanges = "grants = [\"clock\"]\nisolation = \"pooled\"\n[limits]\ncpu_max_ms = 7\n\
+                         [config]\ntext = \"\"\"a \\\" b\n\"\"\"\nlist = [1, { deep = [] }]\n[config.table]\nempty = {}\n";
+        let exchanges: Exchanges = toml::from_str(exchanges).unwrap();
         let plan = Plan {
             listen: "127.0.0.1:0".parse().unwrap(),
             upstreams: &[("echo", "http://127.0.0.1:1".to_owned())],
@@ -101,6 +100,7 @@ mod tests {
             plugin: "mine",
             file: "it's mine.wasm",
             grants: vec!["identity".to_owned()],
+            keys: vec![],
             exchanges: &exchanges,
         };
         let text = plan.text().unwrap();
@@ -124,6 +124,7 @@ mod tests {
             plugin: "mine",
             file: "mine.wasm",
             grants: vec![],
+            keys: vec![],
             exchanges: &Exchanges::default(),
         };
         assert!(plan.text().unwrap().contains("upstreams = [\"first\", \"second\"]"));

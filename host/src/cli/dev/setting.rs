@@ -1,19 +1,21 @@
 //! What the plugin runs in: a configuration that is made for it, or one that is given.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use sluicegate_runtime::Inspection;
 
-use super::exchanges::Exchanges;
-use super::generated::Plan;
+use super::exchanges::{self, Exchanges};
+use super::generated::{Plan, table, text};
 use super::{Options, echo};
 use crate::cli::demo::listen_address;
 use crate::cli::plugin::build::Package;
 use crate::cli::plugin::new::name::in_configuration;
 use crate::config::{self, PluginSource, Texts, Url};
 use crate::plugin_source::write_beside;
+use crate::state::keys::{self, NewKey};
 
 /// In the crate's folder: the configuration, the component, and what the gateway keeps.
 const DATA_DIR: &str = "target/sluicegate-dev";
@@ -34,6 +36,8 @@ struct Made {
     listen: SocketAddr,
     /// Names and URLs.
     upstreams: Vec<(&'static str, String)>,
+    /// Gateway keys of this run, by the name that exchanges.toml gives them.
+    keys: BTreeMap<String, NewKey>,
 }
 
 impl Setting {
@@ -60,13 +64,18 @@ impl Setting {
         Ok(Setting {
             config_file: folder.join("sluicegate.toml"),
             component: folder.join(format!("{}.wasm", package.name)),
-            made: Some(Made { listen: listen_address(options.port), upstreams }),
+            made: Some(Made { listen: listen_address(options.port), upstreams, keys: BTreeMap::new() }),
         })
     }
 
     /// Puts a new component where the configuration finds it. Whether the configuration has become another one.
-    pub(super) fn prepare(&self, package: &Package, component: &[u8], inspection: &Inspection) -> anyhow::Result<bool> {
-        let text = match &self.made {
+    pub(super) fn prepare(
+        &mut self,
+        package: &Package,
+        component: &[u8],
+        inspection: &Inspection,
+    ) -> anyhow::Result<bool> {
+        let text = match &mut self.made {
             Some(made) => Some(made.text(package, &self.component, inspection)?),
             None => None,
         };
@@ -109,6 +118,14 @@ impl Setting {
         path.file_name() == self.component.file_name() && folder(path) == folder(&self.component)
     }
 
+    /// A request to paste.
+    pub(super) fn curl(&self, package: &Package, address: SocketAddr) -> String {
+        let keys = self.made.iter().flat_map(|made| &made.keys);
+        let keys = keys.map(|(name, key)| (name.clone(), key.key.to_string())).collect();
+        // What is wrong with the file has been said.
+        Exchanges::read(&package.folder).unwrap_or_default().curl(address, &keys)
+    }
+
     /// What is behind the plugin, in words that go on with a sentence.
     pub(super) fn behind(&self) -> String {
         match self.made.as_ref().and_then(|made| made.upstreams.first()) {
@@ -146,9 +163,10 @@ impl Setting {
 }
 
 impl Made {
-    fn text(&self, package: &Package, component: &Path, inspection: &Inspection) -> anyhow::Result<String> {
+    fn text(&mut self, package: &Package, component: &Path, inspection: &Inspection) -> anyhow::Result<String> {
         let chooses = inspection.phases.iter().any(|phase| phase.as_str() == CHOOSING_PHASE);
         let exchanges = Exchanges::read(&package.folder)?;
+        let keys = exchanges.keys.iter().map(|key| self.key(key)).collect::<anyhow::Result<_>>()?;
         let plan = Plan {
             listen: self.listen,
             upstreams: if chooses { &self.upstreams } else { self.upstreams.get(..1).unwrap_or_default() },
@@ -156,8 +174,25 @@ impl Made {
             plugin: &in_configuration(&package.name),
             file: &component.file_name().unwrap_or_default().to_string_lossy(),
             grants: inspection.grants.iter().cloned().collect(),
+            keys,
             exchanges: &exchanges,
         };
         plan.text().context("exchanges.toml cannot become a configuration")
+    }
+
+    /// The table of a key, which is made when it is first wanted.
+    fn key(&mut self, wanted: &exchanges::Key) -> anyhow::Result<toml::Table> {
+        if !self.keys.contains_key(&wanted.name) {
+            let key = keys::generate().map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
+            self.keys.insert(wanted.name.clone(), key);
+        }
+        let known = self.keys.get(&wanted.name).context("the key was made")?;
+        Ok(table([
+            ("id", text(&known.id)),
+            ("hash", text(&known.stored())),
+            ("consumer", text(&wanted.consumer)),
+            ("scopes", toml::Value::Array(wanted.scopes.iter().map(|scope| text(scope)).collect())),
+            ("revoked", toml::Value::Boolean(wanted.revoked)),
+        ]))
     }
 }
