@@ -71,15 +71,33 @@ async fn an_author_sees_each_change_at_once() {
 async fn a_configuration_and_an_upstream_of_ones_own_are_taken() {
     let upstream = Upstream::ok().await;
     let new = NewCrate::write("dev-own", "request");
+    // A key that is made for the run, and what the plugin learns of it.
+    let place = "sluicegate_plugin::keys::Place::Authorization(\"Bearer\".to_owned())";
+    let identify = format!(
+        "if let Ok(owner) = sluicegate_plugin::keys::identify(&{place}) {{\n    labels::set(\"consumer\", &owner.consumer);\n}}\nlabels::set"
+    );
+    new.edit("src/lib.rs", "labels::set", &identify);
+    new.edit("exchanges.toml", "[config]", "[[keys]]\nname = \"acme\"\nconsumer = \"acme-1\"\n\n[config]");
+    new.edit(
+        "exchanges.toml",
+        "\"x-team\" = \"blue\"",
+        "\"x-team\" = \"blue\", authorization = \"Bearer ${key:acme}\"",
+    );
     let mut dev = Dev::start(&new.folder(), &["--port", "0", "--upstream", &upstream.url()]);
     let address = dev.wait_for_start();
-    assert_eq!(with_team(&address, "blue").await.text(), "ok");
+    let written = dev.written();
+    let key = written.split(['\'', ' ']).find(|word| word.starts_with("sg_")).expect("a key in the command");
+    let request = Request::get(&address).header("x-team", "blue").header("authorization", format!("Bearer {key}"));
+    assert_eq!(send(request.body(Full::<Bytes>::default()).unwrap()).await.text(), "ok");
     assert_eq!(upstream.received()[0].headers["x-team"], "blue");
+    let line = dev.wait_for("GET /  200  answered by upstream upstream");
+    assert!(line.contains("  consumer=acme-1  team=blue  "), "{line}");
     assert!(dev.stop().success());
 
     new.edit("sluicegate.toml", "http://127.0.0.1:3000", &upstream.url());
     new.edit("sluicegate.toml", "127.0.0.1:8080", "127.0.0.1:0");
     new.edit("sluicegate.toml", "x-team", "x-own");
+    new.edit("sluicegate.toml", "[[chains.default]]", "[[chains.default]]\ngrants = [\"keys\"]");
     let mut dev = Dev::start(&new.folder(), &["--config", "sluicegate.toml"]);
     let address = dev.wait_for_start();
     assert_eq!(with_team(&address, "blue").await.status, 400);

@@ -48,10 +48,17 @@ pub(super) struct Options {
 pub(super) fn dev(options: &Options) -> anyhow::Result<()> {
     let package = Package::find(&options.folder)?;
     let redaction = Redaction::new();
-    logging::start_as(&redaction, "warn,plugin=trace", Events)?;
+    // A configuration that is given may change by itself.
+    let changes = if options.config.is_some() { ",sluicegate::server::change=info" } else { "" };
+    logging::start_as(&redaction, &format!("warn,plugin=trace{changes}"), Events)?;
     tokio_runtime()?.block_on(async {
         let setting = Setting::new(options, &package).await?;
-        let mut workshop = Workshop { sources: Sources::watch(&package.folder), package, setting, built: Vec::new() };
+        let mut workshop = Workshop {
+            sources: Sources::watch(&package.folder, setting.sources()),
+            package,
+            setting,
+            built: Vec::new(),
+        };
         workshop.package.build(Kind::QuickWithLines, false).prepare()?;
         let server = workshop.first(&redaction).await?;
         workshop.announce(&server);

@@ -137,6 +137,11 @@ impl Setting {
         }
     }
 
+    /// What may mend a refusal besides the crate.
+    pub(super) fn sources(&self) -> Vec<PathBuf> {
+        if self.is_made() { Vec::new() } else { vec![self.config_file.clone()] }
+    }
+
     /// Whether the configuration comes from the crate.
     pub(super) fn is_made(&self) -> bool {
         self.made.is_some()
