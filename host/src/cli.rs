@@ -3,6 +3,7 @@
 mod admin;
 mod check;
 mod demo;
+mod dev;
 mod explain;
 mod key;
 mod logging;
@@ -48,13 +49,15 @@ enum Command {
         #[command(subcommand)]
         command: key::Command,
     },
-    /// Plugins: look into them, try them on exchanges, measure them, sign them, put them into a registry, fetch them.
+    /// Plugins: make and build them, look into them, try and measure them, sign them, put them into a registry, fetch them.
     Plugin {
         #[command(subcommand)]
         command: plugin::Command,
     },
     /// Print the JSON schema of the configuration file.
     Schema(schema::Options),
+    /// Run a gateway with the plugin that you are writing, and swap it in each time that you save it.
+    Dev(dev::Options),
     /// Run a gateway on a built-in configuration, with a model provider to talk to beside it.
     Demo(demo::Options),
 }
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Key { command } => key::key(&command),
         Command::Plugin { command } => plugin::plugin(&command),
         Command::Schema(options) => schema::print(&options),
+        Command::Dev(options) => dev::dev(&options),
         Command::Demo(options) => demo::demo(&options),
     };
     match done {

@@ -10,6 +10,7 @@ mod watch;
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use self::generations::{Current, Generations, Origin};
 use self::history::History;
 use self::signals::Signals;
 use self::watch::Fingerprint;
-use crate::admin::{AdminError, AdminServer};
+use crate::admin::{AdminError, AdminServer, AdminState};
 use crate::chain::{OpenExchanges, ReplyBody, Traces};
 use crate::clock::SystemClock;
 use crate::config::{self, AdminAddress, Config, Diagnostics, Texts};
@@ -131,8 +132,28 @@ impl Server {
     /// Loads everything and binds every address, so that a start either works or says why not.
     pub async fn start(texts: Texts, redaction: Redaction) -> Result<Server, StartError> {
         let config = config::parse(&texts)?;
-        let seen = Fingerprint::of(&config.inputs);
         let access_log = AccessLog::open(&config.access_log, redact(&redaction))?;
+        Server::start_with(texts, config, redaction, access_log).await
+    }
+
+    /// The same, for whoever reads the access log in this process: its lines go to `sink`, whatever the configuration says.
+    pub async fn start_logging_to(
+        sink: impl Write + Send + 'static,
+        texts: Texts,
+        redaction: Redaction,
+    ) -> Result<Server, StartError> {
+        let config = config::parse(&texts)?;
+        let access_log = AccessLog::to(sink, redact(&redaction))?;
+        Server::start_with(texts, config, redaction, access_log).await
+    }
+
+    async fn start_with(
+        texts: Texts,
+        config: Config,
+        redaction: Redaction,
+        access_log: AccessLog,
+    ) -> Result<Server, StartError> {
+        let seen = Fingerprint::of(&config.inputs);
         let foundation = foundation(&config, redaction, access_log)?;
         let history = match config.data_dir.is_dir() {
             true => Some(
@@ -185,6 +206,11 @@ impl Server {
 
     pub fn admin_address(&self) -> Option<&AdminAddress> {
         self.admin.as_ref().map(AdminServer::address)
+    }
+
+    /// What the admin listener can do, for this process, also where none listens.
+    pub fn admin_state(&self) -> Arc<dyn AdminState> {
+        Arc::new(State(self.shared.clone()))
     }
 
     /// Serves until a signal, drains, and returns when the last exchange has its outcome in the log.

@@ -1,5 +1,6 @@
 //! What end-to-end tests share: the real binary on a free port, a scripted upstream, and a plain client.
 
+pub mod authoring;
 pub mod client;
 pub mod command;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod soak;
 pub mod surgery;
 pub mod upstream;
 
+pub use authoring::{Dev, NewCrate, authoring, cargo};
 pub use client::{Reply, get, post, send};
 pub use command::{Key, Said, new_key, sluicegate};
 pub use demo::Demo;

@@ -63,6 +63,8 @@ fn help_says_what_each_word_does() {
         ("help_explain", &["explain", "--help"]),
         ("help_key_new", &["key", "new", "--help"]),
         ("help_plugin", &["plugin", "--help"]),
+        ("help_plugin_new", &["plugin", "new", "--help"]),
+        ("help_plugin_build", &["plugin", "build", "--help"]),
         ("help_plugin_inspect", &["plugin", "inspect", "--help"]),
         ("help_plugin_test", &["plugin", "test", "--help"]),
         ("help_plugin_bench", &["plugin", "bench", "--help"]),
@@ -71,6 +73,7 @@ fn help_says_what_each_word_does() {
         ("help_plugin_push", &["plugin", "push", "--help"]),
         ("help_plugin_pull", &["plugin", "pull", "--help"]),
         ("help_schema", &["schema", "--help"]),
+        ("help_dev", &["dev", "--help"]),
         ("help_demo", &["demo", "--help"]),
         ("no_words", &[]),
     ] {
@@ -133,6 +136,15 @@ fn check_finds_what_a_plugin_does_not_take_and_where() {
         .replace("name = \"rest\"", "name = \"rest\"\nchain = \"more\"");
     let files = [("sluicegate.toml", no_component.as_str()), ("mine.wasm", "not wasm")];
     insta::assert_snapshot!("check_no_component", say(&files, &["check"]));
+}
+
+#[test]
+fn what_is_wrong_with_an_entry_of_several_routes_is_said_once() {
+    let config = CONFIG
+        .replace("requests = 5", "requests = \"five\"")
+        .replace("name = \"rest\"", "name = \"rest\"\nchain = \"all\"");
+    let said = sluicegate(folder(&[("sluicegate.toml", &config)]).path(), &["check"]);
+    assert_eq!((said.status, said.stderr.matches("error: ").count()), (1, 1), "{}", said.stderr);
 }
 
 #[test]

@@ -8,20 +8,20 @@ use crate::{Error, TARGET};
 
 const LINKER: &str = "wasm-component-ld";
 
-/// Adds the target through rustup if it is missing.
-pub(crate) fn ensure() -> Result<(), Error> {
+/// Adds the target through rustup if it is missing. Asked in `folder`, which may have a toolchain of its own.
+pub(crate) fn ensure(folder: &Path) -> Result<(), Error> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-    ensure_with(&rustc, OsStr::new("rustup"))
+    ensure_with(folder, &rustc, OsStr::new("rustup"))
 }
 
-fn ensure_with(rustc: &OsStr, rustup: &OsStr) -> Result<(), Error> {
-    if !is_installed(rustc)? {
-        add(rustup)?;
-        if !is_installed(rustc)? {
+fn ensure_with(folder: &Path, rustc: &OsStr, rustup: &OsStr) -> Result<(), Error> {
+    if !is_installed(folder, rustc)? {
+        add(folder, rustup)?;
+        if !is_installed(folder, rustc)? {
             return Err(remedy("rustup says that it added the target, and the compiler in use still lacks it"));
         }
     }
-    let sysroot = PathBuf::from(ask(rustc, &["--print", "sysroot"])?);
+    let sysroot = PathBuf::from(ask(folder, rustc, &["--print", "sysroot"])?);
     let linker = format!("{LINKER}{}", std::env::consts::EXE_SUFFIX);
     if in_sysroot(&sysroot, &linker) || in_path(&linker) {
         return Ok(());
@@ -33,14 +33,14 @@ fn ensure_with(rustc: &OsStr, rustup: &OsStr) -> Result<(), Error> {
     )))
 }
 
-fn is_installed(rustc: &OsStr) -> Result<bool, Error> {
-    let folder = PathBuf::from(ask(rustc, &["--print", "target-libdir", "--target", TARGET])?);
-    let mut files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+fn is_installed(folder: &Path, rustc: &OsStr) -> Result<bool, Error> {
+    let libraries = PathBuf::from(ask(folder, rustc, &["--print", "target-libdir", "--target", TARGET])?);
+    let mut files = std::fs::read_dir(libraries).into_iter().flatten().flatten();
     Ok(files.any(|file| file.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
-fn add(rustup: &OsStr) -> Result<(), Error> {
-    let output = Command::new(rustup).args(["target", "add", TARGET]).output();
+fn add(folder: &Path, rustup: &OsStr) -> Result<(), Error> {
+    let output = Command::new(rustup).current_dir(folder).args(["target", "add", TARGET]).output();
     match output {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
@@ -57,9 +57,10 @@ fn remedy(reason: &str) -> Error {
     ))
 }
 
-fn ask(rustc: &OsStr, arguments: &[&str]) -> Result<String, Error> {
+fn ask(folder: &Path, rustc: &OsStr, arguments: &[&str]) -> Result<String, Error> {
     let failed = |reason: String| Error::new(format!("{} {} failed: {reason}", rustc.display(), arguments.join(" ")));
-    let output = Command::new(rustc).args(arguments).output().map_err(|error| failed(error.to_string()))?;
+    let output =
+        Command::new(rustc).current_dir(folder).args(arguments).output().map_err(|error| failed(error.to_string()))?;
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
         false => Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
@@ -104,7 +105,7 @@ mod tests {
         let fails = toolchain("fails", "echo no network >&2; exit 1");
         let lies = toolchain("lies", "exit 0");
         let ensure = |folder: &Path, rustup: &str| {
-            ensure_with(folder.join("rustc").as_os_str(), folder.join(rustup).as_os_str())
+            ensure_with(folder, folder.join("rustc").as_os_str(), folder.join(rustup).as_os_str())
         };
 
         ensure(&adds, "rustup").unwrap();

@@ -58,7 +58,8 @@ pub(super) fn demo(options: &Options) -> anyhow::Result<()> {
     })
 }
 
-fn listen_address(port: Option<u16>) -> SocketAddr {
+/// Without a port, the usual one if it is free.
+pub(super) fn listen_address(port: Option<u16>) -> SocketAddr {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(USUAL_PORT)));
     match port {
         Some(_) => address,

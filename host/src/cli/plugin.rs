@@ -1,7 +1,9 @@
-//! `sluicegate plugin …`: what is in plugins, keys that sign them, signatures, and the way to servers and back.
+//! `sluicegate plugin …`: new ones, their builds, what is in them, keys that sign them, and the way to servers and back.
 
 mod bench;
+pub(super) mod build;
 mod inspect;
+pub(super) mod new;
 mod paint;
 mod server;
 mod skeleton;
@@ -36,6 +38,10 @@ const KEY_BYTES_MAX: u64 = 16 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write the crate of a new plugin, with tests, a configuration, and the SDK.
+    New(new::Options),
+    /// Build a plugin's crate into a small component, and say what takes the room.
+    Build(build::Options),
     /// Show what a plugin is and wants, and a chain entry for it.
     Inspect(inspect::Options),
     /// Drive a plugin through exchanges of a file, and show what it did.
@@ -98,6 +104,8 @@ pub(super) enum KeyCommand {
 
 pub(super) fn plugin(command: &Command) -> anyhow::Result<()> {
     match command {
+        Command::New(options) => new::new(options),
+        Command::Build(options) => build::build(options),
         Command::Inspect(options) => inspect::inspect(options),
         Command::Test(options) => test::test(options),
         Command::Bench(options) => bench::bench(options),

@@ -1,6 +1,6 @@
 //! Builds a generation off the request path. Any failure names its stage and leaves what runs alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -225,13 +225,15 @@ impl Foundation {
     ) -> Result<(Loaded, BTreeMap<String, PluginFile>), BuildError> {
         let files = self.fetch(config, credentials).await;
         let mut loaded = Loaded::new();
+        // Several routes may have an entry: it is tried, and refused, once.
+        let mut tried = HashSet::new();
         let mut diagnostics = Vec::new();
         // Of the first failure.
         let mut failed_at: Option<(Stage, String)> = None;
         let of_routes = config.routes.iter().flat_map(|route| &route.chain);
         for (version, entry) in config.global_chain.iter().chain(of_routes).flat_map(versions_of) {
             let key = (entry.name.clone(), version);
-            if loaded.contains_key(&key) {
+            if !tried.insert(key.clone()) {
                 continue;
             }
             let wasm = match files.get(entry.plugin.as_str()) {

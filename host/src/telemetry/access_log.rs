@@ -62,6 +62,11 @@ impl AccessLog {
         }
     }
 
+    /// Lines go to `sink`, which the thread that writes them owns.
+    pub fn to(sink: impl io::Write + Send + 'static, redact: Redact) -> Result<AccessLog, AccessLogError> {
+        AccessLog::start(Output::to(sink), redact, QUEUE_LINES_MAX)
+    }
+
     /// Whether a record would be written: where not, none needs to be built.
     pub fn is_on(&self) -> bool {
         self.queue.read().unwrap_or_else(PoisonError::into_inner).is_some()
