@@ -10,8 +10,7 @@ use bytes::Bytes;
 use thread_priority::ThreadPriority;
 use wasmtime::component::{Component, InstancePre, Linker};
 
-use crate::bounded::bounded;
-use crate::cache::{Key, hex, sha256};
+use crate::cache::{hex, sha256};
 use crate::capability::{self, CORE_INTERFACES};
 use crate::engine::{PluginKey, Runtime, Shared};
 use crate::failure::{Failure, FailureKind};
@@ -22,9 +21,10 @@ use crate::limits::PluginLimits;
 use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
 use crate::setup::Setup;
-use crate::snapshot::Instrumented;
 use crate::version::Version;
 use crate::wasi;
+
+mod make;
 
 /// CPU and wall time of `configure`: it may build large tables.
 const CONFIGURE_TIME_MAX: Duration = Duration::from_secs(5);
@@ -144,8 +144,9 @@ impl Loader<'_> {
     async fn load(&self) -> Result<Arc<Plugin>, LoadError> {
         let spec = self.spec;
         let config = spec.config.to_string();
+        let digest = hex(&sha256(&spec.wasm));
         let known = PluginKey {
-            image: self.shared.cache.key(&hex(&sha256(&spec.wasm)), &config),
+            image: self.image_key(&digest, &config),
             entry: spec.entry.clone(),
             version: spec.version,
             grants: spec.grants.clone(),
@@ -162,7 +163,7 @@ impl Loader<'_> {
             return Err(self.error(LoadStage::Configure, message));
         }
         let linker = self.linker(&inspection)?;
-        let image = self.image(known.image, &inspection, &linker, &config).await?;
+        let image = self.image(known.image, &inspection, &linker, &config, digest).await?;
         if let (Frozen::No(reason), Isolation::Request) = (&image.frozen, spec.isolation) {
             let message = format!(
                 "it cannot be frozen after `configure` ({reason}), which isolation = \"request\" needs: write isolation = \
@@ -173,54 +174,6 @@ impl Loader<'_> {
         let plugin = self.finish(image, &linker, config).await?;
         self.shared.plugins.remember(known, &plugin);
         Ok(plugin)
-    }
-
-    /// From a loaded plugin with the same bytes and config, from the disk, or made.
-    async fn image(
-        &self,
-        key: Key,
-        inspection: &Inspection,
-        linker: &Linker<PluginState>,
-        config: &str,
-    ) -> Result<Arc<Image>, LoadError> {
-        if let Some(image) = self.shared.images.get(&key) {
-            return Ok(image);
-        }
-        let image = match self.shared.cache.load(&key, &self.shared.engine) {
-            Some(image) => image,
-            None => {
-                let image = self.make(inspection, linker, config, hex(&sha256(&self.spec.wasm))).await?;
-                self.shared.cache.store(&key, &image);
-                image
-            }
-        };
-        let image = Arc::new(image);
-        self.shared.images.remember(key, &image);
-        Ok(image)
-    }
-
-    async fn make(
-        &self,
-        inspection: &Inspection,
-        linker: &Linker<PluginState>,
-        config: &str,
-        digest: String,
-    ) -> Result<Image, LoadError> {
-        let wasm = &bounded(&self.spec.wasm);
-        // What cannot be instrumented is compiled as it is and runs pooled.
-        let instrumented = Instrumented::new(wasm);
-        let component = self.compile(instrumented.as_ref().map_or(wasm, |instrumented| &instrumented.bytes))?;
-        let (mut instance, setup) = self.configure(inspection, linker, &component, config).await?;
-        let frozen = match instrumented {
-            Ok(instrumented) => instrumented.freeze(&mut instance).await,
-            Err(reason) => Err(reason),
-        };
-        drop(instance);
-        let (component, frozen) = match frozen {
-            Ok(bytes) => (self.compile(&bytes)?, Frozen::Yes),
-            Err(reason) => (self.compile(wasm)?, Frozen::No(reason)),
-        };
-        Ok(Image { component, setup, frozen, digest })
     }
 
     fn check_grants(&self, inspection: &Inspection) -> Result<(), LoadError> {
