@@ -30,7 +30,6 @@ struct Example {
     name: &'static str,
     /// Below cargo's output folder, where the tests have put it.
     file: &'static str,
-    isolation: Isolation,
     config: Value,
     call: Call,
 }
@@ -50,7 +49,7 @@ pub async fn measure(report: &mut Report, target: &Path) -> Result<()> {
     Ok(())
 }
 
-fn examples() -> [Example; 3] {
+fn examples() -> [Example; 2] {
     let rules = json!({
         "rules": { "limit": { "pattern": "[1-9][0-9]{0,2}" }, "sort": { "pattern": "name|date" } },
     });
@@ -58,23 +57,14 @@ fn examples() -> [Example; 3] {
     let body = Call::Body { bytes: body.to_string().into(), end: true };
     [
         Example {
-            name: "query-rules, JavaScript on SpiderMonkey",
+            name: "query-rules, JavaScript",
             file: "languages/javascript/query-rules.wasm",
-            isolation: Isolation::Pooled,
-            config: rules.clone(),
-            call: Call::Head,
-        },
-        Example {
-            name: "query-rules, JavaScript on QuickJS",
-            file: "languages/quickjs/query-rules.wasm",
-            isolation: Isolation::Pooled,
             config: rules,
             call: Call::Head,
         },
         Example {
             name: "mask-json, Python, a body of 1 KiB",
             file: "languages/python/mask-json.wasm",
-            isolation: Isolation::Pooled,
             config: json!({ "members": ["card"] }),
             call: body,
         },
@@ -83,26 +73,33 @@ fn examples() -> [Example; 3] {
 
 impl Example {
     async fn measure(&self, report: &mut Report, wasm: Bytes) -> Result<()> {
-        let figure = |what: &str| format!("{}: {what}", self.name);
-        report.add(figure("component"), "MiB", mebibytes(wasm.len() as u64), None);
+        report.add(format!("{}: component", self.name), "MiB", mebibytes(wasm.len() as u64), None);
+        for isolation in [Isolation::Pooled, Isolation::Request] {
+            self.measure_isolated(report, &wasm, isolation).await?;
+        }
+        Ok(())
+    }
+
+    async fn measure_isolated(&self, report: &mut Report, wasm: &Bytes, isolation: Isolation) -> Result<()> {
+        let figure = |what: &str| format!("{}, {}: {what}", self.name, isolation.as_str());
         let folder = tempfile::tempdir()?;
         let code = folder.path().join("code");
         let options =
             || EngineOptions { instances_max: 100, cache_dir: Some(code.clone()), ..EngineOptions::default() };
-        for (what, unit, factor) in
-            [("first load, compiled", "s", 1.0), ("load with its code cached", "ms", 1e3)]
-        {
+        for (what, unit, factor) in [("first load, compiled", "s", 1.0), ("load with its code cached", "ms", 1e3)] {
             let runtime = Runtime::new(options())?;
             let began = Instant::now();
-            drop(self.load(&runtime, wasm.clone()).await?);
+            drop(self.load(&runtime, wasm, isolation).await?);
             report.add(figure(what), unit, began.elapsed().as_secs_f64() * factor, None);
         }
         let code_bytes: u64 = fs::read_dir(&code)?.map(|file| Ok(file?.metadata()?.len())).sum::<Result<u64>>()?;
         report.add(figure("compiled code on disk"), "MiB", mebibytes(code_bytes), None);
         let runtime = Runtime::new(options())?;
-        let plugin = self.load(&runtime, wasm).await?;
+        let plugin = self.load(&runtime, wasm, isolation).await?;
         let exchange = Arc::new(self.exchange()?);
-        self.instances(report, &plugin, &exchange).await?;
+        if isolation == Isolation::Pooled {
+            self.instances(report, &plugin, &exchange).await?;
+        }
         let entry = entry(plugin);
         self.call(&entry, &exchange).await?;
         let mut samples = Vec::with_capacity(SAMPLES);
@@ -113,7 +110,7 @@ impl Example {
             }
             samples.push(began.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS_PER_SAMPLE));
         }
-        report.add_samples(figure("one call, pooled"), "µs", &samples, None);
+        report.add_samples(figure("one call"), "µs", &samples, None);
         Ok(())
     }
 
@@ -131,13 +128,13 @@ impl Example {
         }
         let grown = process::memory(std::process::id())?.anonymous_kib.saturating_sub(before);
         report.add_samples(
-            format!("{}: a new instance, with `configure` and its first call", self.name),
+            format!("{}, pooled: a new instance, with `configure` and its first call", self.name),
             "ms",
             &first_calls,
             None,
         );
         let each = mebibytes(grown * 1024) / f64::from(INSTANCES);
-        report.add(format!("{}: memory of one warm instance", self.name), "MiB", each, None);
+        report.add(format!("{}, pooled: memory of one warm instance", self.name), "MiB", each, None);
         Ok(())
     }
 
@@ -152,14 +149,14 @@ impl Example {
         Ok(())
     }
 
-    async fn load(&self, runtime: &Runtime, wasm: Bytes) -> Result<Arc<Plugin>> {
+    async fn load(&self, runtime: &Runtime, wasm: &Bytes, isolation: Isolation) -> Result<Arc<Plugin>> {
         let spec = PluginSpec {
             entry: "bench".into(),
             version: Version::Stable,
-            wasm,
+            wasm: wasm.clone(),
             config: self.config.clone(),
             grants: Default::default(),
-            isolation: self.isolation,
+            isolation,
             limits: PluginLimits { memory_bytes_max: MEMORY_BYTES_MAX, ..PluginLimits::default() },
         };
         runtime.load(spec).await.map_err(|error| anyhow::anyhow!("{error}"))

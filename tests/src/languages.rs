@@ -24,6 +24,8 @@ pub struct Language {
     /// The words with which the command in its README begins that builds it.
     command: &'static str,
     tools: fn() -> PathBuf,
+    /// A line that is put behind another one: file, the other line, and the new one.
+    change: Option<[&'static str; 3]>,
     /// One thread builds, the others wait.
     building: Mutex<()>,
 }
@@ -34,16 +36,22 @@ pub static JAVASCRIPT: Language = Language {
     component: "query-rules.wasm",
     command: "npm run build",
     tools: parts::javascript_tools,
+    change: None,
     building: Mutex::new(()),
 };
 
-/// The same source on a smaller engine.
-pub static QUICKJS: Language = Language {
-    name: "quickjs",
+/// The same with a mistake: the query `throw` meets an exception that nobody catches.
+pub static JAVASCRIPT_THAT_THROWS: Language = Language {
+    name: "javascript-that-throws",
     folder: "javascript",
     component: "query-rules.wasm",
-    command: "npm run build:quickjs",
+    command: "npm run build",
     tools: parts::javascript_tools,
+    change: Some([
+        "query-rules.js",
+        "  onHead() {\n",
+        "    if (query() === \"throw\") throw new Error(\"a mistake of its author\");\n",
+    ]),
     building: Mutex::new(()),
 };
 
@@ -53,6 +61,7 @@ pub static PYTHON: Language = Language {
     component: "mask-json.wasm",
     command: "componentize-py",
     tools: parts::python_tools,
+    change: None,
     building: Mutex::new(()),
 };
 
@@ -63,7 +72,7 @@ impl Language {
     /// If a tool is missing or fails.
     pub fn component(&self) -> PathBuf {
         let _building = self.building.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let sources = root().join("examples/plugins").join(self.folder);
+        let sources = self.sources();
         let place = languages().join(self.name);
         let component = place.join(self.component);
         let stamp = place.join("built-from.txt");
@@ -73,6 +82,12 @@ impl Language {
         }
         drop(fs::remove_dir_all(&place));
         copy(&sources, &place).expect("a copy of the example");
+        if let Some([file, after, line]) = self.change {
+            let file = place.join(file);
+            let text = fs::read_to_string(&file).expect("a source");
+            assert!(text.contains(after), "no {after:?} in {}", file.display());
+            fs::write(&file, text.replace(after, &format!("{after}{line}"))).expect("a source");
+        }
         let tools = (self.tools)();
         let command = self.build_command(&sources);
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -83,6 +98,11 @@ impl Language {
         assert!(output.status.success() && component.is_file(), "{command}\n{}", String::from_utf8_lossy(&said));
         fs::write(stamp, state).expect("the stamp");
         component
+    }
+
+    /// Where it stands in the repository.
+    pub fn sources(&self) -> PathBuf {
+        root().join("examples/plugins").join(self.folder)
     }
 
     /// As it stands in the README.
@@ -97,7 +117,7 @@ impl Language {
 
     fn state(&self, sources: &Path) -> io::Result<u64> {
         let mut hasher = DefaultHasher::new();
-        self.build_command(sources).hash(&mut hasher);
+        (self.build_command(sources), self.change).hash(&mut hasher);
         for folder in [sources, &sources.join("wit"), &root().join("wit/v0.1")] {
             for file in files(folder)? {
                 fs::read(file)?.hash(&mut hasher);

@@ -26,7 +26,7 @@ pub fn registry() -> PathBuf {
     registry
 }
 
-/// The folder with `componentize-js` and `componentize-qjs`.
+/// The folder with `componentize-js`.
 pub fn javascript_tools() -> PathBuf {
     tools("SLUICEGATE_JAVASCRIPT_TOOLS", "javascript/node_modules/.bin", "componentize-js")
 }

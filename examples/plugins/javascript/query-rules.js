@@ -33,7 +33,11 @@ export const policy = {
       }
     });
     if (rules.length === 0) wrong("/rules", "Name at least one member of the query, with its `pattern`.");
-    link = config.documentation && new TextEncoder().encode(`<${config.documentation}>; rel="help"`);
+    const { documentation } = config;
+    if (documentation !== undefined && !/^https?:\/\/[!-;=?-~]+$/.test(documentation)) {
+      wrong("/documentation", "This is no address: write one that begins with https://.");
+    }
+    link = documentation && new TextEncoder().encode(`<${documentation}>; rel="help"`);
     if (problems.length > 0) throw problems;
     const phases = link ? ["head", "reply-head"] : ["head"];
     return { phases, body: NO_BODY, replyBody: NO_BODY, need: "call", ...NOTHING_ELSE };

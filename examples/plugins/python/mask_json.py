@@ -1,6 +1,8 @@
 """Masks values in the JSON bodies of requests before they go upstream. A body that cannot be read goes nowhere."""
 
 import json
+import re
+from itertools import accumulate
 
 from componentize_py_types import Err
 from wit_world import exports
@@ -11,6 +13,9 @@ from wit_world.imports.types import (
 )
 
 MASK = "***"
+# The parser of `json` is written in C and recurses: far deeper than this, it meets the end of the stack, which fails the call.
+DEPTH_MAX = 100
+ALL_BUT_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"|[^\[\]{}"]++', re.DOTALL)
 members: frozenset[str] = frozenset()
 
 
@@ -18,6 +23,11 @@ def masked(value):
     if isinstance(value, dict):
         return {name: MASK if name in members else masked(inner) for name, inner in value.items()}
     return [masked(inner) for inner in value] if isinstance(value, list) else value
+
+
+def depth(text: str) -> int:
+    brackets = ALL_BUT_BRACKETS.sub("", text)
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0)
 
 
 def refusal(status: int, message: str) -> Rejection:
@@ -49,7 +59,10 @@ class Head(exports.Head):
 class Body(exports.Body):
     def on_body(self, bytes: bytes, end: bool):
         try:
+            text = bytes.decode()
+            if depth(text) > DEPTH_MAX:
+                return Piece_Reject(refusal(400, f"The body is nested deeper than {DEPTH_MAX} levels."))
             # Written anew in any case: what a member of the same name hides here, another reader may find.
-            return Piece_Replace(json.dumps(masked(json.loads(bytes)), ensure_ascii=False, allow_nan=False).encode())
-        except (ValueError, RecursionError):
+            return Piece_Replace(json.dumps(masked(json.loads(text)), ensure_ascii=False, allow_nan=False).encode())
+        except ValueError:
             return Piece_Reject(refusal(400, "The body is no JSON that can be read."))

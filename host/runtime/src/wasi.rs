@@ -60,7 +60,8 @@ impl Wasi {
             exchange: Mutex::default(),
             configuring: configure_log_lines.clone(),
         });
-        builder.stdout(LogStream::new(&output)).stderr(LogStream::new(&output));
+        // What an engine says about an exception that nobody caught, or a panic, is on standard error: `check` shows it, too.
+        builder.stdout(LogStream::new(&output, Level::Info)).stderr(LogStream::new(&output, Level::Warn));
         let clock = GrantedClock { granted: grants.contains("clock"), configuring: configuring.clone() };
         builder.wall_clock(clock.clone()).monotonic_clock(clock);
         let chance = || Chance {
@@ -188,14 +189,15 @@ impl Output {
 #[derive(Clone)]
 struct LogStream {
     output: Arc<Output>,
+    level: Level,
     line: Vec<u8>,
     /// Whose `line` is: what one request leaves unfinished does not become the start of another's.
     exchange: Weak<Exchange>,
 }
 
 impl LogStream {
-    fn new(output: &Arc<Output>) -> LogStream {
-        LogStream { output: output.clone(), line: Vec::new(), exchange: Weak::new() }
+    fn new(output: &Arc<Output>, level: Level) -> LogStream {
+        LogStream { output: output.clone(), level, line: Vec::new(), exchange: Weak::new() }
     }
 
     fn end_line(&mut self) {
@@ -203,9 +205,21 @@ impl LogStream {
         let exchange = self.exchange.upgrade();
         let Output { entry: plugin, version, configuring, .. } = &*self.output;
         Line { plugin, version: *version, exchange: exchange.as_deref(), configuring }
-            .write(Level::Info, &line.escape_debug().to_string());
+            .write(self.level, &escaped(&line));
         self.line.clear();
     }
+}
+
+/// As `escape_debug`, which also escapes quotes: traces are full of them.
+fn escaped(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for letter in line.chars() {
+        match letter {
+            '"' | '\'' => text.push(letter),
+            _ => text.extend(letter.escape_debug()),
+        }
+    }
+    text
 }
 
 impl IsTerminal for LogStream {

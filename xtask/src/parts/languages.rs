@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::{Progress, folder, install, install_from_debian, may_install};
 use crate::command;
 
-/// Tells the tests in which folder `componentize-js` and `componentize-qjs` are.
+/// Tells the tests in which folder `componentize-js` is.
 pub const JAVASCRIPT_VARIABLE: &str = "SLUICEGATE_JAVASCRIPT_TOOLS";
 
 /// Tells the tests in which folder `componentize-py` is.
