@@ -150,7 +150,8 @@ fn languages() -> PathBuf {
 fn copy(sources: &Path, place: &Path) -> io::Result<()> {
     let contract = place.join("wit/deps/sluicegate-plugin");
     fs::create_dir_all(&contract)?;
-    for (from, to) in [(sources, place), (&sources.join("wit"), &place.join("wit")), (&root().join("wit/v0.1"), &contract)]
+    for (from, to) in
+        [(sources, place), (&sources.join("wit"), &place.join("wit")), (&root().join("wit/v0.1"), &contract)]
     {
         for file in files(from)? {
             fs::copy(&file, to.join(file.file_name().unwrap_or_default()))?;

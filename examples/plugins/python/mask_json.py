@@ -13,6 +13,8 @@ from wit_world.imports.types import (
 )
 
 MASK = "***"
+# As much as the CPU limit of `sluicegate.toml` has time for.
+BODY_BYTES_MAX = 1 << 20
 # The parser of `json` is written in C and recurses: far deeper than this, it meets the end of the stack, which fails the call.
 DEPTH_MAX = 100
 ALL_BUT_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"|[^\[\]{}"]++', re.DOTALL)
@@ -25,9 +27,9 @@ def masked(value):
     return [masked(inner) for inner in value] if isinstance(value, list) else value
 
 
-def depth(text: str) -> int:
+def is_deep(text: str) -> bool:
     brackets = ALL_BUT_BRACKETS.sub("", text)
-    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0)
+    return any(depth > DEPTH_MAX for depth in accumulate(1 if bracket in "[{" else -1 for bracket in brackets))
 
 
 def refusal(status: int, message: str) -> Rejection:
@@ -44,7 +46,7 @@ class Policy(exports.Policy):
         if wrong:
             raise Err([Problem(f"/members/{at}", "The name of a member is a string.") for at in wrong])
         members = frozenset(names)
-        whole, none = BodyNeed(BodyMode.BUFFERED, 0, False), BodyNeed(BodyMode.NONE, 0, False)
+        whole, none = BodyNeed(BodyMode.BUFFERED, BODY_BYTES_MAX, False), BodyNeed(BodyMode.NONE, 0, False)
         return Setup(["head", "body"], whole, none, InstanceNeed.CALL, [], [], [], [], [])
 
 
@@ -60,7 +62,7 @@ class Body(exports.Body):
     def on_body(self, bytes: bytes, end: bool):
         try:
             text = bytes.decode()
-            if depth(text) > DEPTH_MAX:
+            if is_deep(text):
                 return Piece_Reject(refusal(400, f"The body is nested deeper than {DEPTH_MAX} levels."))
             # Written anew in any case: what a member of the same name hides here, another reader may find.
             return Piece_Replace(json.dumps(masked(json.loads(text)), ensure_ascii=False, allow_nan=False).encode())

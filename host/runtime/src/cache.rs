@@ -185,12 +185,7 @@ fn write(path: &Path, record: &Record, component: &Component) -> io::Result<()> 
     written
 }
 
-fn read(
-    path: &Path,
-    key: &Key,
-    engine_hash: u64,
-    engine: &Engine,
-) -> io::Result<(Component, Option<ImageRecord>)> {
+fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result<(Component, Option<ImageRecord>)> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.len() > FILE_BYTES_MAX {
