@@ -1,7 +1,7 @@
 //! The example plugins in JavaScript and Python: built by their toolchains, and asked over sockets in the real gateway.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -101,6 +101,29 @@ async fn a_policy_in_javascript_refuses_queries_and_edits_answers() {
     assert_eq!((missing.status.as_u16(), missing.header("link")), (404, link));
     let targets: Vec<String> = upstream.received().into_iter().map(|request| request.target).collect();
     assert_eq!(targets, ["/orders?sort=nam%65&limit=999&other=%ff", "/missing?sort=date"]);
+}
+
+#[test]
+fn what_was_compiled_for_one_config_serves_the_next() {
+    compile(&JAVASCRIPT);
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = data_dir(folder.path());
+    // A folder of its own, so that no other test writes there.
+    let code = data.join("code");
+    let shared = fs::read_link(&code).expect("a link");
+    fs::remove_file(&code).and_then(|()| fs::create_dir(&code)).expect("a folder");
+    let images = |folder: &Path| -> Vec<PathBuf> {
+        let files = fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "image")).collect()
+    };
+    for image in images(&shared) {
+        fs::hard_link(&image, code.join(image.file_name().expect("a name"))).expect("a link");
+    }
+    let before = images(&code).len();
+    let config = config(&JAVASCRIPT, "http://127.0.0.1:9", &data, |config| config.replace("name|date", "price|date"));
+    fs::write(folder.path().join("sluicegate.toml"), config).expect("the configuration");
+    let said = sluicegate(folder.path(), &["check"]);
+    assert_eq!((said.status, images(&code).len()), (0, before), "{}", said.stderr);
 }
 
 /// `error: … --> sluicegate.toml:LINE:COLUMN`, as text of the line and what is said about it.
