@@ -101,7 +101,8 @@ fn key(number: usize) -> String {
     format!("sg_0123456789abcdef_{number:032}")
 }
 
-fn exchange() -> Exchange {
+/// A request with a few fields, and nobody known.
+pub fn exchange() -> Exchange {
     let key = key(KEYS / 2);
     let value = |text: &str| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("not a value"));
     let mut headers = HeaderMap::new();

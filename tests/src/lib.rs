@@ -7,6 +7,7 @@ pub mod config;
 pub mod demo;
 pub mod gateway;
 pub mod guests;
+pub mod languages;
 pub mod metrics;
 pub mod parts;
 pub mod raw;

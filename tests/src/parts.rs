@@ -26,6 +26,26 @@ pub fn registry() -> PathBuf {
     registry
 }
 
+/// The folder with `componentize-js`.
+pub fn javascript_tools() -> PathBuf {
+    tools("SLUICEGATE_JAVASCRIPT_TOOLS", "javascript/node_modules/.bin", "componentize-js")
+}
+
+/// The folder with `componentize-py`.
+pub fn python_tools() -> PathBuf {
+    tools("SLUICEGATE_PYTHON_TOOLS", "python-plugins/bin", "componentize-py")
+}
+
+fn tools(variable: &str, path: &str, program: &str) -> PathBuf {
+    let folder = part(variable, path);
+    assert!(
+        folder.join(program).exists(),
+        "{} is missing: run `cargo xtask parts`, or set {variable} to the folder that has it",
+        folder.join(program).display()
+    );
+    folder
+}
+
 /// Runs openssl in a folder, and returns what it prints.
 ///
 /// # Panics

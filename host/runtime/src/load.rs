@@ -1,20 +1,22 @@
 //! From bytes to a plugin that can be called: inspect, compare with the grants, compile, configure, freeze, try.
 
+mod make;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use wasmtime::component::{Component, InstancePre, Linker};
 
-use crate::bounded::bounded;
-use crate::cache::{Key, hex, sha256};
+use self::make::Recipe;
+use crate::cache::{hex, sha256};
 use crate::capability::{self, CORE_INTERFACES};
 use crate::engine::{PluginKey, Runtime, Shared};
 use crate::failure::{Failure, FailureKind};
-use crate::image::{Frozen, Image, Making};
+use crate::image::{Frozen, Image};
 use crate::inspect::Inspection;
 use crate::instance::{Indices, Instance, InstanceContext, PluginState};
 use crate::limits::PluginLimits;
@@ -22,7 +24,6 @@ use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
 use crate::priority::give_way;
 use crate::setup::Setup;
-use crate::snapshot::Instrumented;
 use crate::symbols::Symbols;
 use crate::version::Version;
 use crate::wasi;
@@ -142,8 +143,9 @@ impl Loader<'_> {
     async fn load(&self) -> Result<Arc<Plugin>, LoadError> {
         let spec = self.spec;
         let config = spec.config.to_string();
+        let digest = hex(&sha256(&spec.wasm));
         let known = PluginKey {
-            image: self.shared.cache.key(&hex(&sha256(&spec.wasm)), &config),
+            image: self.image_key(&digest, &config),
             entry: spec.entry.clone(),
             version: spec.version,
             grants: spec.grants.clone(),
@@ -160,7 +162,9 @@ impl Loader<'_> {
             return Err(self.error(LoadStage::Configure, message));
         }
         let linker = self.linker(&inspection)?;
-        let image = self.image(known.image, &inspection, &linker, &config).await?;
+        let symbols = Symbols::of(&spec.wasm).map(Arc::new);
+        let recipe = Recipe { inspection: &inspection, linker: &linker, config: &config, digest: &digest, symbols };
+        let image = self.image(known.image, &recipe).await?;
         if let (Frozen::No(reason), Isolation::Request) = (&image.frozen, spec.isolation) {
             let message = format!(
                 "it cannot be frozen after `configure` ({reason}), which isolation = \"request\" needs: write isolation = \
@@ -171,67 +175,6 @@ impl Loader<'_> {
         let plugin = self.finish(image, &linker, config).await?;
         self.shared.plugins.remember(known, &plugin);
         Ok(plugin)
-    }
-
-    /// From a loaded plugin with the same bytes and config, from the disk, or made.
-    async fn image(
-        &self,
-        key: Key,
-        inspection: &Inspection,
-        linker: &Linker<PluginState>,
-        config: &str,
-    ) -> Result<Arc<Image>, LoadError> {
-        if let Some(image) = self.shared.images.get(&key) {
-            return Ok(image);
-        }
-        let symbols = Symbols::of(&self.spec.wasm).map(Arc::new);
-        let image = match self.shared.cache.load(&key, &self.shared.engine) {
-            Some(image) => Image { symbols, ..image },
-            None => {
-                let image = self.make(inspection, linker, config, symbols).await?;
-                self.shared.cache.store(&key, &image);
-                image
-            }
-        };
-        let image = Arc::new(image);
-        self.shared.images.remember(key, &image);
-        Ok(image)
-    }
-
-    async fn make(
-        &self,
-        inspection: &Inspection,
-        linker: &Linker<PluginState>,
-        config: &str,
-        symbols: Option<Arc<Symbols>>,
-    ) -> Result<Image, LoadError> {
-        let digest = hex(&sha256(&self.spec.wasm));
-        let wasm = &bounded(&self.spec.wasm);
-        // What cannot be instrumented is compiled as it is and runs pooled.
-        let instrumented = Instrumented::new(wasm);
-        let began = Instant::now();
-        let component = self.compile(instrumented.as_ref().map_or(wasm, |instrumented| &instrumented.bytes))?;
-        let compiled = Instant::now();
-        let (mut instance, setup) = self.configure(inspection, linker, &component, config, symbols.clone()).await?;
-        let configured = Instant::now();
-        let frozen = match instrumented {
-            Ok(instrumented) => instrumented.freeze(&mut instance).await,
-            Err(reason) => Err(reason),
-        };
-        drop(instance);
-        let ended = Instant::now();
-        let frozen_bytes = frozen.as_ref().ok().map(Vec::len);
-        let (component, frozen) = match frozen {
-            Ok(bytes) => (self.compile(&bytes)?, Frozen::Yes),
-            Err(reason) => (self.compile(wasm)?, Frozen::No(reason)),
-        };
-        let making = Making {
-            compile: (compiled - began) + ended.elapsed(),
-            configure: configured - compiled,
-            freeze: ended - configured,
-            frozen_bytes,
-        };
-        Ok(Image { component, setup, frozen, digest, making: Some(making), symbols })
     }
 
     fn check_grants(&self, inspection: &Inspection) -> Result<(), LoadError> {
@@ -281,19 +224,13 @@ impl Loader<'_> {
     }
 
     /// Instantiates, and runs `configure` with time enough.
-    async fn configure(
-        &self,
-        inspection: &Inspection,
-        linker: &Linker<PluginState>,
-        component: &Component,
-        config: &str,
-        symbols: Option<Arc<Symbols>>,
-    ) -> Result<(Instance, Setup), LoadError> {
+    async fn configure(&self, recipe: &Recipe<'_>, component: &Component) -> Result<(Instance, Setup), LoadError> {
+        let Recipe { inspection, linker, config, symbols, .. } = recipe;
         let pre = self.pre(linker, component)?;
         let limits =
             PluginLimits { cpu_max: CONFIGURE_TIME_MAX, wall_max: CONFIGURE_TIME_MAX * 4, ..self.spec.limits.clone() };
         // It runs on a thread of its own.
-        let context = InstanceContext { limits: Arc::new(limits), symbols, ..self.context() };
+        let context = InstanceContext { limits: Arc::new(limits), symbols: symbols.clone(), ..self.context() };
         let failed = |failure: Failure| {
             let remedy = match failure.kind {
                 FailureKind::Cpu | FailureKind::Wall => {

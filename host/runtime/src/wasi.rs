@@ -62,7 +62,8 @@ impl Wasi {
             exchange: Mutex::new((Weak::new(), Site { position: 0, phase: Phase::Head })),
             configuring: configure_log_lines.clone(),
         });
-        builder.stdout(LogStream::new(&output)).stderr(LogStream::new(&output));
+        // What an engine says about an exception that nobody caught, or a panic, is on standard error: `check` shows it, too.
+        builder.stdout(LogStream::new(&output, Level::Info)).stderr(LogStream::new(&output, Level::Warn));
         let clock = GrantedClock { granted: grants.contains("clock"), configuring: configuring.clone() };
         builder.wall_clock(clock.clone()).monotonic_clock(clock);
         let chance = || Chance {
@@ -190,6 +191,7 @@ impl Output {
 #[derive(Clone)]
 struct LogStream {
     output: Arc<Output>,
+    level: Level,
     line: Vec<u8>,
     /// Whose `line` is: what one request leaves unfinished does not become the start of another's.
     exchange: Weak<Exchange>,
@@ -197,9 +199,10 @@ struct LogStream {
 }
 
 impl LogStream {
-    fn new(output: &Arc<Output>) -> LogStream {
+    fn new(output: &Arc<Output>, level: Level) -> LogStream {
         LogStream {
             output: output.clone(),
+            level,
             line: Vec::new(),
             exchange: Weak::new(),
             site: Site { position: 0, phase: Phase::Head },
@@ -211,9 +214,21 @@ impl LogStream {
         let exchange = self.exchange.upgrade();
         let Output { entry: plugin, version, configuring, .. } = &*self.output;
         let exchange = exchange.as_deref().map(|exchange| (exchange, self.site));
-        Line { plugin, version: *version, exchange, configuring }.write(Level::Info, &line.escape_debug().to_string());
+        Line { plugin, version: *version, exchange, configuring }.write(self.level, &escaped(&line));
         self.line.clear();
     }
+}
+
+/// As `escape_debug`, which also escapes quotes: traces are full of them.
+fn escaped(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for letter in line.chars() {
+        match letter {
+            '"' | '\'' => text.push(letter),
+            _ => text.extend(letter.escape_debug()),
+        }
+    }
+    text
 }
 
 impl IsTerminal for LogStream {

@@ -76,6 +76,15 @@ fn what_was_stored_comes_back_and_under_no_other_key() {
 }
 
 #[test]
+fn code_that_belongs_to_no_config_comes_back_and_is_no_image() {
+    let (_folder, engine, cache, key, _) = stored("code");
+    let code = cache.key("digest", "for all");
+    cache.store_code(&code, &image(&engine).component);
+    assert!(cache.load_code(&code, &engine).is_some() && cache.load(&code, &engine).is_none());
+    assert!(cache.path(&code).unwrap().is_file() && cache.load(&key, &engine).is_some());
+}
+
+#[test]
 fn a_file_of_another_engine_is_removed_and_not_run() {
     let (_folder, engine, cache, key, path) = stored("engine");
     let other = Cache { dir: cache.dir.clone(), engine_hash: cache.engine_hash ^ 1 };
