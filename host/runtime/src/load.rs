@@ -127,11 +127,34 @@ impl Runtime {
         if let Err(error) = thread {
             return failed(format!("no thread could be started to compile it: {error}"));
         }
-        match answered.await {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(_)) | Err(_) => failed("the compiler failed on it; please report this with the file".to_owned()),
-        }
+        let plugin = match answered.await {
+            Ok(Ok(loaded)) => loaded?,
+            Ok(Err(_)) | Err(_) => {
+                return failed("the compiler failed on it; please report this with the file".to_owned());
+            }
+        };
+        // Here, where requests are served: on a thread that gives way, the first instance could outlast its limits.
+        first_instance(&plugin).await?;
+        Ok(plugin)
     }
+}
+
+/// One instance is made now: what cannot be instantiated or has wrong signatures is found before a request is.
+async fn first_instance(plugin: &Plugin) -> Result<(), LoadError> {
+    let failed = |failure: Failure| LoadError {
+        entry: plugin.context.entry.to_string(),
+        stage: LoadStage::Instantiate,
+        message: not_instantiated(&failure),
+        problems: Vec::new(),
+    };
+    let mut instance = plugin.acquire().await.map_err(failed)?;
+    instance.resolve(&plugin.indices).map_err(failed)?;
+    plugin.release(instance);
+    Ok(())
+}
+
+fn not_instantiated(failure: &Failure) -> String {
+    format!("no instance of it can be made: {failure}")
 }
 
 struct Loader<'a> {
@@ -172,7 +195,7 @@ impl Loader<'_> {
             );
             return Err(self.error(LoadStage::Snapshot, message));
         }
-        let plugin = self.finish(image, &linker, config).await?;
+        let plugin = self.finish(image, &linker, config)?;
         self.shared.plugins.remember(known, &plugin);
         Ok(plugin)
     }
@@ -266,7 +289,7 @@ impl Loader<'_> {
         Ok((instance, setup))
     }
 
-    async fn finish(
+    fn finish(
         &self,
         image: Arc<Image>,
         linker: &Linker<PluginState>,
@@ -289,10 +312,6 @@ impl Loader<'_> {
             pool,
             image,
         };
-        // One instance is made now: what cannot be instantiated or has wrong signatures is found before a request is.
-        let mut instance = plugin.acquire().await.map_err(|failure| self.not_instantiated(&failure))?;
-        instance.resolve(&plugin.indices).map_err(|failure| self.not_instantiated(&failure))?;
-        plugin.release(instance);
         Ok(Arc::new(plugin))
     }
 
@@ -346,7 +365,7 @@ impl Loader<'_> {
     }
 
     fn not_instantiated(&self, failure: &Failure) -> LoadError {
-        self.error(LoadStage::Instantiate, format!("no instance of it can be made: {failure}"))
+        self.error(LoadStage::Instantiate, not_instantiated(failure))
     }
 
     fn error(&self, stage: LoadStage, message: String) -> LoadError {
