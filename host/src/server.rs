@@ -216,6 +216,7 @@ impl Server {
     /// Serves until a signal, drains, and returns when the last exchange has its outcome in the log.
     pub async fn run(self) {
         let Server { shared, listeners, admin, drain, mut watch, signals } = self;
+        shared.foundation.runtime.serves();
         let mut serving = JoinSet::new();
         for listener in listeners {
             let serving_by = shared.clone();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,8 @@ pub(crate) struct Shared {
     /// Plugins in use: an entry that a new configuration leaves as it was keeps its warm instances.
     pub(crate) plugins: InUse<PluginKey, Plugin>,
     pub(crate) options: EngineOptions,
+    /// Whether requests are served beside what is loaded.
+    pub(crate) serves: AtomicBool,
 }
 
 /// Everything that makes a loaded plugin what it is.
@@ -117,6 +119,7 @@ impl Runtime {
                 images: InUse::new(),
                 plugins: InUse::new(),
                 options,
+                serves: AtomicBool::new(false),
             }),
         })
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use crate::instance::{Indices, Instance, InstanceContext, PluginState};
 use crate::limits::PluginLimits;
 use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
-use crate::priority::give_way;
+use crate::priority::{LONG_WORK_BYTES, give_way, when_idle};
 use crate::setup::Setup;
 use crate::symbols::Symbols;
 use crate::version::Version;
@@ -107,6 +108,11 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 impl Runtime {
+    /// From here on requests are served: what loads plugins gives way to them.
+    pub fn serves(&self) {
+        self.shared.serves.store(true, Ordering::Relaxed);
+    }
+
     /// Loads on a thread of its own, which gives way to those that serve requests: a large plugin compiles for seconds.
     ///
     /// A plugin that is loaded already, with the same config, grants, isolation and limits, is that one, with its warm instances.
@@ -119,7 +125,9 @@ impl Runtime {
         };
         let (answer, answered) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("plugin-loader".into()).spawn(move || {
-            give_way(spec.wasm.len());
+            if shared.serves.load(Ordering::Relaxed) {
+                give_way();
+            }
             let loading = AssertUnwindSafe(|| handle.block_on(Loader { shared: &shared, spec: &spec }.load()));
             // Whoever asked may be gone.
             drop(answer.send(std::panic::catch_unwind(loading)));
@@ -222,7 +230,9 @@ impl Loader<'_> {
     }
 
     fn compile(&self, bytes: &[u8]) -> Result<Component, LoadError> {
-        let component = Component::from_binary(&self.shared.engine, bytes)
+        let compile = || Component::from_binary(&self.shared.engine, bytes);
+        let gives_way = bytes.len() >= LONG_WORK_BYTES && self.shared.serves.load(Ordering::Relaxed);
+        let component = if gives_way { when_idle(compile) } else { compile() }
             .map_err(|error| self.error(LoadStage::Compile, format!("it does not compile: {error:#}")))?;
         self.check_memory(&component)?;
         Ok(component)

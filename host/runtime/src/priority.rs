@@ -1,4 +1,7 @@
-//! How the threads that load plugins give way to those that serve requests.
+//! How threads that load plugins give way to those that serve requests.
+
+use std::panic::resume_unwind;
+use std::thread;
 
 use thread_priority::unix::{
     NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
@@ -6,27 +9,36 @@ use thread_priority::unix::{
 use thread_priority::{Error, ThreadPriority};
 
 /// From this size on a component compiles for seconds.
-const LONG_WORK_BYTES: usize = 1 << 20;
+pub(crate) const LONG_WORK_BYTES: usize = 1 << 20;
 
-/// Lowers the calling thread for good, before it loads a component of so many bytes.
+/// Gives the calling thread the lowest priority, for good.
+pub(crate) fn give_way() {
+    note(thread_priority::set_current_thread_priority(ThreadPriority::Min));
+}
+
+/// Does long work on a thread that runs only where a processor has nothing else to do, and waits for it.
 ///
 /// A thread of the lowest priority still runs on to the end of its slice of some 3 ms when one that serves wakes up beside it.
 /// Only the policy for idle times gives way at once; but on processors that are never idle it hardly runs at all, so that it is
 /// for long work alone: a small plugin is swapped in quickly under any load.
-pub(crate) fn give_way(component_bytes: usize) {
-    let lowered = match component_bytes >= LONG_WORK_BYTES {
-        true => run_when_idle(),
-        false => thread_priority::set_current_thread_priority(ThreadPriority::Min),
+pub(crate) fn when_idle<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let on_idle_thread = || {
+        note(run_when_idle());
+        work()
     };
-    // Where the system refuses, serving is slower meanwhile; nothing else is lost.
-    if let Err(error) = lowered {
-        tracing::debug!("the loader of plugins runs at the usual priority: {error:?}");
-    }
+    thread::scope(|scope| scope.spawn(on_idle_thread).join().unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
 fn run_when_idle() -> Result<(), Error> {
     let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy)
+}
+
+/// Where the system refuses, serving is slower meanwhile; nothing else is lost.
+fn note(lowered: Result<(), Error>) {
+    if let Err(error) = lowered {
+        tracing::debug!("the loader of plugins runs at the usual priority: {error:?}");
+    }
 }
 
 #[cfg(test)]
@@ -35,18 +47,16 @@ mod tests {
 
     use super::*;
 
-    fn policy_after(component_bytes: usize) -> ThreadSchedulePolicy {
-        let thread = std::thread::spawn(move || {
-            give_way(component_bytes);
-            thread_schedule_policy()
-        });
-        thread.join().expect("no panic there").expect("a policy")
+    #[test]
+    fn long_work_waits_for_idle_processors_and_its_caller_does_not_become_like_it() {
+        let normal = |policy| ThreadSchedulePolicy::Normal(policy);
+        assert_eq!(when_idle(thread_schedule_policy), Ok(normal(NormalThreadSchedulePolicy::Idle)));
+        assert_eq!(thread_schedule_policy(), Ok(normal(NormalThreadSchedulePolicy::Other)));
     }
 
     #[test]
-    fn only_long_work_waits_for_idle_processors() {
-        let normal = |policy| ThreadSchedulePolicy::Normal(policy);
-        assert_eq!(policy_after(LONG_WORK_BYTES), normal(NormalThreadSchedulePolicy::Idle));
-        assert_eq!(policy_after(LONG_WORK_BYTES - 1), normal(NormalThreadSchedulePolicy::Other));
+    fn what_panics_there_panics_here() {
+        let panicked = std::panic::catch_unwind(|| when_idle(|| panic!("told to")));
+        assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"told to"));
     }
 }
