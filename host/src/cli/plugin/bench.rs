@@ -73,7 +73,8 @@ struct Memory {
     after_many_bytes: usize,
     /// How often it was repeated.
     many: usize,
-    /// What one live instance keeps of the machine's memory after the exchange, as the system counts it; none if it does not say.
+    /// What one live instance keeps of the machine's memory after the exchange, as the system counts it; only for the first
+    /// exchange, and none if the system does not say.
     resident_bytes: Option<usize>,
 }
 
@@ -115,7 +116,7 @@ async fn run(trials: &mut Trials, limit: Duration) -> anyhow::Result<Report> {
     };
     let mut configs = Vec::new();
     for trial in trials.trials.clone() {
-        let measured = match measure::measure(trials, &trial, limit).await? {
+        let measured = match measure::measure(trials, &trial, limit, configs.is_empty()).await? {
             Ok(measured) => measured,
             Err(problem) => bail!("exchange \"{}\": {problem}", trial.exchange.name),
         };

@@ -20,11 +20,12 @@ pub(super) async fn measure(
     trials: &mut Trials,
     trial: &Trial,
     limit: Duration,
+    untouched: bool,
 ) -> Result<Result<Measured, String>, Diagnostics> {
     let pooled = trials.plugin_in(trial, Isolation::Pooled).await?;
     let made = made(&pooled);
     // Before any instance has left its pages behind for the next.
-    let memory = match memory::measure(&trials.bench, &pooled, &trial.exchange).await {
+    let memory = match memory::measure(&trials.bench, &pooled, &trial.exchange, untouched).await {
         Ok(memory) => memory,
         Err(problem) => return Ok(Err(hidden(trials, trial, &problem))),
     };

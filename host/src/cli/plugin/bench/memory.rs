@@ -16,13 +16,21 @@ const MANY: usize = 1_000;
 /// All of those together.
 const MANY_TIME_MAX: Duration = Duration::from_secs(2);
 
+/// `untouched`: no instance has been made yet. Otherwise earlier ones have left their pages behind, and what these take cannot be
+/// told from the system's figure.
+///
 /// Errors say how the plugin failed.
-pub(super) async fn measure(bench: &Bench, plugin: &Plugin, exchange: &TestExchange) -> Result<Memory, String> {
+pub(super) async fn measure(
+    bench: &Bench,
+    plugin: &Plugin,
+    exchange: &TestExchange,
+    untouched: bool,
+) -> Result<Memory, String> {
     let mut first = live(plugin).await?;
     let start_bytes = first.memory_bytes();
     walk(bench, plugin, &mut first, exchange).await?;
     let after_bytes = first.memory_bytes();
-    let resident_bytes = resident(bench, plugin, exchange).await?;
+    let resident_bytes = if untouched { resident(bench, plugin, exchange).await? } else { None };
     let began = Instant::now();
     let mut many = 1;
     while many < MANY && began.elapsed() < MANY_TIME_MAX {

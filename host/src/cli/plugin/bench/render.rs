@@ -59,11 +59,11 @@ fn made_in_words(made: &Made) -> String {
 
 fn memory_in_words(memory: &Memory) -> String {
     let resident = match memory.resident_bytes {
-        Some(bytes) => format!("{} resident an instance", kibibytes(bytes)),
-        None => "what is resident is not known here".to_owned(),
+        Some(bytes) => format!("; {} resident an instance", kibibytes(bytes)),
+        None => String::new(),
     };
     format!(
-        "{} linear at the start, {} after the exchange, {} after {} of it; {resident}",
+        "{} linear at the start, {} after the exchange, {} after {} of it{resident}",
         kibibytes(memory.start_bytes),
         kibibytes(memory.after_bytes),
         kibibytes(memory.after_many_bytes),
