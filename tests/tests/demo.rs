@@ -55,6 +55,18 @@ fn the_demo_swaps_a_plugin_while_a_stream_runs() {
 }
 
 #[test]
+fn the_demo_shows_what_a_chain_does_with_a_request() {
+    let demo = Demo::start();
+    let said = demo.paste(demo.command("what the chain does with a request"));
+    let shown = &said.stdout;
+    for words in ["api-key", "rate-limit", "headers", "x-served-for", "consumer", "200"] {
+        assert!(shown.contains(words), "no {words} in {said:?}");
+    }
+    assert!(!shown.contains(&demo.variable("OPENAI_API_KEY")), "{shown}");
+    assert_eq!(demo.interrupt().code(), Some(0));
+}
+
+#[test]
 fn the_demo_keeps_its_secrets_to_its_user_and_out_of_sight() {
     let demo = Demo::start();
     let folder = demo.folder().join(".sluicegate/demo");

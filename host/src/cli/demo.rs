@@ -108,10 +108,15 @@ for i in $(seq 12); do curl -sS -o /dev/null -w "%{{http_code}}\n" $OPENAI_BASE_
 # a swap while a stream runs: a plugin's configuration changes, the next call meets it, the stream goes on as it began
 (curl -sSN $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" -H "x-provider-chunk-ms: 200" -d '{{"model":"story-1","stream":true,"messages":[{{"role":"user","content":"Tell me a story of 30 words"}}]}}' | tail -n 2) & sleep 1; sed -i 's/x-served-for/x-swapped-for/' {config}; until curl -sS -i $OPENAI_BASE_URL/models -H "authorization: Bearer $OPENAI_API_KEY" | grep x-swapped-for; do sleep 1; done; wait
 
+# what the chain does with a request, live, for whoever may read the admin token
+({program} trace -c {config} &); sleep 1; curl -sS -o /dev/null $OPENAI_BASE_URL/models -H "authorization: Bearer $OPENAI_API_KEY"; sleep 1
+
 Configuration: {config}
 Access log:    {log}
 Ctrl-C drains and ends.
 "#,
+        // Where it is installed, its name is enough; here it may lie in a build's folder.
+        program = std::env::current_exe().unwrap_or_else(|_| "sluicegate".into()).display(),
         config = folder.join("sluicegate.toml").display(),
         log = folder.join("access.log").display(),
     )

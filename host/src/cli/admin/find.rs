@@ -33,7 +33,13 @@ pub(super) fn find(gateway: &Gateway) -> anyhow::Result<(AdminAddress, PathBuf)>
     let address = match address {
         Some(address) => read_address(&address, Path::new(""))?,
         None => match given("address") {
-            Some(address) => read_address(address, folder)?,
+            Some(address) => match read_address(address, folder)? {
+                AdminAddress::Tcp(address) if address.port() == 0 => bail!(
+                    "{shown} lets the system choose the admin listener's port: give the address that the gateway has logged by \
+                     --admin"
+                ),
+                address => address,
+            },
             None => bail!(
                 "{shown} has no admin listener: add `[admin]` with `address = \"127.0.0.1:9901\"` and restart the gateway"
             ),
