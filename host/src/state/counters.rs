@@ -54,7 +54,7 @@ pub struct Taken {
     /// Whether this claim can be met. Units were taken only if every claim of the call can be.
     pub allowed: bool,
     pub remaining: u64,
-    /// Until the window ends; 0 where none is open.
+    /// Until the window ends; the whole window where none is open yet.
     pub reset_ms: u64,
 }
 
@@ -118,7 +118,7 @@ impl Counters {
         let window = shard.windows.get(name);
         let open = window.filter(|window| window.ends_ms > now_ms);
         let remaining = claim.limit.saturating_sub(open.map_or(0, |window| window.used));
-        let reset_ms = open.map_or(0, |window| window.ends_ms - now_ms);
+        let reset_ms = open.map_or(claim.window_ms.max(1), |window| window.ends_ms - now_ms);
         let allowed = claim.units <= remaining.saturating_sub(before);
         let is_new = window.is_none() && claim.units > 0;
         if allowed && is_new && shard.windows.len() >= self.entries_per_shard_max {
@@ -183,7 +183,7 @@ impl Shard {
             return Taken { allowed: true, remaining, reset_ms: window.ends_ms - now_ms };
         }
         if units == 0 {
-            return Taken { allowed: true, remaining: limit, reset_ms: 0 };
+            return Taken { allowed: true, remaining: limit, reset_ms: window_ms.max(1) };
         }
         let ends_ms = now_ms.saturating_add(window_ms.max(1));
         self.open(Arc::from(name), Window { used: units, ends_ms });

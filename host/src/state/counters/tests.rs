@@ -14,7 +14,7 @@ fn taken(allowed: bool, remaining: u64, reset_ms: u64) -> Taken {
 #[test]
 fn a_window_opens_with_the_first_unit_and_ends_a_window_later() {
     let counters = Counters::new();
-    assert_eq!(take(&counters, "k", 0, 2, 4000), taken(true, 2, 0));
+    assert_eq!(take(&counters, "k", 0, 2, 4000), taken(true, 2, 1000));
     assert_eq!(take(&counters, "k", 1, 2, 5000), taken(true, 1, 1000));
     assert_eq!(take(&counters, "k", 1, 2, 5900), taken(true, 0, 100));
     assert_eq!(take(&counters, "k", 1, 2, 5999), taken(false, 0, 1));
@@ -24,7 +24,7 @@ fn a_window_opens_with_the_first_unit_and_ends_a_window_later() {
 #[test]
 fn units_are_taken_all_or_none() {
     let counters = Counters::new();
-    assert_eq!(take(&counters, "k", 4, 3, 0), taken(false, 3, 0));
+    assert_eq!(take(&counters, "k", 4, 3, 0), taken(false, 3, 1000));
     assert_eq!(take(&counters, "k", 2, 3, 0), taken(true, 1, 1000));
     assert_eq!(take(&counters, "k", 2, 3, 0), taken(false, 1, 1000));
     assert_eq!(take(&counters, "k", 1, 3, 0), taken(true, 0, 1000));
@@ -150,8 +150,8 @@ fn several_claims_are_met_together_or_not_at_all() {
         assert_eq!(counters.take(&both, 1), [taken(true, 9, 999), taken(false, 0, 999)]);
     }
     let unopened = [claim("fresh", 5), claim("narrow", 1)];
-    assert_eq!(counters.take(&unopened, 1), [taken(true, 5, 0), taken(false, 0, 999)]);
+    assert_eq!(counters.take(&unopened, 1), [taken(true, 5, 1000), taken(false, 0, 999)]);
     assert_eq!(counters.entries(), 2);
     let twice_the_same = [claim("pair", 1), claim("pair", 1)];
-    assert_eq!(counters.take(&twice_the_same, 2), [taken(true, 1, 0), taken(false, 1, 0)]);
+    assert_eq!(counters.take(&twice_the_same, 2), [taken(true, 1, 1000), taken(false, 1, 1000)]);
 }
