@@ -10,6 +10,7 @@ mod logging;
 mod plugin;
 mod run;
 mod schema;
+mod shell;
 mod trace;
 
 use std::io::IsTerminal;

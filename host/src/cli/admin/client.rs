@@ -1,11 +1,11 @@
 //! One request to the admin listener, and its answer: whole, or line by line.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -24,9 +24,15 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Bytes of one line of an answer that comes line by line.
 const LINE_BYTES_MAX: usize = 16 << 20;
 
+/// How the listener refuses who has not its token.
+const UNAUTHORIZED: &str = "admin_unauthorized";
+/// Of an answer that comes line by line.
+const LINES_TYPE: &str = "application/x-ndjson";
+
 pub(in crate::cli) struct Client {
     address: AdminAddress,
     token: String,
+    token_file: PathBuf,
 }
 
 /// An answer under way, with the connection that it comes on.
@@ -45,12 +51,12 @@ impl Client {
             let file = token_file.display();
             format!("cannot read the admin token in {file}: run this as the gateway's user, or give --token-file")
         })?;
-        Ok(Client { address, token: token.trim_end().to_owned() })
+        Ok(Client { address, token: token.trim_end().to_owned(), token_file: token_file.to_owned() })
     }
 
     /// The answer's JSON. What the gateway refuses is an error that says why.
     pub(super) fn ask(&self, method: Method, target: &str, body: String) -> anyhow::Result<Value> {
-        runtime()?.block_on(async { self.send(method, target, body).await?.json().await })
+        runtime()?.block_on(async { self.json(self.send(method, target, body).await?).await })
     }
 
     /// The answer line by line, each as soon as it is there, until `each` has enough.
@@ -62,11 +68,41 @@ impl Client {
     ) -> anyhow::Result<()> {
         runtime()?.block_on(async {
             let answer = self.send(Method::POST, target, body).await?;
+            let is_lines = answer.response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == LINES_TYPE);
             match answer.response.status().is_success() {
-                true => answer.lines(each).await,
-                false => answer.json().await.map(drop),
+                true if is_lines => answer.lines(each).await,
+                true => bail!("what answers at {} is no admin listener: give its address by --admin", self.address()),
+                false => self.json(answer).await.map(drop),
             }
         })
+    }
+
+    /// What the gateway refuses is an error that says why.
+    async fn json(&self, answer: Answer) -> anyhow::Result<Value> {
+        let (status, answer) = answer.json().await?;
+        let word = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+        match (word("code"), word("reason")) {
+            _ if status.is_success() => Ok(answer),
+            (UNAUTHORIZED, _) => bail!(
+                "the token in {} is not that of the gateway at {}: give the file of its own by --token-file",
+                self.token_file.display(),
+                self.address()
+            ),
+            ("", _) => bail!(
+                "what answers at {} is no admin listener (status {}): give its address by --admin",
+                self.address(),
+                status.as_u16()
+            ),
+            (_, "") => bail!("{}", word("detail")),
+            (_, reason) => bail!("{}\n{}", word("detail"), reason.trim_end()),
+        }
+    }
+
+    fn address(&self) -> String {
+        match &self.address {
+            AdminAddress::Tcp(address) => address.to_string(),
+            AdminAddress::Unix(path) => path.display().to_string(),
+        }
     }
 
     async fn send(&self, method: Method, target: &str, body: String) -> anyhow::Result<Answer> {
@@ -86,31 +122,23 @@ impl Client {
     async fn connect(&self) -> anyhow::Result<Box<dyn ReadWrite>> {
         Ok(match &self.address {
             AdminAddress::Tcp(address) => {
-                Box::new(TcpStream::connect(address).await.with_context(|| not_running(&address.to_string()))?)
+                Box::new(TcpStream::connect(address).await.with_context(|| not_running(&self.address()))?)
             }
             AdminAddress::Unix(path) => {
-                Box::new(UnixStream::connect(path).await.with_context(|| not_running(&path.display().to_string()))?)
+                Box::new(UnixStream::connect(path).await.with_context(|| not_running(&self.address()))?)
             }
         })
     }
 }
 
 impl Answer {
-    async fn json(self) -> anyhow::Result<Value> {
+    /// Null where it is no JSON.
+    async fn json(self) -> anyhow::Result<(StatusCode, Value)> {
         let (head, body) = self.response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
         self.connection.abort();
         let body = body.map_err(|error| anyhow::anyhow!("the gateway's answer broke off: {error}"))?;
-        let answer: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
-        if head.status.is_success() {
-            return Ok(answer);
-        }
-        let word = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
-        match word("reason") {
-            "" if word("detail").is_empty() => bail!("the gateway answered with status {}", head.status.as_u16()),
-            "" => bail!("{}", word("detail")),
-            reason => bail!("{}\n{}", word("detail"), reason.trim_end()),
-        }
+        Ok((head.status, serde_json::from_slice(&body.to_bytes()).unwrap_or_default()))
     }
 
     async fn lines(self, mut each: impl FnMut(&str) -> anyhow::Result<ControlFlow<()>>) -> anyhow::Result<()> {

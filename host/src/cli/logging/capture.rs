@@ -46,6 +46,14 @@ impl PluginLines {
     pub(in crate::cli) fn take(&self, exchange: &str) -> Vec<Line> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(exchange).unwrap_or_default()
     }
+
+    /// Whatever has been kept, for who must know why a plugin failed.
+    pub(in crate::cli) fn print(&self) {
+        let kept = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for Line { level, message } in kept.into_values().flatten() {
+            eprintln!("{level}: {message}");
+        }
+    }
 }
 
 impl<S: Subscriber> Layer<S> for PluginLines {

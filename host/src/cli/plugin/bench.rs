@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use super::super::{logging, tokio_runtime};
 use super::trial::{TrialOptions, Trials};
-use crate::secrets::Redaction;
 
 /// A request as it comes in without a file.
 const USUAL: &str = "[[exchanges]]\nname = \"GET /\"\n";
@@ -90,8 +89,8 @@ struct Times {
 }
 
 pub(super) fn bench(options: &Options) -> anyhow::Result<()> {
-    // Lines that a plugin writes for each call would drown the figures.
-    logging::start(&Redaction::new(), "warn,plugin=off")?;
+    // Lines that a plugin writes for each call would drown the figures; where it fails, they say why.
+    let lines = logging::capture();
     let mut trials = Trials::ready(&options.trial, Some(USUAL))?;
     if cfg!(debug_assertions) {
         eprintln!(
@@ -99,7 +98,7 @@ pub(super) fn bench(options: &Options) -> anyhow::Result<()> {
         );
     }
     let limit = Duration::from_secs_f64(options.seconds);
-    let report = tokio_runtime()?.block_on(run(&mut trials, limit))?;
+    let report = tokio_runtime()?.block_on(run(&mut trials, limit)).inspect_err(|_| lines.print())?;
     match options.json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => print!("{}", render::render(&report)),

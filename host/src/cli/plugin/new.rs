@@ -14,6 +14,7 @@ use anyhow::Context;
 use self::sdk::Sdk;
 use self::template::Template;
 use self::written::Written;
+use crate::cli::shell;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Options {
@@ -51,8 +52,6 @@ pub(super) fn new(options: &Options) -> anyhow::Result<()> {
 
 /// What to paste now.
 fn next(name: &str, folder: &Path) -> String {
-    format!(
-        "{name} is in {folder}. Next:\n\n  cd {folder}\n  cargo test\n  sluicegate dev\n",
-        folder = folder.display()
-    )
+    let folder = folder.display().to_string();
+    format!("{name} is in {folder}. Next:\n\n  cd {}\n  cargo test\n  sluicegate dev\n", shell::quoted(&folder))
 }

@@ -63,7 +63,7 @@ enum Verdict {
 pub(super) fn test(options: &Options) -> anyhow::Result<()> {
     let lines = logging::capture();
     let mut trials = Trials::ready(&options.trial, None)?;
-    let report = tokio_runtime()?.block_on(run(&mut trials, &lines))?;
+    let report = tokio_runtime()?.block_on(run(&mut trials, &lines)).inspect_err(|_| lines.print())?;
     match options.json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
         false => print!("{}", render::render(&report, Paint::new(std::io::stdout().is_terminal()))),
