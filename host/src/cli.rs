@@ -7,6 +7,8 @@ mod dev;
 mod explain;
 mod key;
 mod logging;
+mod paint;
+mod plain;
 mod plugin;
 mod run;
 mod schema;

@@ -28,7 +28,7 @@ use toml::Spanned;
 use toml::de::{DeTable, Deserializer};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Mistake};
-pub use exchanges::{EXCHANGES_MAX, load_exchanges, parse_exchanges};
+pub use exchanges::{EXCHANGES_MAX, check_exchanges, load_exchanges, parse_exchanges};
 pub use include::{FOLDER_ENTRIES_MAX, INCLUDED_FILES_MAX};
 pub use model::*;
 pub use place::Place;

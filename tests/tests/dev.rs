@@ -64,6 +64,12 @@ async fn an_author_sees_each_change_at_once() {
     new.edit("exchanges.toml", "header = \"x team\"", "header = \"x-group\"");
     dev.wait_for("swapped: generation ");
     assert_eq!(with_team(&address, "blue").await.status, 429);
+
+    // What `sluicegate plugin test` would refuse is refused.
+    new.edit("exchanges.toml", "[config]", "isolatoin = \"pooled\"\n[config]");
+    dev.wait_for("did you mean `isolation`?");
+    dev.wait_for("not swapped: the version before goes on serving");
+    new.edit("exchanges.toml", "isolatoin = \"pooled\"\n", "");
     assert!(dev.stop().success());
 }
 

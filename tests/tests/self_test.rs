@@ -94,6 +94,38 @@ fn every_kind_of_expectation_can_hold() {
 }
 
 #[test]
+fn a_test_runs_the_phases_in_the_order_of_the_gateway_and_sends_heads_where_it_does() {
+    let witness = "witness = true";
+    let all = "method = \"POST\", body = \"b\", targets = [\"one\"]";
+    let saw = |phases: &str| format!("saw = \"{phases} finish\"");
+    let set = |act: &str| format!("headers = {{ x-do = \"{act}=set\" }}, body = \"hello!\", targets = [\"one\"]");
+    let (streamed, buffered) = ("", "body = \"buffered\", reply_body = \"buffered\"");
+    let witness_buffered = format!("{witness}, {buffered}");
+    let cases = [
+        // What streams is sent once there is a target, and an answer that is empty has an end.
+        (witness, all.to_owned(), "", saw("head route body reply-head reply-body")),
+        (&witness_buffered, all.to_owned(), "", saw("head body route reply-head reply-body")),
+        (witness, "method = \"HEAD\"".to_owned(), "body = \"b\"", saw("head reply-head")),
+        (witness, String::new(), "status = 204", saw("head reply-head")),
+        // Whether a field of the request and one of the answer can still be set.
+        (streamed, set("route"), "", "set = \"[true, false]\"".to_owned()),
+        (streamed, set("body"), "", "set = \"[false, false]\"".to_owned()),
+        (buffered, set("body"), "", "set = \"[true, false]\"".to_owned()),
+        (streamed, set("reply-head"), "", "set = \"[false, true]\"".to_owned()),
+        (streamed, set("reply-body"), "body = \"bye!\"", "set = \"[false, false]\"".to_owned()),
+        (buffered, set("reply-body"), "body = \"bye!\"", "set = \"[false, true]\"".to_owned()),
+    ];
+    for (config, request, reply, label) in cases {
+        let head = format!("{HOSTILE}\nconfig = {{ {config} }}");
+        let test = format!(
+            "request = {{ {request} }}\nreply = {{ {reply} }}\nexpect = {{ decision = \"proceed\", labels = {{ {label} }} }}"
+        );
+        let said = check(&entry(&head, &test));
+        assert_eq!(said.status, 0, "{config}\n{test}\n{}", said.stderr);
+    }
+}
+
+#[test]
 fn every_kind_of_expectation_can_fail_and_says_what_came_instead() {
     let rejects = "request = { headers = { x-do = \"head=reject\" } }\n";
     let cases = [

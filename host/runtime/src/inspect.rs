@@ -78,8 +78,9 @@ impl Inspection {
                 imports_wasi = true;
             } else {
                 return Err(format!(
-                    "it imports `{import}`, which this gateway does not offer: a plugin may import `sluicegate:plugin` 0.1 and \
-                     the WASI packages io, cli, clocks, filesystem, random and sockets (empty worlds)"
+                    "it imports `{}`, which this gateway does not offer: a plugin may import `sluicegate:plugin` 0.1 and \
+                     the WASI packages io, cli, clocks, filesystem, random and sockets (empty worlds)",
+                    import.escape_debug()
                 ));
             }
         }
@@ -157,6 +158,15 @@ fn schema_text(bytes: &[u8]) -> Result<String, String> {
 
 /// `head` from `head@0.1.0`, if the version is one that this host speaks.
 fn contract_interface(name: &str) -> Result<&str, String> {
+    if version(name).contains(|letter: char| !letter.is_ascii_digit() && letter != '.') {
+        return Err(format!(
+            "it was built against `sluicegate:plugin/{}`, and a version of the contract has digits and dots only, such as \
+             `0.1.0`: build it again with the SDK for {}.{}",
+            name.escape_debug(),
+            CONTRACT.0,
+            CONTRACT.1
+        ));
+    }
     let interface = name.split_once('@').map_or(name, |(interface, _)| interface);
     let mut numbers = version(name).split('.').map(|part| part.parse::<u64>().ok());
     let (major, minor) = (numbers.next().flatten(), numbers.next().flatten());
@@ -168,8 +178,10 @@ fn contract_interface(name: &str) -> Result<&str, String> {
             CONTRACT.0, CONTRACT.1, CONTRACT.0, CONTRACT.1
         )),
         _ => Err(format!(
-            "it was built against `sluicegate:plugin/{name}`, and this gateway speaks {}.{}: build it again with the SDK for that",
-            CONTRACT.0, CONTRACT.1
+            "it was built against `sluicegate:plugin/{}`, and this gateway speaks {}.{}: build it again with the SDK for that",
+            name.escape_debug(),
+            CONTRACT.0,
+            CONTRACT.1
         )),
     }
 }
@@ -180,9 +192,10 @@ fn version(name: &str) -> &str {
 }
 
 fn unstable_or_unknown(does: &str, interface: &str) -> String {
-    unstable::refusal(&format!("it {does} `sluicegate:plugin/{interface}`"), interface).unwrap_or_else(|| {
+    let shown = interface.escape_debug();
+    unstable::refusal(&format!("it {does} `sluicegate:plugin/{shown}`"), interface).unwrap_or_else(|| {
         format!(
-            "it {does} `sluicegate:plugin/{interface}`, which the contract 0.1 does not have: build it again with the SDK for 0.1"
+            "it {does} `sluicegate:plugin/{shown}`, which the contract 0.1 does not have: build it again with the SDK for 0.1"
         )
     })
 }

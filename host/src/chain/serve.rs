@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -347,11 +347,9 @@ impl Run {
         }
     }
 
-    /// RFC 9110, 6.4.1: none for HEAD, 204 and 304.
     fn reply_has_body(&self) -> bool {
-        let is_head = self.log().method == Method::HEAD;
         let status = self.exchange.lock().reply.as_ref().map(|head| head.status);
-        !is_head && !matches!(status, Some(StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED))
+        status.is_some_and(|status| fields::reply_can_have_body(&self.log().method, status))
     }
 
     fn dialect(&self) -> Dialect {

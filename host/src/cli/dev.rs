@@ -143,9 +143,7 @@ impl Workshop {
             }
         };
         if !status.success() {
-            if !self.built.is_empty() {
-                eprintln!("not swapped: the version before goes on serving");
-            }
+            self.say_not_swapped();
             return Ok(None);
         }
         let component = self.package.component()?;
@@ -158,9 +156,20 @@ impl Workshop {
                 Ok(Some(is_new))
             }
             Err(error) => {
-                eprintln!("error: {error:#}");
+                match super::diagnostics(&error) {
+                    Some(mistakes) => eprint!("{}", mistakes.render(std::io::stderr().is_terminal())),
+                    None => eprintln!("error: {error:#}"),
+                }
+                self.say_not_swapped();
                 Ok(None)
             }
+        }
+    }
+
+    /// Where something serves.
+    fn say_not_swapped(&self) {
+        if !self.built.is_empty() {
+            eprintln!("not swapped: the version before goes on serving");
         }
     }
 

@@ -4,7 +4,6 @@ mod bench;
 pub(super) mod build;
 mod inspect;
 pub(super) mod new;
-mod paint;
 mod server;
 mod skeleton;
 mod subject;

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use self::table::Table;
 use super::admin::Gateway;
+use super::paint::Paint;
 use crate::chain::TraceRequest;
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +47,7 @@ pub(super) struct Options {
 pub(super) fn trace(options: &Options) -> anyhow::Result<()> {
     let client = options.gateway.client()?;
     let request = serde_json::to_string(&options.request()?)?;
-    let table = Table { colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
+    let table = Table { paint: Paint::new(std::io::stdout().is_terminal()) };
     let mut ended = None;
     client.follow("/traces", request, |line| {
         let value: Value =

@@ -36,9 +36,36 @@ pub fn load_exchanges(path: &Path) -> Result<Exchanges, Diagnostics> {
 /// # Errors
 /// As for [`load_exchanges`].
 pub fn parse_exchanges(path: &Path, text: String) -> Result<Exchanges, Diagnostics> {
+    understand(path, text, |exchanges, report| {
+        if exchanges.trials.is_empty() && report.is_empty() {
+            report
+                .add_without_place(Mistake::Relation, "the file has no exchange")
+                .help("write `[[exchanges]]`, and below it `name = \"…\"` and what the request is");
+        }
+    })
+}
+
+/// Checks the file at `path` for those who need no exchange in it.
+///
+/// # Errors
+/// As for [`load_exchanges`], but that a file without any exchange is none.
+pub fn check_exchanges(path: &Path) -> Result<(), Diagnostics> {
+    understand(path, read::exchanges(path)?, |_, _| ()).map(drop)
+}
+
+/// `further`: what else is checked.
+fn understand(
+    path: &Path,
+    text: String,
+    further: impl FnOnce(&Exchanges, &mut Report),
+) -> Result<Exchanges, Diagnostics> {
     let texts = Texts { files: vec![TextFile { path: path.to_owned(), text }], plugin_files: BTreeMap::new() };
     let mut report = Report::new(Source::new(&texts.files));
-    match check(&texts, &mut report) {
+    let exchanges = check(&texts, &mut report);
+    if let Some(exchanges) = &exchanges {
+        further(exchanges, &mut report);
+    }
+    match exchanges {
         Some(exchanges) if report.is_empty() => Ok(exchanges),
         None if report.is_empty() => {
             report.add_without_place(Mistake::Shape, "the exchanges cannot be understood");
@@ -64,11 +91,6 @@ fn check(texts: &Texts, report: &mut Report) -> Option<Exchanges> {
 fn resolve(raw: RawExchanges, report: &mut Report) -> Exchanges {
     let keys = keys(raw.keys, report);
     let config = raw.config.map_or_else(nothing, |config| config.into_parts());
-    if raw.exchanges.is_empty() && report.is_empty() {
-        report
-            .add_without_place(Mistake::Relation, "the file has no exchange")
-            .help("write `[[exchanges]]`, and below it `name = \"…\"` and what the request is");
-    }
     Exchanges {
         grants: raw.grants.map(resolve::granted),
         isolation: raw.isolation.map(resolve::isolation),

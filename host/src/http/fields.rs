@@ -7,7 +7,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use sluicegate_runtime::presented::{Presented, QueryMember};
 use thiserror::Error;
 
@@ -183,6 +183,11 @@ pub fn clean_reply(headers: &mut HeaderMap, version: Version) {
         headers.remove(name);
     }
     add_via(headers, version);
+}
+
+/// RFC 9110, 6.4.1: none for HEAD, 204 and 304.
+pub fn reply_can_have_body(method: &Method, status: StatusCode) -> bool {
+    *method != Method::HEAD && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// The only transfer-coding that this hop undoes is `chunked`, once; any other would be forgotten on the way.

@@ -1,9 +1,10 @@
 //! `sluicegate plugin inspect`.
 
 use serde_json::Value;
+use sluicegate_tests::surgery::{with_custom_section, without_custom_section};
 use sluicegate_tests::{guests, sluicegate};
 
-use super::{SCHEMA, folder, say, shown, with_schema, without_schema};
+use super::{SCHEMA, SECTION, folder, say, shown, with_schema, without_schema};
 
 #[test]
 fn a_plugin_is_shown_with_a_chain_entry_that_check_accepts() {
@@ -14,8 +15,10 @@ fn a_plugin_is_shown_with_a_chain_entry_that_check_accepts() {
     insta::assert_snapshot!("inspect_grants", say(&[("h.wasm", &without_schema())], &["plugin", "inspect", "h.wasm"]));
     insta::assert_snapshot!("inspect_bundled", say(&[], &["plugin", "inspect", "api-key"]));
 
-    let folder = folder(&[("h.wasm", guests::HOSTILE)]);
-    let said = sluicegate(folder.path(), &["plugin", "inspect", "h.wasm"]);
+    // A name that only the gateway's own plugin can have.
+    let folder = folder(&[("headers.wasm", guests::HOSTILE)]);
+    let said = sluicegate(folder.path(), &["plugin", "inspect", "headers.wasm"]);
+    assert!(said.stdout.contains("[plugins.my-headers]\n"), "{}", said.stdout);
     let (_, entry) = said.stdout.split_once("For the configuration:\n").unwrap();
     let config = format!(
         "[[listen]]\naddress = \"127.0.0.1:0\"\n[upstreams.s]\nurl = \"http://127.0.0.1:9\"\n{entry}\n[[routes]]\nname = \"all\"\n\
@@ -60,6 +63,23 @@ fn a_signature_beside_the_file_is_named_with_its_signer() {
     assert_eq!(json["signature"]["signers"], format!("key {fingerprint}"));
     assert_eq!((&json["contract"], &json["phases"][0]), (&"0.1.0".into(), &"head".into()));
     assert_eq!(json["bytes"], guests::HOSTILE.len());
+}
+
+#[test]
+fn nothing_that_a_file_says_moves_the_cursor() {
+    let import = b"sluicegate:plugin/labels@0.1.0";
+    let mut name = b"wasi:io/\x1b[2J".to_vec();
+    name.resize(import.len(), b'x');
+    let mut hostile = guests::HOSTILE.to_vec();
+    let found: Vec<usize> = (0..hostile.len()).filter(|at| hostile[*at..].starts_with(import)).collect();
+    found.iter().for_each(|at| hostile[*at..at + name.len()].copy_from_slice(&name));
+    let schema = SCHEMA.replace("x-team", "x\u{202e}\u{9b}team").replace("must be there", "must\u{202e} be there");
+    let schema = with_custom_section(&without_custom_section(&hostile, SECTION), SECTION, schema.as_bytes());
+    let said = sluicegate(folder(&[("h.wasm", &schema)]).path(), &["plugin", "inspect", "h.wasm"]);
+    assert!(said.stdout.contains("WASI        wasi:io/\\u{1b}[2Jxx"), "{:?}", said.stdout);
+    assert!(said.stdout.contains("header = \"x"), "{:?}", said.stdout);
+    let moves = |letter: char| letter.is_control() && letter != '\n' || letter == '\u{202e}';
+    assert!(!said.stdout.contains(moves), "{:?}", said.stdout);
 }
 
 #[test]

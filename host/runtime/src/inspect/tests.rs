@@ -35,6 +35,21 @@ fn a_newer_contract_says_upgrade_and_an_older_one_says_build_again() {
     assert_eq!(contract_interface("head@0.1.7"), Ok("head"));
 }
 
+#[test]
+fn a_version_that_could_move_a_cursor_is_refused_and_not_repeated_raw() {
+    for name in ["policy@0.1.\u{1b}[2J", "policy@0.1.0-\u{9b}", "policy@0.1.0+x", "policy@\u{1b}"] {
+        let error = contract_interface(name).unwrap_err();
+        assert!(error.contains("digits and dots only") && !error.contains(char::is_control), "{error:?}");
+    }
+    let (import, hostile) = ("sluicegate:plugin/keys@", "sluicegate\u{1b}plugin/keys@");
+    let component = component("keys", Some("head"));
+    let at = component.windows(import.len()).position(|bytes| bytes == import.as_bytes()).expect("its import");
+    let hostile = [&component[..at], hostile.as_bytes(), &component[at + import.len()..]].concat();
+    for error in [Inspection::of(&hostile).unwrap_err(), unstable_or_unknown("imports", "x\u{1b}")] {
+        assert!(error.contains("imports `") && !error.contains(char::is_control), "{error:?}");
+    }
+}
+
 /// A component that imports an interface of the contract and, if wanted, exports it again under another name.
 fn component(import: &str, export: Option<&str>) -> Vec<u8> {
     fn extern_name(name: &str) -> Vec<u8> {

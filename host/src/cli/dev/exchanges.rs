@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Deserialize;
 use toml::Table;
 
+use crate::config::check_exchanges;
+
 const FILE: &str = "exchanges.toml";
-/// Of the file.
-const BYTES_MAX: u64 = 4 << 20;
 
 /// What is read of the file; the rest is for `sluicegate plugin test`.
 #[derive(Debug, Default, Deserialize)]
@@ -53,13 +53,15 @@ struct Request {
 
 impl Exchanges {
     /// Nothing where there is no such file.
+    ///
+    /// # Errors
+    /// All mistakes in it, with their places.
     pub(super) fn read(folder: &Path) -> anyhow::Result<Exchanges> {
         let path = folder.join(FILE);
         match std::fs::metadata(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Exchanges::default()),
-            Ok(metadata) if !metadata.is_file() => bail!("{} is no regular file", path.display()),
-            Ok(metadata) if metadata.len() > BYTES_MAX => bail!("{} has over {} MiB", path.display(), BYTES_MAX >> 20),
-            _ => {}
+            // What `sluicegate plugin test` refuses is refused here.
+            _ => check_exchanges(&path)?,
         }
         let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         toml::from_str(&text).with_context(|| format!("{} cannot be understood", path.display()))
@@ -104,6 +106,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Diagnostics;
 
     fn folder(text: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -125,13 +128,16 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_its_place() {
         for (text, part) in [
-            ("config = 1", "line 1, column 10"),
-            ("\ngrants = \"keys\"", "line 2, column 10"),
-            ("[[keys]]\nname = \"a\"", "missing field `consumer`"),
-            ("config = ", "line 1"),
+            ("config = 1", "exchanges.toml:1:10"),
+            ("\ngrants = \"keys\"", "exchanges.toml:2:10"),
+            ("[[keys]]\nname = \"a\"", "consumer"),
+            ("config = ", "exchanges.toml:1"),
+            ("isolatoin = \"pooled\"", "did you mean `isolation`?"),
+            ("[[exchanges]]\nname = \"a\"\nreqest = {}", "did you mean `request`?"),
         ] {
-            let error = format!("{:#}", Exchanges::read(folder(text).path()).unwrap_err());
-            assert!(error.contains("exchanges.toml cannot be understood") && error.contains(part), "{text}: {error}");
+            let error = Exchanges::read(folder(text).path()).unwrap_err();
+            let said = error.downcast_ref::<Diagnostics>().map(|found| found.render(false)).unwrap_or_default();
+            assert!(said.contains(part), "{text}: {said}");
         }
     }
 
@@ -139,18 +145,22 @@ mod tests {
     fn the_first_exchange_becomes_a_command_to_paste() {
         let address: SocketAddr = "127.0.0.1:8080".parse().unwrap();
         let keys = BTreeMap::from([("acme".to_owned(), "sg_1".to_owned())]);
-        let shown = |text: &str| Exchanges::read(folder(text).path()).unwrap().curl(address, &keys);
-        assert_eq!(shown(""), "curl -sS -i http://127.0.0.1:8080/");
+        let key = "[[keys]]\nname = \"acme\"\nconsumer = \"acme\"\n";
+        let shown = |request: &str| {
+            let text = format!("{key}[[exchanges]]\nname = \"first\"\n{request}");
+            Exchanges::read(folder(&text).path()).unwrap().curl(address, &keys)
+        };
+        assert_eq!(Exchanges::default().curl(address, &keys), "curl -sS -i http://127.0.0.1:8080/");
         assert_eq!(
-            shown("[[exchanges]]\nrequest = { path = \"/a?b=c\", headers = { \"x-a\" = \"it's\" } }\n"),
+            shown("request = { path = \"/a?b=c\", headers = { \"x-a\" = \"it's\" } }\n"),
             r"curl -sS -i 'http://127.0.0.1:8080/a?b=c' -H 'x-a: it'\''s'"
         );
         assert_eq!(
-            shown("[[exchanges]]\nrequest = { method = \"POST\", path = \"/\", body = '{\"a\":1}' }\n"),
+            shown("request = { method = \"POST\", path = \"/\", body = '{\"a\":1}' }\n"),
             r#"curl -sS -i http://127.0.0.1:8080/ -H 'content-type: application/json' --data-binary '{"a":1}'"#
         );
         assert_eq!(
-            shown("[[exchanges]]\nrequest = { method = \"DELETE\", headers = { x-key = \"${key:acme}\" } }\n"),
+            shown("request = { method = \"DELETE\", headers = { x-key = \"${key:acme}\" } }\n"),
             "curl -sS -i -X DELETE http://127.0.0.1:8080/ -H 'x-key: sg_1'"
         );
     }

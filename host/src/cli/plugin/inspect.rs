@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::signed;
 use super::skeleton::config_table;
 use super::subject::Subject;
+use crate::cli::plain::plain;
 use crate::config::{bundled, hex, signature_path};
 use crate::plugin_source::read_signatures;
 
@@ -125,9 +126,12 @@ impl Report {
                 if self.config_schema.is_some() { "of its config; `--schema` prints it" } else { "none" }.to_owned(),
             ),
         ];
-        let mut text: String = rows.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect();
+        let mut text: String = rows.iter().map(|(name, value)| format!("{name:<12}{}\n", plain(value))).collect();
         text.push_str("\nFor the configuration:\n\n");
-        text.push_str(&self.toml);
+        for line in self.toml.lines() {
+            text.push_str(&plain(line));
+            text.push('\n');
+        }
         text
     }
 }

@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 /// References within references, and tables within tables.
 const DEPTH_MAX: usize = 16;
+/// Values of one config, those within others included.
+const NODES_MAX: usize = 256;
 /// Bytes of a description that stand above a key.
 const COMMENT_BYTES_MAX: usize = 200;
 
@@ -12,6 +14,7 @@ pub(super) fn config_table(schema: &Value) -> String {
     let root = schema;
     let schema = resolved(schema, root);
     let mut text = String::new();
+    let mut left = NODES_MAX;
     for (name, member) in required(schema) {
         let member = resolved(member, root);
         // What stands at the reference is about this use of it.
@@ -19,7 +22,7 @@ pub(super) fn config_table(schema: &Value) -> String {
         if let Some(said) = said {
             text.push_str(&format!("# {said}\n"));
         }
-        text.push_str(&format!("{} = {}\n", key(name), example(member, root, 0)));
+        text.push_str(&format!("{} = {}\n", key(name), example(member, root, 0, &mut left)));
     }
     text
 }
@@ -55,7 +58,12 @@ fn description(schema: &Value) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-fn example(schema: &Value, root: &Value, depth: usize) -> toml::Value {
+/// `left`: of [`NODES_MAX`]; behind the last one, what was begun is closed.
+fn example(schema: &Value, root: &Value, depth: usize, left: &mut usize) -> toml::Value {
+    let Some(fewer) = left.checked_sub(1) else {
+        return toml::Value::Table(toml::Table::new());
+    };
+    *left = fewer;
     let given = schema.get("const").or_else(|| schema.get("default"));
     let given = given.or_else(|| schema.get("examples")?.as_array()?.first());
     let given = given.or_else(|| schema.get("enum")?.as_array()?.first());
@@ -65,7 +73,7 @@ fn example(schema: &Value, root: &Value, depth: usize) -> toml::Value {
     for choice in ["anyOf", "oneOf", "allOf"] {
         let first = schema.get(choice).and_then(Value::as_array).and_then(|alternatives| alternatives.first());
         if let Some(first) = first.filter(|_| depth < DEPTH_MAX) {
-            return example(resolved(first, root), root, depth + 1);
+            return example(resolved(first, root), root, depth + 1, left);
         }
     }
     match kind(schema) {
@@ -77,17 +85,19 @@ fn example(schema: &Value, root: &Value, depth: usize) -> toml::Value {
         "array" => {
             let wanted = schema.get("minItems").and_then(Value::as_u64).is_some_and(|least| least > 0);
             let item = schema.get("items").filter(|_| wanted && depth < DEPTH_MAX);
-            toml::Value::Array(item.map(|item| example(resolved(item, root), root, depth + 1)).into_iter().collect())
+            let item = item.map(|item| example(resolved(item, root), root, depth + 1, left));
+            toml::Value::Array(item.into_iter().collect())
         }
-        "object" if depth < DEPTH_MAX => {
-            let members = required(schema);
-            toml::Value::Table(
-                members
-                    .map(|(name, member)| (name.to_owned(), example(resolved(member, root), root, depth + 1)))
-                    .collect(),
-            )
+        "object" => {
+            let mut table = toml::Table::new();
+            for (name, member) in required(schema) {
+                if *left == 0 || depth >= DEPTH_MAX {
+                    break;
+                }
+                table.insert(name.to_owned(), example(resolved(member, root), root, depth + 1, left));
+            }
+            toml::Value::Table(table)
         }
-        "object" => toml::Value::Table(toml::Table::new()),
         _ => toml::Value::String(String::new()),
     }
 }
@@ -152,6 +162,17 @@ mod tests {
              # Another one.\n\"of other\" = { units = 1 }\non = true\n"
         );
         assert!(table.parse::<toml::Table>().is_ok());
+    }
+
+    #[test]
+    fn a_schema_that_grows_with_each_level_ends_soon() {
+        let names: Vec<String> = (0..10).map(|number| format!("n{number}")).collect();
+        let properties: Map<String, Value> = names.iter().map(|name| (name.clone(), json!({ "$ref": "#" }))).collect();
+        let table = config_table(&json!({ "required": names, "properties": properties }));
+        let read: toml::Table = table.parse().expect("a table");
+        assert_eq!(read.len(), names.len());
+        assert!(table.matches('=').count() <= NODES_MAX + names.len(), "{table}");
+        assert!(table.ends_with("n9 = {}\n"), "{table}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use sluicegate_runtime::Inspection;
 
+use super::new::name::in_configuration;
 use super::server::PLACE_TABLE;
 use crate::bundled;
 use crate::plugin_source::read;
@@ -61,7 +62,7 @@ pub(super) fn name_of(file: &Path) -> String {
     let name: String = stem.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
     match name.trim_matches('-') {
         "" => PLACE_TABLE.to_owned(),
-        name => name.to_owned(),
+        name => in_configuration(name),
     }
 }
 
@@ -100,7 +101,14 @@ mod tests {
 
     #[test]
     fn a_name_is_made_of_what_a_configuration_allows() {
-        for (file, name) in [("a/Audit_1.2.wasm", "audit-1-2"), ("_.wasm", "plugin"), ("team", "team")] {
+        for (file, name) in [
+            ("a/Audit_1.2.wasm", "audit-1-2"),
+            ("_.wasm", "plugin"),
+            ("team", "team"),
+            // Taken by a bundled one.
+            ("headers.wasm", "my-headers"),
+            ("rate_limit.wasm", "my-rate-limit"),
+        ] {
             assert_eq!(name_of(Path::new(file)), name);
         }
     }

@@ -10,8 +10,8 @@ use sluicegate_runtime::Plugin;
 
 use super::super::logging::{self, Line, PluginLines};
 use super::super::{AlreadySaid, tokio_runtime};
-use super::paint::Paint;
 use super::trial::{TrialOptions, Trials, entry_options};
+use crate::cli::paint::Paint;
 use crate::config::{Diagnostics, Trial};
 use crate::generation::self_test::{Seen, Show, fresh};
 

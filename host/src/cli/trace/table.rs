@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
-use super::text::{Colour, milliseconds, number, plain, word};
+use super::text::{milliseconds, number, word};
+use crate::cli::paint::{Colour, Paint};
+use crate::cli::plain::plain;
 
 pub(super) struct Table {
-    pub(super) colour: bool,
+    pub(super) paint: Paint,
 }
 
 /// One row, and what is indented under it.
@@ -87,7 +89,7 @@ impl Table {
     }
 
     fn paint(&self, colour: Colour, text: &str) -> String {
-        colour.paint(text, self.colour)
+        self.paint.paint(colour, text)
     }
 }
 

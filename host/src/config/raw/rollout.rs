@@ -129,7 +129,7 @@ pub struct RawTestReply {
     pub status: u16,
     /// Header fields of the answer.
     pub headers: Named<FieldText, HeaderNameText>,
-    /// The body as text; without it, or when it is empty, there is no phase `reply-body`.
+    /// The body as text; when it is empty, `reply-body` is called once, with no bytes.
     pub body: String,
 }
 

@@ -123,9 +123,13 @@ impl Bench {
 
 impl<'a> Walk<'a> {
     pub fn new(test: &'a TestExchange, plugin: &'a Plugin) -> Walk<'a> {
-        static PHASES: [Phase; Phase::ALL.len()] = Phase::ALL;
+        static WHOLE: [Phase; Phase::ALL.len()] = Phase::ALL;
+        // A body that streams is sent once there is a target.
+        static STREAMED: [Phase; Phase::ALL.len()] =
+            [Phase::Head, Phase::Route, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
         let (setup, phases) = (plugin.setup(), plugin.phases());
-        Walk { test, setup, phases, left: PHASES.iter(), outcome: Outcome::default() }
+        let order = if setup.body.mode == BodyMode::Stream { &STREAMED } else { &WHOLE };
+        Walk { test, setup, phases, left: order.iter(), outcome: Outcome::default() }
     }
 
     /// The exchange is made ready for the call. None at the end.
@@ -136,8 +140,9 @@ impl<'a> Walk<'a> {
             if self.outcome.failure.is_some() || !goes_on {
                 continue;
             }
-            if let Some(call) = self.call(phase) {
-                self.prepare(&mut exchange.lock(), phase);
+            let mut state = exchange.lock();
+            if let Some(call) = self.call(phase, &state) {
+                self.prepare(&mut state, phase);
                 return Some(call);
             }
         }
@@ -162,22 +167,25 @@ impl<'a> Walk<'a> {
     }
 
     /// None when the plugin takes no part in the phase, or the exchange has nothing for it.
-    fn call(&self, phase: Phase) -> Option<Call> {
+    fn call(&self, phase: Phase, state: &State) -> Option<Call> {
         let test = self.test;
-        let whole = |mode: BodyMode, bytes: Option<&Bytes>| {
-            bytes.filter(|bytes| !bytes.is_empty() && mode != BodyMode::None).cloned()
-        };
         let call = match phase {
             Phase::Head => Some(Call::Head),
             Phase::Body => {
-                let bytes = whole(self.setup.body.mode, Some(&test.request.body));
-                bytes.map(|bytes| Call::Body { bytes, end: true })
+                let bytes = Some(&test.request.body).filter(|bytes| !bytes.is_empty());
+                let bytes = bytes.filter(|_| self.setup.body.mode != BodyMode::None);
+                bytes.map(|bytes| Call::Body { bytes: bytes.clone(), end: true })
             }
             Phase::Route => Some(Call::Route).filter(|_| !test.request.targets.is_empty()),
             Phase::ReplyHead => test.reply.as_ref().map(|_| Call::ReplyHead),
             Phase::ReplyBody => {
-                let bytes = whole(self.setup.reply_body.mode, test.reply.as_ref().map(|reply| &reply.body));
-                bytes.map(|bytes| Call::ReplyBody { bytes, end: true })
+                let reply = test.reply.as_ref().filter(|reply| {
+                    // What the phase before has made of it.
+                    let status = state.reply.as_ref().map_or(reply.status, |reply| reply.status);
+                    self.setup.reply_body.mode != BodyMode::None
+                        && fields::reply_can_have_body(&test.request.method, status)
+                });
+                reply.map(|reply| Call::ReplyBody { bytes: reply.body.clone(), end: true })
             }
             Phase::Finish => Some(Call::Finish),
         };
@@ -191,6 +199,16 @@ impl<'a> Walk<'a> {
         {
             state.request.sent = true;
             state.reply = Some(ReplyHead { status: reply.status, headers: reply.headers.clone(), sent: false });
+        }
+        // What streams has its head in front of it.
+        match phase {
+            Phase::Body => state.request.sent = self.setup.body.mode == BodyMode::Stream,
+            Phase::ReplyBody => {
+                let sent = self.setup.reply_body.mode == BodyMode::Stream;
+                state.reply.iter_mut().for_each(|reply| reply.sent = sent);
+            }
+            Phase::Finish if self.outcome.decision() == Decision::Proceed => state.request.sent = true,
+            _ => {}
         }
         match phase {
             Phase::Route => state.plan = TargetPlan::open((0..).take(self.test.request.targets.len()).collect()),

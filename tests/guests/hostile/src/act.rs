@@ -44,6 +44,7 @@ acts! {
     Bytes "bytes",
     Canary "canary",
     Slow "slow",
+    Set "set",
 }
 
 thread_local! {
@@ -97,6 +98,7 @@ impl Act {
             Act::Bytes => set_bytes(),
             Act::Canary => tell_what_was_kept(),
             Act::Slow => spin_for(200_000_000),
+            Act::Set => set_in_both_heads(),
         }
     }
 }
@@ -185,6 +187,11 @@ fn set_bytes() {
     say("bytes", format!("{seen:?}"));
     say("bytes-text", request::header_text("x-bytes").is_some());
     let _refused = request::set_header("x-bytes-on", &seen);
+}
+
+fn set_in_both_heads() {
+    let taken = [request::set_header("x-set", b"1").is_ok(), reply::set_header("x-set", b"1").is_ok()];
+    say("set", format!("{taken:?}"));
 }
 
 fn tell_what_was_kept() {

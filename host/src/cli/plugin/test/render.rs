@@ -1,7 +1,7 @@
 //! What a person reads of the exchanges: one block each, a row for everything that the plugin did.
 
-use super::super::paint::Paint;
 use super::{Report, Tried, Verdict};
+use crate::cli::paint::Paint;
 use crate::generation::self_test::{BodySeen, Change, MetricSeen, Seen};
 
 /// Columns in front of a row's value.

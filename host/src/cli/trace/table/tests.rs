@@ -32,7 +32,7 @@ fn exchange() -> Value {
 
 #[test]
 fn a_person_reads_a_row_a_step_in_columns() {
-    let text = Table { colour: false }.exchange(&exchange());
+    let text = Table { paint: Paint::always(false) }.exchange(&exchange());
     assert_eq!(
         text,
         "\
@@ -59,8 +59,10 @@ POST localhost/v1/\\u{1b}[2Jchat → 429 rate_limited, rejected, 2.512 ms
 
 #[test]
 fn colours_are_around_what_stands_without_them() {
-    let (plain, coloured) =
-        (Table { colour: false }.exchange(&exchange()), Table { colour: true }.exchange(&exchange()));
+    let (plain, coloured) = (
+        Table { paint: Paint::always(false) }.exchange(&exchange()),
+        Table { paint: Paint::always(true) }.exchange(&exchange()),
+    );
     assert!(coloured.contains("\x1b[31mreject 429") && !plain.contains('\x1b'));
     let mut without = coloured;
     for code in [0, 1, 2, 31, 32, 33, 36] {
