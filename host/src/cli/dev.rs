@@ -5,7 +5,7 @@ mod exchanges;
 mod generated;
 mod log;
 mod setting;
-mod sources;
+pub(super) mod sources;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use sluicegate_build_plugins::Kind;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::log::{Events, Requests};
 use self::setting::Setting;
@@ -60,7 +61,11 @@ pub(super) fn dev(options: &Options) -> anyhow::Result<()> {
             built: Vec::new(),
         };
         workshop.package.build(Kind::QuickWithLines, false).prepare()?;
-        let server = workshop.first(&redaction).await?;
+        let server = tokio::select! {
+            server = workshop.first(&redaction) => server?,
+            // What builds ends with it.
+            ended = told_to_end() => return ended,
+        };
         workshop.announce(&server);
         let state = server.admin_state();
         tokio::select! {
@@ -68,6 +73,19 @@ pub(super) fn dev(options: &Options) -> anyhow::Result<()> {
             error = workshop.work(state.as_ref()) => error,
         }
     })
+}
+
+/// Until there is a server, which listens for signals itself.
+async fn told_to_end() -> anyhow::Result<()> {
+    let signals = |kind| signal(kind).context("signals cannot be listened for");
+    let (mut interrupt, mut terminate) = (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
+    let mut hangup = signals(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
 }
 
 /// Builds what is being written.
@@ -120,8 +138,13 @@ impl Workshop {
         loop {
             self.sources.changed().await;
             let began = Instant::now();
-            if self.build(true).await? != Some(true) {
-                continue;
+            match self.build(true).await? {
+                Some(true) => {}
+                Some(false) => {
+                    eprintln!("it builds; nothing has changed since the last build");
+                    continue;
+                }
+                None => continue,
             }
             match state.change(ConfigChange::Reload).await {
                 Ok(applied) => {

@@ -8,6 +8,7 @@ use anyhow::Context;
 use serde::Deserialize;
 use toml::Table;
 
+use crate::cli::shell::quoted;
 use crate::config::check_exchanges;
 
 const FILE: &str = "exchanges.toml";
@@ -92,15 +93,6 @@ impl Exchanges {
         }
         words.join(" ")
     }
-}
-
-/// For a shell.
-fn quoted(text: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,".contains(letter);
-    if text.chars().all(plain) && !text.is_empty() {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

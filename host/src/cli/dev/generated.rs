@@ -15,6 +15,8 @@ const DIALECTS: [(&str, &str); 3] =
 /// What it is made from.
 pub(super) struct Plan<'a> {
     pub(super) listen: SocketAddr,
+    /// Where `sluicegate trace` asks.
+    pub(super) admin: SocketAddr,
     /// Names and URLs. Several of them where the plugin chooses.
     pub(super) upstreams: &'a [(&'static str, String)],
     pub(super) chooses: bool,
@@ -50,6 +52,7 @@ impl Plan<'_> {
             ("data_dir", text(".")),
             ("access_log", text("off")),
             ("listen", Value::Array(vec![Value::Table(table([("address", text(&self.listen.to_string()))]))])),
+            ("admin", Value::Table(table([("address", text(&self.admin.to_string()))]))),
             // Who writes a plugin does not wait for open requests.
             ("limits", Value::Table(table([("drain_timeout_ms", Value::Integer(1_000))]))),
             ("upstreams", Value::Table(table(upstreams))),
@@ -95,6 +98,7 @@ mod tests {
         let exchanges: Exchanges = toml::from_str(exchanges).unwrap();
         let plan = Plan {
             listen: "127.0.0.1:0".parse().unwrap(),
+            admin: "127.0.0.1:0".parse().unwrap(),
             upstreams: &[("echo", "http://127.0.0.1:1".to_owned())],
             chooses: false,
             plugin: "mine",
@@ -119,6 +123,7 @@ mod tests {
     fn a_plugin_that_chooses_has_something_to_choose() {
         let plan = Plan {
             listen: "127.0.0.1:0".parse().unwrap(),
+            admin: "127.0.0.1:0".parse().unwrap(),
             upstreams: &[("first", "http://127.0.0.1:1".to_owned()), ("second", "http://127.0.0.1:2".to_owned())],
             chooses: true,
             plugin: "mine",

@@ -1,7 +1,7 @@
 //! What the plugin runs in: a configuration that is made for it, or one that is given.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -13,6 +13,7 @@ use super::{Options, echo};
 use crate::cli::demo::listen_address;
 use crate::cli::plugin::build::Package;
 use crate::cli::plugin::new::name::in_configuration;
+use crate::cli::shell::quoted;
 use crate::config::{self, PluginSource, Texts, Url};
 use crate::plugin_source::write_beside;
 use crate::state::keys::{self, NewKey};
@@ -34,6 +35,7 @@ pub(super) struct Setting {
 
 struct Made {
     listen: SocketAddr,
+    admin: SocketAddr,
     /// Names and URLs.
     upstreams: Vec<(&'static str, String)>,
     /// Gateway keys of this run, by the name that exchanges.toml gives them.
@@ -64,7 +66,12 @@ impl Setting {
         Ok(Setting {
             config_file: folder.join("sluicegate.toml"),
             component: folder.join(format!("{}.wasm", package.name)),
-            made: Some(Made { listen: listen_address(options.port), upstreams, keys: BTreeMap::new() }),
+            made: Some(Made {
+                listen: listen_address(options.port),
+                admin: free_address()?,
+                upstreams,
+                keys: BTreeMap::new(),
+            }),
         })
     }
 
@@ -158,13 +165,22 @@ impl Setting {
     /// What else is to be known.
     pub(super) fn note(&self) -> String {
         match self.made {
-            Some(_) => String::new(),
+            Some(_) => format!(
+                "What it does with a request, step by step: sluicegate trace -c {}\n",
+                quoted(&self.config_file.display().to_string())
+            ),
             None => format!(
                 "{} is now built for this; `sluicegate plugin build` makes the small one again.\n",
                 self.component.display()
             ),
         }
     }
+}
+
+/// In the configuration and not only in the log, so that other commands find it.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+    free.context("no port is free for the admin listener")
 }
 
 impl Made {
@@ -174,6 +190,7 @@ impl Made {
         let keys = exchanges.keys.iter().map(|key| self.key(key)).collect::<anyhow::Result<_>>()?;
         let plan = Plan {
             listen: self.listen,
+            admin: self.admin,
             upstreams: if chooses { &self.upstreams } else { self.upstreams.get(..1).unwrap_or_default() },
             chooses,
             plugin: &in_configuration(&package.name),

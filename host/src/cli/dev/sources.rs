@@ -9,7 +9,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Beside the crate's `Cargo.toml`. The lock file is not among them: cargo writes it.
-const FILES: [&str; 3] = ["Cargo.toml", "build.rs", "exchanges.toml"];
+const FILES: [&str; 3] = ["Cargo.toml", "build.rs", EXCHANGES];
+/// What the plugin is told, which is no part of the component.
+const EXCHANGES: &str = "exchanges.toml";
 const FOLDER: &str = "src";
 /// Files that are looked at; of more, some are not noticed.
 const FILES_MAX: usize = 10_000;
@@ -33,6 +35,15 @@ pub(super) struct Sources {
 
 /// Each file with its length and when it was last written.
 type Look = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+
+/// A source of the crate in `folder` that was written after its component.
+pub(in crate::cli) fn newer_than(component: &Path, folder: &Path) -> Option<PathBuf> {
+    let built = std::fs::metadata(component).ok()?.modified().ok()?;
+    let newer = |path: &Path, written: Option<SystemTime>| {
+        written.is_some_and(|written| written > built) && !path.ends_with(EXCHANGES)
+    };
+    look(folder, &[]).into_iter().find(|(path, (_, written))| newer(path, *written)).map(|(path, _)| path)
+}
 
 impl Sources {
     /// From now on, no change is missed of the crate in `folder`, or of `others`.

@@ -10,6 +10,7 @@ use sluicegate_runtime::Inspection;
 use super::new::name::in_configuration;
 use super::server::PLACE_TABLE;
 use crate::bundled;
+use crate::cli::dev::sources::newer_than;
 use crate::plugin_source::read;
 
 /// Bytes of a crate's `Cargo.toml`.
@@ -91,6 +92,13 @@ fn of_the_crate_here() -> anyhow::Result<PathBuf> {
     let file = PathBuf::from(format!("{name}.wasm"));
     if !file.is_file() {
         bail!("{} is not there: build it with `sluicegate plugin build`, or name the plugin's file", file.display());
+    }
+    if let Some(source) = newer_than(&file, Path::new(".")) {
+        let source = source.strip_prefix(".").unwrap_or(&source).display();
+        eprintln!(
+            "note: {source} is newer than {}: run `sluicegate plugin build` to try what it says now",
+            file.display()
+        );
     }
     Ok(file)
 }
