@@ -106,7 +106,7 @@ codes! {
     UpstreamCoding, Upstream, 502, "upstream_unsupported_coding";
     /// The upstream did not answer in time.
     UpstreamTimeout, Upstream, 504, "upstream_timeout";
-    /// All of the upstream's connections are in use.
+    /// All of the upstream's connections are in use, or it does not serve this now.
     UpstreamBusy, Upstream, 503, "upstream_busy";
     /// The exchange took longer than its route allows.
     ExchangeTimeout, Gateway, 504, "gateway_timeout";

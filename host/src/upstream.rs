@@ -10,7 +10,7 @@ mod tests;
 mod tls;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
@@ -41,6 +41,17 @@ pub struct Upstream {
     authority: HeaderValue,
     pool: Arc<Pool>,
     health: Arc<Health>,
+}
+
+/// An upstream that leaves a request waiting to a deadline has failed it if it had one of so many parts of the whole time.
+const DEADLINE_PARTS: u32 = 2;
+
+/// When who waits for an answer gives up.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    pub at: tokio::time::Instant,
+    /// Of the exchange; an attempt may get only the end of it.
+    pub whole: Duration,
 }
 
 /// Why an upstream cannot be set up from its configuration.
@@ -101,11 +112,11 @@ impl Upstream {
         self.send_until(request, None).await
     }
 
-    /// The same for somebody who drops the future at a deadline: to have waited so long for an answer is a failure of the upstream.
+    /// The same for somebody who drops the future at a deadline: to have waited long for the upstream by then is a failure of it.
     pub async fn send_until<B>(
         &self,
         request: Request<B>,
-        deadline: Option<tokio::time::Instant>,
+        deadline: Option<Deadline>,
     ) -> Result<Response<UpstreamBody>, UpstreamError>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -120,7 +131,8 @@ impl Upstream {
             Ok(answer) => {
                 match is_failure(answer.status()) {
                     true => under_way.failed(),
-                    false => under_way.answered(progress.sent_at().unwrap_or_else(Instant::now).elapsed()),
+                    // It may answer before it has all of the request.
+                    false => under_way.answered(progress.waited().unwrap_or_default()),
                 }
                 answer.body_mut().keep(under_way);
             }
@@ -137,7 +149,9 @@ impl Upstream {
         progress: &Arc<Progress>,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         self.prepare(&mut head, &body)?;
-        let lease = self.pool.lease().await?;
+        let permit = self.pool.permit().await?;
+        progress.connecting();
+        let lease = self.pool.lease(permit).await?;
         let replay = (lease.is_reused() && body.is_none() && head.method.is_idempotent()).then(|| head.clone());
         let failed = match self.exchange(lease, Request::from_parts(head, body), progress).await {
             Ok(answer) => return Ok(answer),
@@ -149,6 +163,7 @@ impl Upstream {
             _ => return Err(failed.error),
         };
         let Some(permit) = failed.permit else { return Err(failed.error) };
+        progress.connecting();
         let lease = self.pool.open(permit).await?;
         self.exchange(lease, again, progress).await.map_err(|failed| failed.error)
     }
@@ -184,6 +199,7 @@ impl Upstream {
         request: Request<SendBody>,
         progress: &Arc<Progress>,
     ) -> Result<Response<UpstreamBody>, Failed> {
+        progress.handed();
         let answer = lease.send(request);
         let patience = async {
             progress.sent().await;
@@ -223,14 +239,17 @@ impl Upstream {
 struct Awaited<'a> {
     under_way: Option<UnderWay>,
     progress: &'a Progress,
-    deadline: Option<tokio::time::Instant>,
+    deadline: Option<Deadline>,
 }
 
-/// A client that has left says nothing about the upstream, nor does one that was too slow to send its request.
+/// A client that has left says nothing about the upstream, nor does one that was too slow to send its request, nor time that went
+/// to other upstreams or to wait for one of the gateway's own connections.
 impl Drop for Awaited<'_> {
     fn drop(&mut self) {
-        let is_over = self.deadline.is_some_and(|deadline| tokio::time::Instant::now() >= deadline);
-        if let Some(under_way) = self.under_way.as_mut().filter(|_| is_over && self.progress.is_sent()) {
+        let over = self.deadline.filter(|deadline| tokio::time::Instant::now() >= deadline.at);
+        let waited = self.progress.waited().unwrap_or_default();
+        let is_late = over.is_some_and(|deadline| !waited.is_zero() && waited >= deadline.whole / DEADLINE_PARTS);
+        if let Some(under_way) = self.under_way.as_mut().filter(|_| is_late) {
             under_way.failed();
         }
     }

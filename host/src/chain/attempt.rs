@@ -15,7 +15,7 @@ use super::trace::AttemptTrace;
 use crate::config::Route;
 use crate::error::{Code, Refusal};
 use crate::http::{coding, fields, path};
-use crate::upstream::{UpstreamBody, UpstreamError};
+use crate::upstream::{Deadline, UpstreamBody, UpstreamError};
 
 impl Run {
     /// Sends the request to the target with a number. The answer's head is cleaned of what ends at this hop.
@@ -30,13 +30,14 @@ impl Run {
         let fault = |stop| Failed { stop, reached: Reached::NoMatter };
         let request = self.upstream_request(route, target, body).map_err(fault)?;
         let method = request.method().clone();
+        let deadline = self.deadline.zip(route.timeout).map(|(at, whole)| Deadline { at, whole });
         self.note_attempt(number);
         let name = &target.upstream.config().name;
         let trace = self.trace.as_ref().map(|trace| AttemptTrace::begin(trace, name));
         let started = Instant::now();
         let sent = tokio::select! {
             biased;
-            sent = target.upstream.send_until(request, self.deadline) => Ok(sent),
+            sent = target.upstream.send_until(request, deadline) => Ok(sent),
             () = self.upload_stalled(), if streams => Err(Code::UpstreamTimeout),
         };
         let waited = started.elapsed();
@@ -64,7 +65,8 @@ impl Run {
                     "the answer of upstream `{upstream}` is refused: {why}"
                 );
                 let message = format!("Upstream `{upstream}` sent an answer that cannot be used.");
-                Err(fault(Stop::refuse(Refusal::new(Code::UpstreamBroken, message))))
+                let stop = Stop::refuse(Refusal::new(Code::UpstreamBroken, message));
+                Err(Failed { stop, reached: Reached::Answered })
             }
             Ok(Ok(mut answer)) => {
                 let version = answer.version();
@@ -175,6 +177,7 @@ fn reached(error: &UpstreamError) -> Reached {
     match error {
         error if error.is_unsent() => Reached::Nothing,
         UpstreamError::Broken { .. } | UpstreamError::Timeout { .. } => Reached::Upstream,
+        UpstreamError::Switched { .. } => Reached::Answered,
         _ => Reached::NoMatter,
     }
 }

@@ -1,18 +1,26 @@
 //! One target after another, as the plan says, until one answers.
 //!
 //! The next one is tried only where that can do no harm, and before the client has a byte: no upstream has seen the request; or one
-//! broke off or was late and the method is idempotent (RFC 9110, 9.2.2); or one answered that it does not serve this now. In each
-//! case the body must be there to be sent again, of which [`super::resend`] knows.
+//! broke off, was late or answered 503, and the method is idempotent (RFC 9110, 9.2.2); or one said that it has not done it, by 429,
+//! or by 503 with a time to ask again. In each case the body must be there to be sent again, of which [`super::resend`] knows.
 
-use http::{Response, StatusCode};
+use std::time::Duration;
+
+use http::{Response, StatusCode, header};
 
 use super::request_body::RequestBody;
 use super::resend::Resend;
 use super::run::Run;
 use super::stop::{Stop, StopReply};
+use super::targets::Target;
 use crate::config::Route;
 use crate::error::{Code, Refusal};
 use crate::upstream::UpstreamBody;
+
+/// Of an answer that another target is to be better than. A longer one is not kept, ...
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+/// ... nor one whose end takes longer, so that the next target is not waited for either.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// An attempt that brought no answer.
 pub(super) struct Failed {
@@ -29,43 +37,58 @@ pub(super) enum Reached {
     Nothing,
     /// The upstream may have done what was asked.
     Upstream,
+    /// So it may, and what it answered cannot be used: another target would fare no better.
+    Answered,
 }
 
 impl Run {
     /// Sends the request to the targets of the plan until one answers.
     ///
-    /// If none does in the end, an answer that another target was to be better than is the answer after all.
+    /// If none does in the end, an answer that another target was to be better than is the answer after all; unless a later target may
+    /// have done what must not be done twice, for then nobody may say that it was not done.
     pub(super) async fn send(&self, route: &Route, body: RequestBody) -> Result<Response<UpstreamBody>, Stop> {
         let (order, is_idempotent) = {
             let state = self.exchange.lock();
             (state.plan.order().to_vec(), state.request.method.is_idempotent())
         };
         let mut body = Resend::new(body, order.len());
+        let mut lent = body.lend(true);
         let mut unsent = true;
-        let mut answer = None;
+        let mut kept = None;
         let mut stop = None;
         for (place, number) in (1..).zip(&order) {
-            let (Some(target), Some(lent)) = (self.plan.targets.get(*number), body.lend(unsent)) else { break };
-            match self.attempt(route, *number, target, lent).await {
-                Ok(refusing) if place < order.len() && serves_later(refusing.status()) => {
-                    answer = Some((*number, refusing));
+            let (Some(target), Some(sent)) = (self.plan.targets.get(*number), lent.take()) else { break };
+            match self.attempt(route, *number, target, sent).await {
+                Ok(answer) => {
+                    if place == order.len() || !serves_later(&answer, is_idempotent) {
+                        return Ok(answer);
+                    }
                     unsent = false;
+                    lent = body.lend(unsent);
+                    if lent.is_none() {
+                        return Ok(answer);
+                    }
+                    kept = Some((*number, self.keep(target, answer).await));
                 }
-                Ok(answer) => return Ok(answer),
                 Err(failed) => {
                     stop = Some(failed.stop);
                     match failed.reached {
                         Reached::Nothing => {}
                         Reached::Upstream if is_idempotent => unsent = false,
-                        Reached::Upstream | Reached::NoMatter => break,
+                        Reached::Upstream | Reached::Answered => {
+                            kept = kept.filter(|_| is_idempotent);
+                            break;
+                        }
+                        Reached::NoMatter => break,
                     }
+                    lent = body.lend(unsent);
                 }
             }
         }
-        match (answer, stop) {
+        match (kept, stop) {
             (Some((number, answer)), _) => {
                 self.log().upstream = Some(number);
-                Ok(answer)
+                answer
             }
             (None, Some(stop)) => Err(self.with_those_before(stop)),
             (None, None) => {
@@ -73,6 +96,23 @@ impl Run {
                 Err(Stop::refuse(Refusal::new(Code::NoTarget, message)))
             }
         }
+    }
+
+    /// Takes the answer off its connection, which others may wait for. What cannot be kept leaves a refusal in its place.
+    async fn keep(&self, target: &Target, answer: Response<UpstreamBody>) -> Result<Response<UpstreamBody>, Stop> {
+        let (head, body) = answer.into_parts();
+        if let Some(body) = body.gathered(ANSWER_BYTES_MAX, ANSWER_TIME_MAX).await {
+            return Ok(Response::from_parts(head, body));
+        }
+        let (upstream, status) = (&target.upstream.config().name, head.status.as_u16());
+        let message =
+            format!("Upstream `{upstream}` answered {status} at a length or in a way that could not be kept.");
+        tracing::warn!(request_id = self.exchange.facts.id, "{message}");
+        let mut refusal = Refusal::new(Code::UpstreamBusy, message);
+        if let Some(after) = head.headers.get(header::RETRY_AFTER) {
+            refusal.fields.insert(header::RETRY_AFTER, after.clone());
+        }
+        Err(Stop::refuse(refusal))
     }
 
     /// The refusal of the last attempt names its upstream; the client learns which others were tried as well.
@@ -91,7 +131,14 @@ impl Run {
     }
 }
 
-/// Says of itself that the request was not served, whatever its method.
-fn serves_later(status: StatusCode) -> bool {
-    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+/// Whether the upstream does not serve the request now, and another one may.
+///
+/// A bare 503 does not say that nothing was done: proxies answer so for what broke behind them. One that says when to ask again is
+/// taken at its word.
+fn serves_later<B>(answer: &Response<B>, is_idempotent: bool) -> bool {
+    match answer.status() {
+        StatusCode::TOO_MANY_REQUESTS => true,
+        StatusCode::SERVICE_UNAVAILABLE => is_idempotent || answer.headers().contains_key(header::RETRY_AFTER),
+        _ => false,
+    }
 }

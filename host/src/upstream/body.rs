@@ -4,15 +4,17 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::error::{BoxError, UpstreamError, classify};
 use super::health::UnderWay;
@@ -33,6 +35,19 @@ pub(super) struct Progress {
     sent_at: OnceLock<Instant>,
     became_sent: Notify,
     error: Mutex<Option<BoxError>>,
+    stage: Mutex<Stage>,
+}
+
+/// What a request waits for.
+#[derive(Debug, Clone, Copy, Default)]
+enum Stage {
+    /// Its turn among those of this gateway.
+    #[default]
+    Queued,
+    /// A connection, since then.
+    Connecting(Instant),
+    /// To be sent and answered; it was handed to a connection then.
+    Handed(Instant),
 }
 
 /// Tells hyper to stop; the real error waits in [`Progress`].
@@ -105,9 +120,27 @@ impl Progress {
         self.sent.load(Ordering::Acquire)
     }
 
-    /// When the last byte of the body was handed to the connection; for a request without one, when the attempt began.
-    pub(super) fn sent_at(&self) -> Option<Instant> {
-        self.sent_at.get().copied()
+    /// It is the request's turn to have a connection.
+    pub(super) fn connecting(&self) {
+        self.set_stage(Stage::Connecting(Instant::now()));
+    }
+
+    pub(super) fn handed(&self) {
+        self.set_stage(Stage::Handed(Instant::now()));
+    }
+
+    fn set_stage(&self, stage: Stage) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    /// How long it is the upstream that is waited for: for a connection, or for an answer to all of the request.
+    pub(super) fn waited(&self) -> Option<Duration> {
+        let stage = *self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        match stage {
+            Stage::Queued => None,
+            Stage::Connecting(since) => Some(since.elapsed()),
+            Stage::Handed(since) => self.sent_at.get().map(|sent_at| since.max(*sent_at).elapsed()),
+        }
     }
 
     /// Waits until the last byte of the body was handed to the connection.
@@ -127,7 +160,7 @@ impl Progress {
 ///
 /// Its connection serves the next request only after a clean end; dropped before, it closes the connection.
 pub struct UpstreamBody {
-    incoming: Incoming,
+    source: Source,
     /// Until the end, clean or not.
     lease: Option<Lease>,
     progress: Arc<Progress>,
@@ -136,13 +169,50 @@ pub struct UpstreamBody {
     under_way: Option<UnderWay>,
 }
 
+enum Source {
+    Connection(Incoming),
+    /// Read to its end, and not yet handed out.
+    Gathered {
+        bytes: Option<Bytes>,
+        trailers: Option<HeaderMap>,
+    },
+}
+
 impl UpstreamBody {
     pub(super) fn new(incoming: Incoming, lease: Lease, progress: Arc<Progress>, upstream: String) -> UpstreamBody {
-        let mut body = UpstreamBody { incoming, lease: Some(lease), progress, upstream, under_way: None };
-        if body.incoming.is_end_stream() {
+        let source = Source::Connection(incoming);
+        let mut body = UpstreamBody { source, lease: Some(lease), progress, upstream, under_way: None };
+        if body.is_end_stream() {
             body.end();
         }
         body
+    }
+
+    /// Reads it to its end, so that its connection is free for others, and hands it out from memory.
+    ///
+    /// None if it is longer, takes longer or breaks off; then the connection is closed.
+    pub async fn gathered(mut self, bytes_max: usize, time_max: Duration) -> Option<UpstreamBody> {
+        if self.lease.is_none() {
+            return Some(self);
+        }
+        if self.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+            return None;
+        }
+        let (mut bytes, mut trailers) = (BytesMut::new(), None);
+        let reading = async {
+            while let Some(frame) = self.frame().await {
+                match frame.ok()?.into_data() {
+                    Ok(data) if bytes.len() + data.len() > bytes_max => return None,
+                    Ok(data) => bytes.extend_from_slice(&data),
+                    Err(frame) => trailers = frame.into_trailers().ok(),
+                }
+            }
+            Some(())
+        };
+        timeout(time_max, reading).await.ok()??;
+        let bytes = Some(bytes.freeze()).filter(|bytes| !bytes.is_empty());
+        self.source = Source::Gathered { bytes, trailers };
+        Some(self)
     }
 
     /// Counts it as under way to its end.
@@ -169,11 +239,17 @@ impl Body for UpstreamBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(context));
+        let frame = match &mut self.source {
+            Source::Connection(incoming) => ready!(Pin::new(incoming).poll_frame(context)),
+            Source::Gathered { bytes, trailers } => {
+                let frame = bytes.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers));
+                return Poll::Ready(frame.map(Ok));
+            }
+        };
         match frame {
             Some(Ok(frame)) => {
                 // Whoever reads the body stops at the announced length, and may not ask for the end.
-                if self.incoming.is_end_stream() {
+                if self.is_end_stream() {
                     self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -194,11 +270,21 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.source {
+            Source::Connection(incoming) => incoming.is_end_stream(),
+            Source::Gathered { bytes, trailers } => bytes.is_none() && trailers.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.source {
+            Source::Connection(incoming) => incoming.size_hint(),
+            Source::Gathered { bytes, trailers: None } => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            // Trailers go out only behind chunks, which a known length would rule out.
+            Source::Gathered { .. } => SizeHint::default(),
+        }
     }
 }
 

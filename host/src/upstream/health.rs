@@ -1,8 +1,9 @@
 //! What an upstream has done so far: how much is under way there, how fast it answers, and whether it is to be left alone.
 //!
 //! After a failure it rests for [`REST_MS_MIN`], and twice as long after each further one, to [`REST_MS_MAX`]. When a rest is over,
-//! the first attempt is a probe: until it has ended, others still see the upstream rest, so that no more than one exchange a rest
-//! waits for what may be dead. An answer ends all of that. Failures of what had begun before the rest change nothing.
+//! the first attempt is a probe: until it has ended, or for as long again, others still see the upstream rest, so that no more than
+//! one exchange a rest waits for what may be dead. An answer ends all of that; a probe that ends without a verdict leaves the next
+//! attempt to be one. Failures of what had begun before the rest change nothing.
 //!
 //! To rest is a fact, not a ban: whoever has nothing better tries.
 
@@ -49,7 +50,8 @@ struct Average {
 #[derive(Debug)]
 pub struct UnderWay {
     health: Arc<Health>,
-    is_probe: bool,
+    /// Of a probe without a verdict: to when others see the upstream rest because of it.
+    probes_until_ms: Option<u64>,
 }
 
 impl Health {
@@ -62,7 +64,7 @@ impl Health {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// From the last byte of a request to the head of its answer. None before the first answer.
+    /// From the last byte of a request, on its connection, to the head of its answer. None before the first answer.
     pub fn first_byte_ms(&self) -> Option<u64> {
         self.lock().first_byte_ms.rounded()
     }
@@ -86,7 +88,7 @@ impl Health {
         if is_probe {
             inner.rests_until_ms = now_ms + rest_ms(inner.streak);
         }
-        UnderWay { health: self.clone(), is_probe }
+        UnderWay { health: self.clone(), probes_until_ms: is_probe.then_some(inner.rests_until_ms) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -96,7 +98,8 @@ impl Health {
 
 impl UnderWay {
     /// The head of a good answer has come.
-    pub fn answered(&self, after: Duration) {
+    pub fn answered(&mut self, after: Duration) {
+        self.probes_until_ms = None;
         let mut inner = self.health.lock();
         inner.first_byte_ms.add(after.as_secs_f64() * 1_000.0, FIRST_BYTE_MEMORY);
         inner.failures_per_thousand.add(0.0, FAILURE_MEMORY);
@@ -110,7 +113,7 @@ impl UnderWay {
         let mut inner = self.health.lock();
         inner.failures_per_thousand.add(1_000.0, FAILURE_MEMORY);
         // Of many that fail together, one counts.
-        if std::mem::take(&mut self.is_probe) || inner.streak == 0 {
+        if self.probes_until_ms.take().is_some() || inner.streak == 0 {
             inner.streak = inner.streak.saturating_add(1);
             inner.rests_until_ms = now_ms + rest_ms(inner.streak);
         }
@@ -120,6 +123,13 @@ impl UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.health.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Some(until_ms) = self.probes_until_ms {
+            let mut inner = self.health.lock();
+            // Another probe, or an answer, may have come since.
+            if inner.rests_until_ms == until_ms {
+                inner.rests_until_ms = 0;
+            }
+        }
     }
 }
 

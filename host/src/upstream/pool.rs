@@ -78,19 +78,21 @@ impl Pool {
         self.lock().connections.iter().filter(|idle| !idle.connection.sender.is_closed()).count()
     }
 
-    /// The connection that was given back last, or a new one.
-    pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, UpstreamError> {
+    /// Waits behind other requests of this gateway; the upstream knows nothing of that.
+    pub(super) async fn permit(&self) -> Result<Permit, UpstreamError> {
         let waited = self.config.connect_timeout;
-        let permit = match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
-            Ok(Ok(permit)) => permit,
-            _ => {
-                return Err(UpstreamError::Busy {
-                    upstream: self.config.name.clone(),
-                    connections_max: self.config.connections_max,
-                    waited,
-                });
-            }
-        };
+        match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(UpstreamError::Busy {
+                upstream: self.config.name.clone(),
+                connections_max: self.config.connections_max,
+                waited,
+            }),
+        }
+    }
+
+    /// The connection that was given back last, or a new one.
+    pub(super) async fn lease(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
         match self.take_idle() {
             Some(connection) => Ok(Lease { connection, reused: true, permit, pool: Arc::downgrade(self) }),
             None => self.open(permit).await,

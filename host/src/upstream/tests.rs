@@ -1,3 +1,4 @@
+mod blame;
 mod connections;
 mod exchanges;
 mod retries;

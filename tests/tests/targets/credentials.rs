@@ -11,7 +11,7 @@ fn holds(request: &Received, secret: &str) -> bool {
 
 #[tokio::test]
 async fn a_credential_goes_to_its_own_upstream_and_to_no_other() {
-    let busy = StatusCode::SERVICE_UNAVAILABLE;
+    let busy = StatusCode::TOO_MANY_REQUESTS;
     let (a, b, c) = (answering("a", busy).await, answering("b", busy).await, named("c").await);
     let credential = |name: &str, url: &str, header: &str| {
         format!("[credentials.{name}]\nvalue = \"${{env:OF_{}}}\"\norigin = \"{url}\"\n{header}", name.to_uppercase())

@@ -1,12 +1,13 @@
 //! When the next upstream is tried, when not, and what the client sees of it.
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
-use sluicegate_tests::{Gateway, Raw, RawUpstream, Upstream, send};
+use sluicegate_tests::{Gateway, PATIENCE, Raw, RawUpstream, Upstream, send};
 
-use crate::support::{Closed, answering, ask, config, get, hangs_up, named, silent, start, with};
+use crate::support::{Closed, answering, ask, breaking_off, config, get, hangs_up, named, silent, start, with};
 
 const BODY: &str = "the body";
 
@@ -40,10 +41,20 @@ async fn where_nobody_listens_the_next_upstream_gets_the_request_whole() {
 }
 
 #[tokio::test]
-async fn a_request_that_an_upstream_does_not_serve_now_goes_to_the_next_whatever_its_method() {
-    for (status, method) in [(503, Method::POST), (429, Method::POST), (503, Method::GET)] {
-        let status = StatusCode::from_u16(status).unwrap();
-        let (a, b) = (answering("a", status).await, named("b").await);
+async fn a_request_that_an_upstream_says_it_has_not_served_goes_to_the_next() {
+    for (status, retry_after, method) in
+        [(429, false, Method::POST), (503, true, Method::POST), (503, false, Method::PUT), (503, false, Method::GET)]
+    {
+        let a = Upstream::start(move |_| {
+            let mut answer = Response::new(Full::from("a"));
+            *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+            if retry_after {
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            answer
+        })
+        .await;
+        let b = named("b").await;
         let gateway = start(&config(&[("a", &a.url()), ("b", &b.url())], "", ""));
         let body = if method == Method::GET { "" } else { BODY };
         assert_eq!(ask(&gateway, method, &[], body).await.text(), "b");
@@ -55,11 +66,21 @@ async fn a_request_that_an_upstream_does_not_serve_now_goes_to_the_next_whatever
 }
 
 #[tokio::test]
-async fn a_long_body_that_has_gone_out_is_not_there_for_the_next_and_the_answer_stands() {
+async fn a_bare_503_is_no_proof_that_nothing_was_done() {
     let (a, b) = (answering("a", StatusCode::SERVICE_UNAVAILABLE).await, named("b").await);
     let gateway = start(&config(&[("a", &a.url()), ("b", &b.url())], "", ""));
-    let reply = ask(&gateway, Method::POST, &[], vec![b'x'; (64 << 10) + 1]).await;
+    let reply = ask(&gateway, Method::POST, &[], BODY).await;
     assert_eq!((reply.status.as_u16(), reply.text().as_str()), (503, "a"));
+    assert!(b.received().is_empty());
+    assert_line(&gateway, "a", &[]);
+}
+
+#[tokio::test]
+async fn a_long_body_that_has_gone_out_is_not_there_for_the_next_and_the_answer_stands() {
+    let (a, b) = (answering("a", StatusCode::TOO_MANY_REQUESTS).await, named("b").await);
+    let gateway = start(&config(&[("a", &a.url()), ("b", &b.url())], "", ""));
+    let reply = ask(&gateway, Method::POST, &[], vec![b'x'; (64 << 10) + 1]).await;
+    assert_eq!((reply.status.as_u16(), reply.text().as_str()), (429, "a"));
     assert!(b.received().is_empty());
     assert_line(&gateway, "a", &[]);
 }
@@ -72,6 +93,74 @@ async fn if_nobody_does_better_the_client_gets_the_answer_of_who_answered_last()
     let reply = get(&gateway).await;
     assert_eq!((reply.status.as_u16(), reply.text().as_str()), (503, "b"));
     assert_line(&gateway, "b", &["a", "c"]);
+}
+
+#[tokio::test]
+async fn what_the_last_upstream_may_have_done_is_not_told_as_if_nobody_had_done_it() {
+    let odd = "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
+    for (method, last_words, status, told) in [
+        (Method::POST, "", 502, "Upstream `b` sent an answer that cannot be used. Tried before it: `a`."),
+        (Method::POST, odd, 502, "Upstream `b` sent an answer that cannot be used. Tried before it: `a`."),
+        // What can be done twice may be asked for again.
+        (Method::PUT, "", 429, "a"),
+        (Method::PUT, odd, 429, "a"),
+    ] {
+        let a = answering("a", StatusCode::TOO_MANY_REQUESTS).await;
+        let b = RawUpstream::start(move |mut raw, _| async move {
+            raw.read_head().await;
+            raw.read_exact(BODY.len()).await;
+            raw.write(last_words).await;
+        })
+        .await;
+        let gateway = start(&config(&[("a", &a.url()), ("b", &b.url())], "", ""));
+        let reply = ask(&gateway, method, &[], BODY).await;
+        let found = if status == 429 { reply.text() } else { reply.json()["detail"].as_str().unwrap().to_owned() };
+        assert_eq!((reply.status.as_u16(), found.as_str()), (status, told), "{last_words:?}");
+        assert_eq!((a.received().len(), b.connections()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn while_the_next_upstream_is_tried_others_have_the_connection_to_the_first() {
+    let a = answering("a", StatusCode::TOO_MANY_REQUESTS).await;
+    let b = RawUpstream::start(|mut raw, notes| async move {
+        raw.read_head().await;
+        notes.add("arrived");
+        notes.wait_for("go").await;
+        raw.write("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nb").await;
+    })
+    .await;
+    let gateway = start(&config(&[("a", &with(&a.url(), "connections_max = 1")), ("b", &b.url())], "", ""));
+    let ask = || tokio::spawn(sluicegate_tests::get(gateway.url("/x").leak()));
+    let first = ask();
+    b.notes.wait_for("arrived").await;
+    let second = ask();
+    let asked = std::time::Instant::now();
+    while b.connections() < 2 {
+        assert!(asked.elapsed() < PATIENCE, "the second request does not get there");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    // It did not give up waiting for `a`.
+    assert_eq!((a.received().len(), a.connections()), (2, 1));
+    b.notes.add("go");
+    for reply in [first, second] {
+        assert_eq!(reply.await.unwrap().text(), "b");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_or_too_slow_is_not_kept_and_a_refusal_says_which() {
+    for length in [2, (64 << 10) + 1] {
+        let (a, b, c) = (breaking_off("a", length).await, named("b").await, Closed::new());
+        let gateway = start(&config(&[("a", &a.url()), ("b", &b.url())], "", ""));
+        assert_eq!(ask(&gateway, Method::POST, &[], BODY).await.text(), "b");
+        let gateway = start(&config(&[("a", &a.url()), ("c", &c.url())], "", ""));
+        let reply = ask(&gateway, Method::POST, &[], BODY).await;
+        assert_eq!((reply.status.as_u16(), reply.json()["code"].as_str()), (503, Some("upstream_busy")));
+        let told = "Upstream `a` answered 429 at a length or in a way that could not be kept.";
+        assert_eq!((reply.json()["detail"].as_str(), reply.header("retry-after")), (Some(told), Some("7")));
+        assert_line(&gateway, "a", &["c"]);
+    }
 }
 
 #[tokio::test]
@@ -167,7 +256,7 @@ async fn the_paths_of_route_and_upstream_hold_for_each_attempt() {
 async fn an_upstream_that_answers_before_it_has_the_body_is_the_one_that_answers() {
     let a = RawUpstream::start(|mut raw, _| async move {
         raw.read_head().await;
-        raw.write("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 1\r\n\r\na").await;
+        raw.write("HTTP/1.1 429 Too Many Requests\r\ncontent-length: 1\r\n\r\na").await;
         raw.closed().await;
     })
     .await;
@@ -175,7 +264,7 @@ async fn an_upstream_that_answers_before_it_has_the_body_is_the_one_that_answers
     let gateway = start(&config(&[("a", &a.url()), ("b", &b.url())], "", ""));
     let mut client = Raw::connect(gateway.address()).await;
     client.write("POST /x HTTP/1.1\r\nhost: gateway\r\ncontent-length: 10\r\n\r\nhalf ").await;
-    assert!(client.read_head().await.starts_with("HTTP/1.1 503 "));
+    assert!(client.read_head().await.starts_with("HTTP/1.1 429 "));
     assert_eq!(client.read_exact(1).await, b"a");
     assert!(b.received().is_empty());
 }

@@ -10,11 +10,15 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use sluicegate_tests::{Gateway, PATIENCE, Upstream, ask_admin, sluicegate};
 
-use crate::support::{Closed, config, get, named, silent, start};
+use crate::support::{Closed, config, get, named, silent, start, with};
 
 /// What the admin listener tells of the first upstream of the one route.
 async fn told(gateway: &Gateway) -> Value {
-    ask_admin(gateway, "/config").await.json()["routes"][0]["upstreams"][0].clone()
+    told_of(gateway, 0).await
+}
+
+async fn told_of(gateway: &Gateway, number: usize) -> Value {
+    ask_admin(gateway, "/config").await.json()["routes"][0]["upstreams"][number].clone()
 }
 
 #[tokio::test]
@@ -72,6 +76,18 @@ async fn an_upstream_that_lets_the_routes_time_pass_is_left_for_the_next_request
     assert_eq!(get(&gateway).await.status.as_u16(), 504);
     assert_eq!(told(&gateway).await["failures_per_thousand"], 1000);
     assert_eq!(get(&gateway).await.text(), "b");
+}
+
+#[tokio::test]
+async fn an_upstream_that_got_only_the_rest_of_the_routes_time_has_not_failed() {
+    let (a, b) = (silent().await, silent().await);
+    let first = with(&a.url(), "reply_timeout_ms = 1200");
+    let gateway = start(&config(&[("a", &first), ("b", &b.url())], "", "timeout_ms = 1500"));
+    assert_eq!(get(&gateway).await.status.as_u16(), 504);
+    b.notes.wait_for("arrived").await;
+    assert_eq!(told_of(&gateway, 0).await["failures_per_thousand"], 1000);
+    let told = told_of(&gateway, 1).await;
+    assert_eq!((&told["failures_per_thousand"], &told["rests_ms"]), (&Value::Null, &json!(0)));
 }
 
 #[tokio::test]

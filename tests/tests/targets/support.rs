@@ -56,6 +56,17 @@ pub async fn answering(name: &'static str, status: StatusCode) -> Upstream {
     .await
 }
 
+/// Answers 429 with its name and `length` bytes in all, of which it sends no more than its name.
+pub async fn breaking_off(name: &'static str, length: usize) -> RawUpstream {
+    RawUpstream::start(move |mut raw, _| async move {
+        raw.read_head().await;
+        let head = format!("HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\ncontent-length: {length}\r\n\r\n");
+        raw.write(head + name).await;
+        raw.closed().await;
+    })
+    .await
+}
+
 /// An address at which nobody listens, and nobody else can as long as this lives.
 pub struct Closed(TcpSocket);
 

@@ -52,7 +52,7 @@ fn the_first_exchange_after_a_rest_tries_the_target_and_others_wait_for_what_it_
     fail(&targets, 0);
     clock.advance(Duration::from_secs(1));
     assert_eq!(targets.order(), [0, 1]);
-    let probe = targets.get(0).unwrap().upstream.health().begin();
+    let mut probe = targets.get(0).unwrap().upstream.health().begin();
     assert_eq!(targets.order(), [1, 0]);
     probe.answered(Duration::ZERO);
     assert_eq!(targets.order(), [0, 1]);
@@ -62,7 +62,7 @@ fn the_first_exchange_after_a_rest_tries_the_target_and_others_wait_for_what_it_
 fn plugins_are_told_names_and_figures_and_nothing_of_what_is_not_known() {
     let (_, targets) = targets(["a", "b"]);
     fail(&targets, 1);
-    let busy = targets.get(0).unwrap().upstream.health().begin();
+    let mut busy = targets.get(0).unwrap().upstream.health().begin();
     busy.answered(Duration::from_millis(7));
     assert_eq!((targets.count(), targets.facts("name")), (2, vec!["a".to_owned(), "b".to_owned()]));
     for unknown in ["origin", "credential", ""] {

@@ -61,18 +61,34 @@ fn after_a_rest_one_attempt_probes_while_others_see_it_rest() {
     probe.failed();
     assert_eq!(health.rests_ms(), 2_000);
     clock.advance(Duration::from_secs(2));
-    // A probe that is given up leaves the next one to the end of its rest.
-    drop(health.begin());
-    assert_eq!(health.rests_ms(), 2_000);
-    clock.advance(Duration::from_secs(2));
     health.begin().answered(Duration::ZERO);
     assert_eq!(health.rests_ms(), 0);
 }
 
 #[test]
+fn a_probe_that_ends_without_a_verdict_leaves_the_next_attempt_to_be_one() {
+    let (clock, health) = health();
+    fail(&health);
+    clock.advance(Duration::from_secs(1));
+    let given_up = health.begin();
+    assert_eq!(health.rests_ms(), 1_000);
+    drop(given_up);
+    assert_eq!(health.rests_ms(), 0);
+    // One that outlives its time ends nothing that others have begun.
+    let slow = health.begin();
+    clock.advance(Duration::from_secs(1));
+    let mut next = health.begin();
+    drop(slow);
+    assert_eq!(health.rests_ms(), 1_000);
+    next.failed();
+    drop(next);
+    assert_eq!(health.rests_ms(), 2_000, "it stays a failure");
+}
+
+#[test]
 fn what_is_under_way_is_counted_to_its_end() {
     let (_, health) = health();
-    let (mut one, other) = (health.begin(), health.begin());
+    let (mut one, mut other) = (health.begin(), health.begin());
     assert_eq!(health.in_flight(), 2);
     one.failed();
     drop(one);

@@ -191,6 +191,14 @@ async fn a_handshake_that_hangs_ends_with_the_connect_timeout() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_lets_a_deadline_pass_in_the_handshake_is_late() {
+    let server = super::server::Server::start(|mut conversation| async move { conversation.closed().await }).await;
+    let upstream = secure("localhost", server.port, Authority::new().write("late"));
+    super::blame::give_up(&upstream, Duration::from_millis(50), Duration::from_millis(50)).await;
+    assert_eq!(upstream.health().failures_per_thousand(), Some(1000));
+}
+
+#[tokio::test]
 async fn an_answer_cut_below_tls_never_looks_like_a_clean_end() {
     let authority = Authority::new();
     let port = serve(&authority, &["localhost"], |_| (), true).await;
