@@ -16,6 +16,7 @@ use crate::image::Image;
 use crate::limits::PluginLimits;
 use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
+use crate::symbols::Symbols;
 use crate::ticker::Ticker;
 use crate::turns::Turns;
 use crate::version::Version;
@@ -66,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) cache: Cache,
     /// Images in use: equal component and config share one.
     pub(crate) images: InUse<Key, Image>,
+    /// By the component's digest: whatever their configs, its entries share one.
+    pub(crate) symbols: InUse<String, Symbols>,
     /// Plugins in use: an entry that a new configuration leaves as it was keeps its warm instances.
     pub(crate) plugins: InUse<PluginKey, Plugin>,
     pub(crate) options: EngineOptions,
@@ -117,6 +120,7 @@ impl Runtime {
                 slots,
                 cache,
                 images: InUse::new(),
+                symbols: InUse::new(),
                 plugins: InUse::new(),
                 options,
                 serves: AtomicBool::new(false),
@@ -137,7 +141,18 @@ impl Runtime {
             pool.sweep(now);
         }
         self.shared.images.sweep();
+        self.shared.symbols.sweep();
         self.shared.plugins.sweep();
+    }
+}
+
+impl Shared {
+    /// Of a loaded plugin with the same bytes, or read.
+    pub(crate) fn symbols(&self, digest: &str, wasm: &[u8]) -> Option<Arc<Symbols>> {
+        self.symbols.get(&digest.to_owned()).or_else(|| {
+            let read = Arc::new(Symbols::of(wasm)?);
+            Some(self.symbols.share(digest.to_owned(), read))
+        })
     }
 }
 
@@ -152,6 +167,16 @@ impl<K: Eq + Hash, V> InUse<K, V> {
 
     pub(crate) fn remember(&self, key: K, value: &Arc<V>) {
         self.lock().insert(key, Arc::downgrade(value));
+    }
+
+    /// What somebody else has remembered meanwhile, or else this.
+    pub(crate) fn share(&self, key: K, value: Arc<V>) -> Arc<V> {
+        let mut all = self.lock();
+        if let Some(other) = all.get(&key).and_then(Weak::upgrade) {
+            return other;
+        }
+        all.insert(key, Arc::downgrade(&value));
+        value
     }
 
     fn sweep(&self) {

@@ -12,6 +12,8 @@ use crate::symbols::{Line, RUST, Symbols};
 pub(crate) const FRAMES_MAX: usize = 8;
 /// Bytes of one name or file.
 const NAME_BYTES_MAX: usize = 120;
+/// Bytes of a name as the file has it that are looked at.
+const RAW_BYTES_MAX: usize = 512;
 /// What stands in front of the trace in an error's chain.
 const TRACE: &str = "error while executing at wasm backtrace";
 
@@ -114,8 +116,11 @@ fn without_types(name: &str) -> &str {
     name.split_once('<').map_or(name, |(name, _)| name)
 }
 
-/// Demangled, and without the hash that tells builds apart.
+/// Demangled, and without the hash that tells builds apart. Of one that is very long, its beginning as it stands.
 fn name(raw: &str) -> String {
+    if raw.len() > RAW_BYTES_MAX {
+        return plain(&raw[..raw.floor_char_boundary(RAW_BYTES_MAX)]);
+    }
     let demangled = format!("{:#}", rustc_demangle::demangle(raw));
     let name = match demangled.rsplit_once("::h") {
         Some((name, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
@@ -183,5 +188,19 @@ mod tests {
         let long = shown(&[(&"x".repeat(10_000), &"y".repeat(10_000))]);
         assert!(long[0].len() < 2 * NAME_BYTES_MAX + 30, "{}", long[0].len());
         assert_eq!(shown(&[("f", ""); 20]).len(), FRAMES_MAX);
+    }
+
+    #[test]
+    fn a_name_of_many_megabytes_costs_no_more_than_its_beginning() {
+        let huge = format!("core::panicking::{}", "é".repeat(25 << 20));
+        let start = std::time::Instant::now();
+        for _ in 0..1000 {
+            assert!(name(&huge).starts_with("core::panicking::é"));
+        }
+        // The whole of it takes a tenth of a second each time.
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+        // One that is cut is no mangled name any more.
+        let mangled = format!("_ZN1000{}17h0123456789abcdefE", "x".repeat(1000));
+        assert!(name(&mangled).starts_with("_ZN1000xxx"));
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Image {
     pub(crate) digest: String,
     /// Unless it came from the disk.
     pub(crate) making: Option<Making>,
-    /// Of the component as it was handed in, where it has them; made anew at each load.
+    /// Of the component as it was handed in, where it has them; read from it at its first load.
     pub(crate) symbols: Option<Arc<Symbols>>,
 }
 

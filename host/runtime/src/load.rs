@@ -25,7 +25,6 @@ use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
 use crate::priority::{LONG_WORK_BYTES, give_way, when_idle};
 use crate::setup::Setup;
-use crate::symbols::Symbols;
 use crate::version::Version;
 use crate::wasi;
 
@@ -193,9 +192,14 @@ impl Loader<'_> {
             return Err(self.error(LoadStage::Configure, message));
         }
         let linker = self.linker(&inspection)?;
-        let symbols = Symbols::of(&spec.wasm).map(Arc::new);
-        let recipe = Recipe { inspection: &inspection, linker: &linker, config: &config, digest: &digest, symbols };
-        let image = self.image(known.image, &recipe).await?;
+        let image = match self.shared.images.get(&known.image) {
+            Some(image) => image,
+            None => {
+                let symbols = self.shared.symbols(&digest, &spec.wasm);
+                let (inspection, linker, config, digest) = (&inspection, &linker, config.as_str(), digest.as_str());
+                self.image(known.image, &Recipe { inspection, linker, config, digest, symbols }).await?
+            }
+        };
         if let (Frozen::No(reason), Isolation::Request) = (&image.frozen, spec.isolation) {
             let message = format!(
                 "it cannot be frozen after `configure` ({reason}), which isolation = \"request\" needs: write isolation = \

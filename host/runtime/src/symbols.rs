@@ -1,12 +1,14 @@
 //! Which source lines the code of a plugin comes from, if it was built with line tables (DWARF).
 //!
 //! The tables are read once, by the loader, and become one flat list: a trap then costs a search in it and no more. Whoever wrote the
-//! plugin wrote its tables, too, so nothing of them is looked at on a thread that serves requests.
+//! plugin wrote its tables, too, so nothing of them is looked at on a thread that serves requests, and reading them has an end whatever
+//! they say.
 //!
 //! Line tables name places in the module as it was built. What is compiled is another one, since `bounded` splits instructions; the
 //! snapshot that freezes it leaves code as it is. So a place is found by function and offset, and the offset is mapped back.
 
 mod dwarf;
+mod texts;
 
 use wasmparser::{BinaryReader, CodeSectionReader, ImportSectionReader, Name, NameSectionReader, TypeRef};
 use wasmtime::Module;
@@ -23,7 +25,7 @@ pub(crate) const INLINED_MAX: usize = 8;
 /// Places that are looked at, and frames of all of them together; those behind stay without lines.
 const PLACES_MAX: usize = 1 << 20;
 const SPOTS_MAX: usize = 512 << 10;
-/// Names of functions and files, and bytes of one.
+/// Names of functions, names of files, and bytes of one.
 const TEXTS_MAX: usize = 64 << 10;
 const TEXT_BYTES_MAX: usize = 512;
 
@@ -47,10 +49,11 @@ struct Lines {
     /// From here on: where its frames begin, and how many it has.
     rows: Vec<(u32, u32, u8)>,
     spots: Vec<Spot>,
-    texts: Vec<String>,
+    functions: Vec<String>,
+    files: Vec<String>,
 }
 
-/// One frame; texts by number.
+/// One frame; its function and its file by number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Spot {
     function: u32,
@@ -145,15 +148,18 @@ impl Lines {
             return Vec::new();
         };
         let spots = self.spots.get(*first as usize..*first as usize + usize::from(*count)).unwrap_or_default();
-        let text = |number: u32| self.texts.get(number as usize).map_or("", String::as_str);
         let line = |spot: &Spot| Line {
-            function: text(spot.function),
-            file: text(spot.file),
+            function: text(&self.functions, spot.function),
+            file: text(&self.files, spot.file),
             line: spot.line,
             column: spot.column,
         };
         spots.iter().map(line).collect()
     }
+}
+
+fn text(texts: &[String], number: u32) -> &str {
+    texts.get(number as usize).map_or("", String::as_str)
 }
 
 fn modules_within<'a>(bytes: &'a [u8], depth: usize, modules: &mut Vec<&'a [u8]>) -> Result<()> {
@@ -177,7 +183,8 @@ fn module_name(custom: &[u8]) -> Option<String> {
     }
     let rest = custom.get(reader.original_position()..)?;
     NameSectionReader::new(BinaryReader::new(rest, 0)).find_map(|name| match name.ok()? {
-        Name::Module { name, .. } => Some(name.to_owned()),
+        // It is compared at each trap.
+        Name::Module { name, .. } if name.len() <= TEXT_BYTES_MAX => Some(name.to_owned()),
         _ => None,
     })
 }

@@ -33,11 +33,8 @@ pub(super) struct Recipe<'a> {
 }
 
 impl Loader<'_> {
-    /// From a loaded plugin with the same bytes and config, from the disk, or made.
+    /// From the disk, or made.
     pub(super) async fn image(&self, key: Key, recipe: &Recipe<'_>) -> Result<Arc<Image>, LoadError> {
-        if let Some(image) = self.shared.images.get(&key) {
-            return Ok(image);
-        }
         let image = match self.shared.cache.load(&key, &self.shared.engine) {
             Some(image) => Arc::new(Image { symbols: recipe.symbols.clone(), ..image }),
             None => self.make(key, recipe).await?,

@@ -1,23 +1,24 @@
 //! Reads line tables into a flat list of places.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap};
 
-use addr2line::Context;
-use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
+use gimli::{Dwarf, EndianSlice, LittleEndian, SectionId};
 use wasmparser::BinaryReader;
 
-use super::{DWARF_BYTES_MAX, INLINED_MAX, Lines, PLACES_MAX, RUST, SPOTS_MAX, Spot, TEXT_BYTES_MAX, TEXTS_MAX};
+use self::units::{Place, Units};
+use super::texts::Texts;
+use super::{DWARF_BYTES_MAX, INLINED_MAX, Lines, RUST, SPOTS_MAX, Spot};
 use crate::bounded::{CUSTOM, sections};
 
-type Slice<'a> = EndianSlice<'a, LittleEndian>;
+mod units;
 
-/// Texts by number: a file or a function has many places.
-#[derive(Default)]
-struct Texts {
-    numbers: HashMap<String, u32>,
-    list: Vec<String>,
-}
+/// Steps from a function to the one that has its name.
+const ORIGINS_MAX: usize = 16;
+/// Bytes of the table that says which attributes entries have: one that is read takes twenty times its bytes.
+const ABBREVIATIONS_BYTES_MAX: usize = 1 << 20;
+
+type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
 pub(super) fn has_lines(module: &[u8]) -> bool {
     sections(module).is_ok_and(|all| {
@@ -30,83 +31,115 @@ pub(super) fn lines<'a>(customs: impl Iterator<Item = &'a [u8]>, code_bytes: usi
     let tables: HashMap<&str, &[u8]> =
         customs.filter_map(custom).filter(|(name, _)| name.starts_with(".debug_")).collect();
     let bytes: usize = tables.values().map(|table| table.len()).sum();
-    if bytes > DWARF_BYTES_MAX {
-        tracing::info!("a plugin has {bytes} bytes of line tables; over {DWARF_BYTES_MAX} they are not read");
+    let abbreviations_bytes = tables.get(".debug_abbrev").map_or(0, |table| table.len());
+    if bytes > DWARF_BYTES_MAX || abbreviations_bytes > ABBREVIATIONS_BYTES_MAX {
+        tracing::info!(
+            "a plugin has {bytes} bytes of line tables, {abbreviations_bytes} of them abbreviations; over \
+             {DWARF_BYTES_MAX} and {ABBREVIATIONS_BYTES_MAX} they are not read"
+        );
         return None;
     }
     let load = |id: SectionId| {
         let table = tables.get(id.name()).copied().unwrap_or_default();
-        Ok::<_, addr2line::gimli::Error>(Slice::new(table, LittleEndian))
+        Ok::<_, gimli::Error>(Slice::new(table, LittleEndian))
     };
     let dwarf = Dwarf::load(load).ok()?;
-    let directories = directories(&dwarf);
-    let context = Context::from_dwarf(dwarf).ok()?;
-    let ranges = context.find_location_range(0, code_bytes as u64).ok()?;
-    let mut places: Vec<(u32, u32)> =
-        ranges.take(PLACES_MAX).filter_map(|(start, length, _)| place(start, length)).collect();
-    places.sort_unstable();
-    let (mut lines, mut texts) = (Lines::default(), Texts::default());
-    let mut end = 0;
-    for (start, behind) in places {
-        if lines.spots.len() + INLINED_MAX > SPOTS_MAX {
-            break;
+    let mut units = Units::read(&dwarf, u32::try_from(code_bytes).ok()?);
+    let mut lines = flat(&mut units);
+    for file in &mut units.files.list {
+        if let Cow::Owned(shorter) = short(file, &units.directories) {
+            *file = shorter;
         }
-        if start > end {
-            // Nothing is known of what is between.
-            lines.push(end, &[]);
-        }
-        lines.push(start, &spots(&context, u64::from(start), &directories, &mut texts));
-        end = behind;
     }
-    lines.push(end, &[]);
-    lines.texts = texts.list;
+    lines.files = units.files.list;
     (!lines.spots.is_empty()).then_some(lines)
 }
 
-/// Where it begins, and the first place behind it.
-fn place(start: u64, length: u64) -> Option<(u32, u32)> {
-    Some((start.try_into().ok()?, start.checked_add(length)?.try_into().ok()?))
-}
-
-fn spots(context: &Context<Slice<'_>>, place: u64, directories: &[String], texts: &mut Texts) -> Vec<Spot> {
-    let mut spots = Vec::new();
-    let Ok(mut frames) = context.find_frames(place).skip_all_loads() else { return spots };
-    while let Ok(Some(frame)) = frames.next() {
-        let function =
-            frame.function.as_ref().and_then(|function| function.raw_name().ok()).unwrap_or(Cow::Borrowed(""));
-        let location = frame.location;
-        let file = location.as_ref().and_then(|location| location.file).unwrap_or_default();
-        spots.push(Spot {
-            function: texts.number(&function),
-            file: texts.number(&short(file, directories)),
-            line: location.as_ref().and_then(|location| location.line).unwrap_or(0),
-            column: location.as_ref().and_then(|location| location.column).unwrap_or(0),
-        });
-        if spots.len() >= INLINED_MAX {
+/// One way through the code: at each place, the innermost of the functions around it.
+fn flat(units: &mut Units<'_>) -> Lines {
+    let mut places = std::mem::take(&mut units.places);
+    places.sort_unstable_by_key(|place| (place.start, place.end));
+    units.ranges.sort_unstable_by_key(|range| range.start);
+    let mut ranges = units.ranges.iter().peekable();
+    // By depth.
+    let mut around = BinaryHeap::new();
+    let mut names = Names { texts: Texts::default(), known: vec![None; units.functions.len()] };
+    let mut lines = Lines::default();
+    let mut end = 0;
+    for place in &places {
+        if lines.spots.len() + INLINED_MAX > SPOTS_MAX {
             break;
         }
+        if place.start > end {
+            // Nothing is known of what is between.
+            lines.push(end, &[]);
+        }
+        while let Some(range) = ranges.next_if(|range| range.start <= place.start) {
+            around.push((range.depth, range.function, range.end));
+        }
+        while around.peek().is_some_and(|(_, _, end)| *end <= place.start) {
+            around.pop();
+        }
+        let innermost = around.peek().map(|(_, function, _)| *function);
+        lines.push(place.start, &spots(units, place, innermost, &mut names));
+        end = place.end;
+    }
+    lines.push(end, &[]);
+    lines.functions = names.texts.list;
+    lines
+}
+
+/// The innermost first; each further one is where the one before was called.
+fn spots(units: &Units<'_>, place: &Place, innermost: Option<u32>, names: &mut Names) -> Vec<Spot> {
+    let mut spots = Vec::new();
+    let (mut function, mut call) = (innermost, place.call);
+    while spots.len() < INLINED_MAX {
+        let name = names.number(units, function);
+        spots.push(Spot { function: name, file: call.file, line: call.line, column: call.column });
+        let known = function.and_then(|number| units.functions.get(number as usize));
+        let Some((inlined, parent)) = known.and_then(|known| Some((known, known.parent?))) else { break };
+        (function, call) = (Some(parent), inlined.call);
     }
     spots
 }
 
-/// Where the compiler ran: a path from there is what its author wrote.
-fn directories(dwarf: &Dwarf<Slice<'_>>) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut units = dwarf.units();
-    while let Ok(Some(header)) = units.next() {
-        let Ok(unit) = dwarf.unit(header) else { continue };
-        let directory = unit.comp_dir.map(|directory| directory.to_string_lossy().into_owned()).unwrap_or_default();
-        if !directory.is_empty() && !found.contains(&directory) {
-            found.push(directory);
+/// Numbers of functions' names, each looked for once.
+struct Names {
+    texts: Texts,
+    known: Vec<Option<u32>>,
+}
+
+impl Names {
+    fn number(&mut self, units: &Units<'_>, function: Option<u32>) -> u32 {
+        let Some(function) = function else { return u32::MAX };
+        if let Some(Some(number)) = self.known.get(function as usize) {
+            return *number;
         }
+        let number = self.texts.number(&String::from_utf8_lossy(name(units, function)));
+        if let Some(known) = self.known.get_mut(function as usize) {
+            *known = Some(number);
+        }
+        number
     }
-    found
+}
+
+/// Its own, or that of what it is an instance of.
+fn name<'a>(units: &Units<'a>, function: u32) -> &'a [u8] {
+    let mut number = Some(function);
+    for _ in 0..ORIGINS_MAX {
+        let Some(function) = number.and_then(|number| units.functions.get(number as usize)) else { break };
+        if !function.name.is_empty() {
+            return function.name;
+        }
+        number = function.origin.and_then(|origin| units.numbers.get(&origin).copied());
+    }
+    &[]
 }
 
 /// Of a dependency its name and what is in it, of the plugin the path from where it was compiled. Rust's own is under [`RUST`].
 fn short<'a>(file: &'a str, directories: &[String]) -> Cow<'a, str> {
     if let Some((_, rest)) = file.split_once("/registry/src/") {
-        return Cow::Borrowed(rest.split_once('/').map_or(rest, |(_, rest)| rest));
+        return Cow::Owned(rest.split_once('/').map_or(rest, |(_, rest)| rest).to_owned());
     }
     // As the compiler writes it down, and as it is where Rust's sources are installed.
     let own = file.strip_prefix("/rustc/").and_then(|rest| rest.split_once("/library/"));
@@ -114,7 +147,7 @@ fn short<'a>(file: &'a str, directories: &[String]) -> Cow<'a, str> {
         return Cow::Owned(format!("{RUST}{rest}"));
     }
     let within = directories.iter().filter_map(|directory| file.strip_prefix(directory.as_str())?.strip_prefix('/'));
-    Cow::Borrowed(within.min_by_key(|rest| rest.len()).unwrap_or(file))
+    within.min_by_key(|rest| rest.len()).map_or(Cow::Borrowed(file), |rest| Cow::Owned(rest.to_owned()))
 }
 
 /// Name and content.
@@ -122,21 +155,4 @@ fn custom(section: &[u8]) -> Option<(&str, &[u8])> {
     let mut reader = BinaryReader::new(section, 0);
     let name = reader.read_string().ok()?;
     Some((name, section.get(reader.original_position()..)?))
-}
-
-impl Texts {
-    /// One that there is no room for has a number that no text has.
-    fn number(&mut self, text: &str) -> u32 {
-        let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX.min(text.len()))];
-        if let Some(number) = self.numbers.get(text) {
-            return *number;
-        }
-        if self.list.len() >= TEXTS_MAX {
-            return u32::MAX;
-        }
-        let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
-        self.list.push(text.to_owned());
-        self.numbers.insert(text.to_owned(), number);
-        number
-    }
 }

@@ -66,12 +66,12 @@ fn a_place_behind_split_instructions_is_found_where_it_was_built() {
 #[test]
 fn what_is_between_two_ranges_has_no_line() {
     let mut lines = Lines::default();
-    let spot = |line| Spot { function: 0, file: 1, line, column: 1 };
+    let spot = |line| Spot { function: 0, file: 0, line, column: 1 };
     lines.push(10, &[spot(1), spot(2)]);
     lines.push(15, &[spot(1), spot(2)]);
     lines.push(20, &[]);
     lines.push(30, &[spot(3)]);
-    lines.texts = vec!["f".to_owned(), "a.rs".to_owned()];
+    (lines.functions, lines.files) = (vec!["f".to_owned()], vec!["a.rs".to_owned()]);
     let at = |place| lines.at(place).iter().map(|line| line.line).collect::<Vec<_>>();
     assert_eq!(
         [at(9), at(10), at(19), at(20), at(29), at(1000)],
