@@ -5,9 +5,8 @@ use quote::quote;
 use syn::{Error, Lit, LitInt};
 
 /// Types that a literal can name behind its digits.
-const SUFFIXES: [&str; 15] = [
-    "", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64",
-];
+const SUFFIXES: [&str; 15] =
+    ["", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64"];
 
 /// An expression of type `sluicegate_plugin::schema::Value`.
 pub fn expression(tokens: TokenStream) -> syn::Result<TokenStream> {

@@ -65,7 +65,10 @@ async fn a_consumer_is_asked_for_as_it_is_and_shown_without_a_credential() {
     let (recorder, lines) = recorder_of(request, presented);
     let ending = Ending { consumer: Some("sg_abc.def"), code: Some("sg_abc.def"), ..ending() };
     let told = told_of(&recorder, lines, &ending).await;
-    assert_eq!((&told["consumer"], &told["code"], &told["key_id"]), (&"[hidden]".into(), &"[hidden]".into(), &Value::Null));
+    assert_eq!(
+        (&told["consumer"], &told["code"], &told["key_id"]),
+        (&"[hidden]".into(), &"[hidden]".into(), &Value::Null)
+    );
 }
 
 fn piece(at_us: u64, decision: &'static str) -> CallStep {
