@@ -1,6 +1,7 @@
 //! What the gateway knows about HTTP itself, apart from any connection.
 
 pub mod coding;
+pub mod credential;
 pub mod fields;
 pub mod path;
 pub mod render;

@@ -45,7 +45,29 @@ pub use render::{length, render};
 /// | `example` | a value that somebody may write; as often as there are examples |
 /// | `with = "Type"` | the form is that of another type; also above a type |
 ///
-/// Values are literals, constants, or lists of them in brackets. A `#[serde(default)]` that is a plain `false` or `0` is shown
+/// Values are literals, constants that are whole numbers, or lists of them in brackets; `pattern` and `format` take a constant
+/// that is a text, too. A constant that is no whole number would be another value in the schema, so it does not compile; write
+/// the literal:
+///
+/// ```compile_fail
+/// const SHARE_MAX: f64 = 0.5;
+/// #[derive(sluicegate_plugin::Schema)]
+/// struct Config {
+///     #[schema(maximum = SHARE_MAX)]
+///     share: f64,
+/// }
+/// ```
+///
+/// ```compile_fail
+/// const SHARED: bool = true;
+/// #[derive(sluicegate_plugin::Schema)]
+/// struct Config {
+///     #[schema(default = SHARED)]
+///     shared: bool,
+/// }
+/// ```
+///
+/// A `#[serde(default)]` that is a plain `false` or `0` is shown
 /// by itself.
 ///
 /// A type that contains itself has no schema that ends, and the compiler says that there is a cycle:

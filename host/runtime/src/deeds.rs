@@ -81,6 +81,16 @@ impl Exchange {
         done.unwrap_or_default()
     }
 
+    /// None unless the exchange is traced: then nothing is copied or formatted.
+    fn deed(
+        &self,
+        call: &'static str,
+        name: impl fmt::Display,
+        value: impl FnOnce(&Exchange) -> Shown,
+    ) -> Option<Deed> {
+        self.is_traced().then(|| Deed { call, name: name.to_string(), value: value(self), refused: None })
+    }
+
     pub(crate) fn note(&self, site: Site, deed: impl FnOnce() -> Deed) {
         self.note_done(site, |done| done.push(deed()));
     }
@@ -93,10 +103,14 @@ impl Exchange {
 }
 
 impl PluginState {
-    /// None unless the exchange is traced: then nothing is copied.
-    pub(crate) fn deed(&self, call: &'static str, name: &str, value: impl FnOnce(&Exchange) -> Shown) -> Option<Deed> {
-        let exchange = self.exchange.as_ref().filter(|exchange| exchange.is_traced())?;
-        Some(Deed { call, name: name.to_owned(), value: value(exchange), refused: None })
+    /// None unless the exchange is traced.
+    pub(crate) fn deed(
+        &self,
+        call: &'static str,
+        name: impl fmt::Display,
+        value: impl FnOnce(&Exchange) -> Shown,
+    ) -> Option<Deed> {
+        self.exchange.as_ref()?.deed(call, name, value)
     }
 
     pub(crate) fn noted(&self, deed: Option<Deed>, refused: Option<&'static str>) {
@@ -188,6 +202,21 @@ mod tests {
         let exchange = exchange();
         exchange.note(SITE, || panic!("nobody asked for it"));
         assert!(exchange.take_done(1, Phase::Head).deeds.is_empty());
+    }
+
+    #[test]
+    fn a_name_is_formatted_only_for_an_exchange_that_is_traced() {
+        struct Counted<'a>(&'a std::cell::Cell<u32>);
+        impl fmt::Display for Counted<'_> {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.set(self.0.get() + 1);
+                formatter.write_str("a")
+            }
+        }
+        let formatted = std::cell::Cell::new(0);
+        let deed = |exchange: Exchange| exchange.deed("labels.set", Counted(&formatted), |_| Shown::text("1"));
+        assert_eq!((deed(exchange()), formatted.get()), (None, 0));
+        assert_eq!((deed(exchange().traced()), formatted.get()), (Some(label("1")), 1));
     }
 
     #[test]

@@ -87,18 +87,18 @@ impl Attributes {
                 return Ok(());
             }
             "example" => {
-                self.examples.push(value::expression(tokens(part)?));
+                self.examples.push(value::expression(tokens(part)?)?);
                 return Ok(());
             }
-            "minimum" => ("minimum", value::expression(tokens(part)?)),
-            "maximum" => ("maximum", value::expression(tokens(part)?)),
-            "min_length" => ("minLength", value::integer(&tokens(part)?)),
-            "max_length" => ("maxLength", value::integer(&tokens(part)?)),
-            "min_items" => ("minItems", value::integer(&tokens(part)?)),
-            "max_items" => ("maxItems", value::integer(&tokens(part)?)),
+            "minimum" => ("minimum", value::expression(tokens(part)?)?),
+            "maximum" => ("maximum", value::expression(tokens(part)?)?),
+            "min_length" => ("minLength", value::integer(&tokens(part)?)?),
+            "max_length" => ("maxLength", value::integer(&tokens(part)?)?),
+            "min_items" => ("minItems", value::integer(&tokens(part)?)?),
+            "max_items" => ("maxItems", value::integer(&tokens(part)?)?),
             "pattern" => ("pattern", value::text(&tokens(part)?)),
             "format" => ("format", value::text(&tokens(part)?)),
-            "default" => ("default", value::expression(tokens(part)?)),
+            "default" => ("default", value::expression(tokens(part)?)?),
             _ => return Err(unknown(part, "schema", name)),
         };
         self.rules.push((member, value));

@@ -22,6 +22,12 @@ fn what_would_change_the_form_unseen_is_refused() {
         ("struct A(#[serde(default)] u8, u8);", "name the fields"),
         ("#[serde(transparent)] struct A { b: u8, c: u8 }", "exactly one field"),
         ("union A { b: u8 }", "use a struct or an enum"),
+        ("struct A { #[schema(maximum = 1.)] b: f64 }", "write `1.0`"),
+        ("struct A { #[schema(maximum = -1_0.)] b: f64 }", "write `-10.0`"),
+        ("struct A { #[schema(example = [0.5, 2.])] b: Vec<f64> }", "write `2.0`"),
+        ("struct A { #[schema(maximum = 1e999)] b: f64 }", "too large"),
+        ("struct A { #[schema(max_length = 5kb)] b: String }", "`kb` is no type of a number"),
+        ("struct A { #[schema(default = 'a')] b: char }", "a text in double quotes"),
     ] {
         assert!(refusal(text).contains(said), "{text}: {}", refusal(text));
     }

@@ -102,8 +102,22 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     parsed! {
         deserialize_u128 visit_u128 u128;
         deserialize_i128 visit_i128 i128;
-        deserialize_f32 visit_f64 f64;
-        deserialize_f64 visit_f64 f64;
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let rest = self.rest;
+        match self.take_number().and_then(|number| number.parse::<f64>().ok()) {
+            Some(number) if number.is_finite() => visitor.visit_f64(number),
+            Some(_) => Err(Error::new("the number is too large")),
+            None => {
+                self.rest = rest;
+                Err(self.mismatch(&visitor))
+            }
+        }
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_f64(visitor)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {

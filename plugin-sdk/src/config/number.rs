@@ -11,11 +11,11 @@ pub(super) enum Number {
 }
 
 impl Number {
-    /// None if it has a fraction or an exponent, or is too large.
+    /// None if it has a fraction or an exponent, or is too large. `-0` is no whole number: none has a sign and no value.
     pub(super) fn parse(text: &str) -> Option<Number> {
         match text.parse() {
             Ok(number) => Some(Number::Natural(number)),
-            Err(_) => text.parse().ok().map(Number::Negative),
+            Err(_) => text.parse().ok().filter(|number| *number < 0).map(Number::Negative),
         }
     }
 

@@ -69,6 +69,7 @@ fn what_is_json_is_read_as_serde_json_reads_it() {
         r#"["", "plain", "\"\\\/\b\f\n\r\t", "\u00e4\ud83d\ude00 ä😀", "\u0000", true, false, null, []]"#,
         "18446744073709551616",
         "7",
+        "[-0, 0, -0.0, 1e308]",
     ] {
         let expected: serde_json::Value = serde_json::from_str(text).unwrap();
         assert_eq!(read::<serde_json::Value>(text).unwrap(), expected, "{text}");
@@ -231,6 +232,15 @@ fn a_number_that_does_not_fit_is_told_as_it_was_written() {
         "/0",
         "invalid value: integer `-3000000000`, expected a whole number from -2147483648 to 2147483647.",
     );
+    let zero = "invalid type: integer `-0`, expected a whole number";
+    assert_problem::<(u64,)>("[-0]", "/0", &format!("{zero} that is not negative."));
+    assert_problem::<(i64,)>("[-0]", "/0", &format!("{zero}."));
+    for number in ["1e999", "-1e999"] {
+        assert!(serde_json::from_str::<f64>(number).is_err());
+        assert_problem::<(f64,)>(&format!("[{number}]"), "/0", "the number is too large.");
+        assert_problem::<(f32,)>(&format!("[{number}]"), "/0", "the number is too large.");
+        assert_problem::<(serde_json::Value,)>(&format!("[{number}]"), "/0", "the number is too large.");
+    }
     assert_problem::<(bool, bool)>("[true]", "", "invalid length 1, expected a tuple of size 2.");
     assert_problem::<(bool,)>("[true, false]", "", "the list holds more items than are expected.");
     assert_problem::<(String,)>("[1.5]", "/0", "invalid type: number `1.5`, expected a string.");

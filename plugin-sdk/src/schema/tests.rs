@@ -109,6 +109,41 @@ fn a_struct_is_a_table_with_its_names_bounds_and_words() {
     );
 }
 
+#[expect(dead_code, reason = "only its form matters")]
+#[derive(Schema)]
+struct Numbers {
+    #[schema(minimum = 1e-3, maximum = 1_000.5, default = 1.0f64)]
+    exponent: f64,
+    #[schema(minimum = -2E+3_f64, maximum = 01.5, default = 1f32)]
+    negative: f64,
+    #[schema(minimum = -5_000_000_000, maximum = 0xff_u64, default = -0.0)]
+    whole: i64,
+    #[schema(minimum = -LEAST, maximum = MOST + 1, default = u64::MAX)]
+    constant: u64,
+    #[schema(example = [1e3, 2_0u8, LEAST, true, false, "1."])]
+    list: Vec<serde_json::Value>,
+    #[schema(min_length = 1_0u8, max_length = 5_000_000_000)]
+    text: String,
+}
+
+const LEAST: i8 = 7;
+
+#[test]
+fn numbers_are_said_as_they_are_written_in_every_form_that_rust_has() {
+    let schema = schema_of::<Numbers>();
+    let bounds = |name: &str| {
+        let property = &schema["properties"][name];
+        ["minimum", "maximum", "default"].map(|keyword| property[keyword].clone())
+    };
+    assert_eq!(bounds("exponent"), [json!(1e-3), json!(1000.5), json!(1.0)]);
+    assert_eq!(bounds("negative"), [json!(-2e3), json!(1.5), json!(1)]);
+    assert_eq!(bounds("whole"), [json!(-5_000_000_000_i64), json!(255), json!(-0.0)]);
+    assert_eq!(bounds("constant"), [json!(-7), json!(11), json!(u64::MAX)]);
+    assert_eq!(schema["properties"]["list"]["examples"], json!([[1e3, 20, 7, true, false, "1."]]));
+    let text = &schema["properties"]["text"];
+    assert_eq!((&text["minLength"], &text["maxLength"]), (&json!(10), &json!(5_000_000_000_u64)));
+}
+
 #[test]
 fn a_struct_takes_what_serde_reads() {
     agree::<Whole>(&[

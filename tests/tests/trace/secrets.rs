@@ -2,7 +2,7 @@
 
 use http::Request;
 use http_body_util::Full;
-use serde_json::json;
+use serde_json::{Value, json};
 use sluicegate_tests::{Gateway, Upstream, guests, send};
 
 use crate::support::*;
@@ -58,8 +58,9 @@ config = {{ request = [{{ set = "x-copy", value = "the-gateways-own-secret" }}],
         let mut trace = Trace::arm(&gateway, json!({})).await;
         let mut fields = vec![
             ("authorization", "Bearer client-credential-1"),
+            ("x-request-id", "of-client-credential-1"),
             ("cookie", "session=client-credential-2; theme=dark"),
-            ("x-session", "client-credential-3"),
+            ("x-session", "client_credential_3"),
         ];
         fields.extend(reject.then_some(("x-reject", "1")));
         let reply =
@@ -70,6 +71,7 @@ config = {{ request = [{{ set = "x-copy", value = "the-gateways-own-secret" }}],
         let token = gateway.admin_token();
         for secret in [
             "client-credential",
+            "client_credential",
             "client%2Dcredential",
             "a-new-credential",
             "gateways-own",
@@ -79,7 +81,12 @@ config = {{ request = [{{ set = "x-copy", value = "the-gateways-own-secret" }}],
         ] {
             assert!(!text.contains(secret), "{secret} is told: {exchange:#}");
         }
+        for (member, shown) in [("request_id", "of-[hidden]"), ("consumer", "[hidden]"), ("key_id", "[hidden]")] {
+            assert_eq!(exchange[member], shown, "{member}");
+        }
         let told = call(&exchange, "head", "gossip");
+        let code = if reject { json!("[hidden]") } else { Value::Null };
+        assert_eq!((&exchange["code"], &told["code"]), (&code, &code));
         assert_eq!(told["decision"], if reject { "reject" } else { "proceed" });
         let did = |call: &str, name: &str| {
             let found = told["did"]

@@ -1,5 +1,7 @@
 //! `keys`: who owns the gateway key that the client presents. The key itself stays in the host.
 
+use std::fmt;
+
 use wasmtime::Result;
 
 use crate::bindings::host::keys::{Failure, Host, Owner, Place};
@@ -11,7 +13,7 @@ use crate::services::KeyFailure;
 impl Host for PluginState {
     async fn identify(&mut self, place: Place) -> Result<Result<Owner, Failure>> {
         let exchange = self.enter()?;
-        let deed = self.deed("keys.identify", &name_of(&place), |_| Shown::Nothing);
+        let deed = self.deed("keys.identify", &place, |_| Shown::Nothing);
         let presented = find(&exchange.lock().presented, &place);
         let Some(presented) = presented else {
             self.noted(deed, Some("absent"));
@@ -33,12 +35,14 @@ impl Host for PluginState {
     }
 }
 
-fn name_of(place: &Place) -> String {
-    match place {
-        Place::Authorization(scheme) => format!("authorization {scheme}"),
-        Place::Header(name) => name.clone(),
-        Place::Query(name) => format!("?{name}"),
-        Place::Cookie(name) => format!("cookie {name}"),
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Authorization(scheme) => write!(formatter, "authorization {scheme}"),
+            Place::Header(name) => formatter.write_str(name),
+            Place::Query(name) => write!(formatter, "?{name}"),
+            Place::Cookie(name) => write!(formatter, "cookie {name}"),
+        }
     }
 }
 

@@ -103,6 +103,7 @@ impl CallTrace {
         let done = self.exchange.take_done(self.position, self.phase);
         self.recorder.learn(&self.exchange, &done);
         step.took_us = micros(self.begun.elapsed());
+        step.code = step.code.map(|code| self.recorder.shown(&code));
         step.message = step.message.map(|message| self.recorder.message(&message));
         step.waited_us = micros(done.waited);
         step.host_calls = done.host_calls;

@@ -49,7 +49,7 @@ struct Steps {
     pieces: HashMap<(usize, Phase, &'static str), (u64, Option<usize>)>,
 }
 
-/// An exchange at its end, as it is told.
+/// An exchange at its end. It is told only as the veil shows it.
 #[derive(Serialize)]
 pub(in crate::chain) struct Ending<'a> {
     pub(in crate::chain) request_id: &'a str,
@@ -83,7 +83,7 @@ struct Told<'a> {
 #[derive(Serialize)]
 struct Exchange<'a> {
     #[serde(flatten)]
-    ending: &'a Ending<'a>,
+    ending: Ending<'a>,
     steps: &'a [Step],
     steps_left_out: u64,
 }
@@ -158,7 +158,7 @@ impl Recorder {
         self.push(Step::Refused {
             at_us: self.at_us(Instant::now()),
             status: refusal.status.as_u16(),
-            code: refusal.code.to_string(),
+            code: self.shown(&refusal.code.to_string()),
             message: self.message(&refusal.message),
         });
     }
@@ -168,7 +168,7 @@ impl Recorder {
     }
 
     pub(in crate::chain) fn cut(&self, code: &str, message: &str) {
-        let (code, message) = (code.to_owned(), self.message(message));
+        let (code, message) = (self.shown(code), self.message(message));
         self.push(Step::Cut { at_us: self.at_us(Instant::now()), code, message });
     }
 
@@ -179,6 +179,20 @@ impl Recorder {
         // A call stands where it began, and is known when it ends.
         steps.list.sort_by_key(Step::at_us);
         let line = || {
+            let shown = |text: &str| self.shown(text);
+            // Each text here is one that a client or a plugin can choose.
+            let (consumer, key_id) = (ending.consumer.map(shown), ending.key_id.map(shown));
+            let code = ending.code.map(shown);
+            let ending = Ending {
+                request_id: &shown(ending.request_id),
+                authority: &shown(ending.authority),
+                path: &shown(ending.path),
+                consumer: consumer.as_deref(),
+                key_id: key_id.as_deref(),
+                code: code.as_deref(),
+                decided_by: ending.decided_by.clone(),
+                ..*ending
+            };
             let exchange = Exchange { ending, steps: &steps.list, steps_left_out: steps.left_out };
             // Nothing in it can fail to be JSON.
             let mut line = serde_json::to_vec(&Told { exchange }).unwrap_or_default();
@@ -186,6 +200,7 @@ impl Recorder {
             Bytes::from(line)
         };
         let claims = std::mem::take(&mut *self.claims.lock().unwrap_or_else(PoisonError::into_inner));
+        // Asked for is the consumer as it is.
         claims.into_iter().for_each(|claim| claim.tell(ending.consumer, line));
     }
 

@@ -74,7 +74,7 @@ impl Traces {
     pub fn arm(self: &Arc<Traces>, request: TraceRequest) -> Result<TraceLines, ArmError> {
         let Terms { filter, count, time } = request.check().map_err(ArmError::Invalid)?;
         let (told, lines) = mpsc::channel(QUEUE_EXCHANGES_MAX);
-        let mut armed = self.lock();
+        let mut armed = self.live();
         if *self.ended.borrow() {
             return Err(ArmError::Ended);
         }
@@ -106,9 +106,8 @@ impl Traces {
 
     /// Of those that a request matches, as far as its head tells.
     pub(super) fn claims(&self, head: &Head<'_>) -> Vec<Claim> {
-        let now = Instant::now();
-        let armed = self.lock();
-        let matching = armed.iter().filter(|armed| now < armed.until && armed.filter.matches(head));
+        let armed = self.live();
+        let matching = armed.iter().filter(|armed| armed.filter.matches(head));
         matching.filter_map(Claim::new).collect()
     }
 
@@ -121,6 +120,15 @@ impl Traces {
         let mut armed = self.lock();
         armed.retain(|armed| armed.id != id);
         self.count.store(armed.len(), Ordering::Relaxed);
+    }
+
+    /// Those whose time is not over. A reader that has stalled says nothing of its own, and must keep no place.
+    fn live(&self) -> MutexGuard<'_, Vec<Arc<Armed>>> {
+        let now = Instant::now();
+        let mut armed = self.lock();
+        armed.retain(|armed| now < armed.until);
+        self.count.store(armed.len(), Ordering::Relaxed);
+        armed
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Armed>>> {

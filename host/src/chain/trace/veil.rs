@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use sluicegate_runtime::presented::percent_decode;
 use sluicegate_runtime::{Presented, Shown};
 
+use crate::http::credential;
 use crate::secrets::Redaction;
 
 /// Stands where a credential stood.
@@ -13,10 +13,8 @@ pub(super) const HIDDEN: &str = "[hidden]";
 pub(super) const VALUE_BYTES_MAX: usize = 256;
 /// Bytes shown of why a call failed or rejected.
 const MESSAGE_BYTES_MAX: usize = 2048;
-/// A shorter credential is not looked for: it would be found everywhere, and is none.
-const PRESENTED_BYTES_MIN: usize = 6;
-/// Credentials of one exchange that are looked for.
-const PRESENTED_MAX: usize = 512;
+/// Credentials of one exchange that are looked for, whole and in parts.
+const PRESENTED_MAX: usize = 1024;
 
 pub(super) struct Veil {
     redaction: Redaction,
@@ -36,33 +34,23 @@ impl Veil {
 
     /// From here on these are hidden, too: a plugin may have set others than the client.
     pub(super) fn learn(&self, presented: &Presented) {
-        presented.headers().values().for_each(|value| self.learn_field(value.as_bytes()));
-        for member in presented.query_members() {
-            let value = member.raw().split_once('=').map_or("", |(_, value)| value);
-            self.learn_text(&String::from_utf8_lossy(&percent_decode(value)));
-            self.learn_text(value);
-        }
+        self.learn_texts(credential::texts(presented));
     }
 
     /// The value of a field that carries credentials, and what in it is one by itself.
     pub(super) fn learn_field(&self, value: &[u8]) {
-        let value = String::from_utf8_lossy(value);
-        // What stands behind a scheme, and the values of cookies.
-        if let Some((_, rest)) = value.split_once(' ') {
-            self.learn_text(rest.trim());
-        }
-        value.split(';').filter_map(|pair| pair.split_once('=')).for_each(|(_, value)| self.learn_text(value.trim()));
-        self.learn_text(&value);
+        self.learn_texts(credential::texts_of_field(value));
     }
 
-    fn learn_text(&self, text: &str) {
+    fn learn_texts(&self, new: Vec<String>) {
         let mut texts = self.texts();
-        let is_known = texts.0.iter().any(|known| known == text);
-        if text.len() < PRESENTED_BYTES_MIN || is_known || texts.0.len() >= PRESENTED_MAX {
-            return;
+        for text in new {
+            if texts.0.len() >= PRESENTED_MAX || texts.0.contains(&text) {
+                continue;
+            }
+            let place = texts.0.partition_point(|known| known.len() >= text.len());
+            texts.0.insert(place, text);
         }
-        let place = texts.0.partition_point(|known| known.len() >= text.len());
-        texts.0.insert(place, text.to_owned());
     }
 
     pub(super) fn text(&self, text: &str) -> String {

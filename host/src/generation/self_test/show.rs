@@ -12,12 +12,10 @@ use super::Drive;
 use super::drive::GIVEN;
 use super::service::Value;
 use crate::config::{Decision, TestExchange};
-use crate::http::fields;
+use crate::http::{credential, fields};
 
 /// Bytes of a value that are shown.
 const VALUE_BYTES_MAX: usize = 120;
-/// A shorter text would be found by chance in innocent ones.
-const SECRET_BYTES_MIN: usize = 6;
 
 /// Makes texts fit to be shown.
 pub struct Show {
@@ -178,17 +176,6 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A credential as a field has it, and what a plugin may have cut out of it: each word but a scheme, and the value of each cookie.
-fn parts(value: &str) -> impl Iterator<Item = &str> {
-    let is_scheme = |(at, word): &(usize, &str)| {
-        *at == 0 && word.len() < value.len() && word.bytes().all(|byte| byte.is_ascii_alphabetic())
-    };
-    let words = value.split_ascii_whitespace().enumerate().filter(move |word| !is_scheme(word));
-    let words = words.map(|(_, word)| word.trim_end_matches(';'));
-    std::iter::once(value)
-        .chain(words.flat_map(|word| [Some(word), word.split_once('=').map(|(_, value)| value)]).flatten())
-}
-
 /// What stands in the place of a secret.
 const HIDDEN: &str = "[secret]";
 
@@ -197,13 +184,8 @@ impl Show {
     pub fn new(exchange: &TestExchange, further: &[String]) -> Show {
         let mut headers = exchange.request.headers.clone();
         let (presented, _) = fields::take_presented(&mut headers, exchange.request.query.as_deref(), &[]);
-        let values = presented.headers().values().filter_map(|value| value.to_str().ok()).flat_map(parts);
-        let members = presented.query_members().iter();
-        let members = members
-            .flat_map(|member| [member.raw().split_once('=').map(|(_, value)| value), presented.query(member.name())]);
-        let mut secrets: Vec<String> = values.chain(members.flatten()).map(str::to_owned).collect();
-        secrets.extend_from_slice(further);
-        secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
+        let mut secrets = credential::texts(&presented);
+        secrets.extend(further.iter().filter(|secret| secret.len() >= credential::BYTES_MIN).cloned());
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Show { secrets }
     }

@@ -30,6 +30,9 @@ impl Plugin for Gossip {
                 request::append_header(&name, format!("again {told}").as_bytes()),
                 request::set_query(Some(&format!("told={told}"))),
                 identity_writer::set(&format!("claim.told-{number}"), told),
+                // The first is kept.
+                identity_writer::set("consumer", told),
+                identity_writer::set("key", told),
                 labels::set(&name, told),
                 credentials_in_clear::set_header("x-session", format!("a-new-credential {told}").as_bytes()),
                 // Refused, and told as refused.
@@ -38,7 +41,10 @@ impl Plugin for Gossip {
             log::warn(format_args!("psst: {told}"));
         }
         match request::header("x-reject") {
-            Some(_) => Rejection::new(403, "told_all", all.join(" and ")).into(),
+            Some(_) => {
+                let code = all.iter().find(|told| is_code(told)).map_or("told_all", String::as_str);
+                Rejection::new(403, code, all.join(" and ")).into()
+            }
             None => Decision::Proceed,
         }
     }
@@ -57,6 +63,11 @@ impl Plugin for Gossip {
     fn finish(&self) {
         panic!("the last word: {}", heard().join(" and "));
     }
+}
+
+/// Whether the host takes it as the code of a rejection.
+fn is_code(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 fn heard() -> Vec<String> {

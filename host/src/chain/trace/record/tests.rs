@@ -1,4 +1,4 @@
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use super::*;
@@ -9,17 +9,32 @@ use crate::secrets::Redaction;
 
 /// A recorder, and the lines that it will be told in.
 fn recorder() -> (Arc<Recorder>, TraceLines) {
+    recorder_of(TraceRequest::default(), Presented::new())
+}
+
+fn recorder_of(request: TraceRequest, presented: Presented) -> (Arc<Recorder>, TraceLines) {
     let traces = Arc::new(Traces::new());
-    let lines = traces.arm(TraceRequest::default()).unwrap_or_else(|error| panic!("{error}"));
+    let lines = traces.arm(request).unwrap_or_else(|error| panic!("{error}"));
     let headers = HeaderMap::new();
     let head = Head { route: "all", method: &Method::GET, path: "/", headers: &headers, request_id: "id" };
-    let veil = || Veil::new(Redaction::new(), &Presented::new());
+    let veil = || Veil::new(Redaction::new(), &presented);
     (Recorder::of(&traces, &head, Instant::now(), veil).expect("it matches"), lines)
 }
 
 /// What is told of it at its end.
-async fn told(recorder: &Recorder, mut lines: TraceLines) -> Value {
-    recorder.end(&Ending {
+async fn told(recorder: &Recorder, lines: TraceLines) -> Value {
+    told_of(recorder, lines, &ending()).await
+}
+
+async fn told_of(recorder: &Recorder, mut lines: TraceLines, ending: &Ending<'_>) -> Value {
+    recorder.end(ending);
+    lines.next().await.expect("armed");
+    let line: Value = serde_json::from_slice(&lines.next().await.expect("the exchange")).unwrap();
+    line["exchange"].clone()
+}
+
+fn ending() -> Ending<'static> {
+    Ending {
         request_id: "id",
         generation: 3,
         time: 0,
@@ -39,10 +54,21 @@ async fn told(recorder: &Recorder, mut lines: TraceLines) -> Value {
         reply_bytes: 2,
         first_byte_us: Some(5),
         duration_us: u64::MAX,
-    });
-    lines.next().await.expect("armed");
-    let line: Value = serde_json::from_slice(&lines.next().await.expect("the exchange")).unwrap();
-    line["exchange"].clone()
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_is_asked_for_as_it_is_and_shown_without_a_credential() {
+    let mut presented = Presented::new();
+    presented.add_header(header::AUTHORIZATION, HeaderValue::from_static("Bearer sg_abc.def"));
+    let request = TraceRequest { consumer: Some("sg_abc.def".to_owned()), ..TraceRequest::default() };
+    let (recorder, lines) = recorder_of(request, presented);
+    let ending = Ending { consumer: Some("sg_abc.def"), code: Some("sg_abc.def"), ..ending() };
+    let told = told_of(&recorder, lines, &ending).await;
+    assert_eq!(
+        (&told["consumer"], &told["code"], &told["key_id"]),
+        (&"[hidden]".into(), &"[hidden]".into(), &Value::Null)
+    );
 }
 
 fn piece(at_us: u64, decision: &'static str) -> CallStep {

@@ -97,6 +97,32 @@ async fn so_many_can_be_armed_and_one_that_is_dropped_makes_room() {
 }
 
 #[tokio::test]
+async fn a_reader_that_has_stalled_keeps_no_place_behind_its_time() {
+    let traces = traces();
+    let brief = || TraceRequest { timeout_s: Some(1), ..TraceRequest::default() };
+    let _stalled: Vec<TraceLines> = (1..ARMED_MAX).map(|_| arm(&traces, brief())).collect();
+    let mut read = arm(&traces, brief());
+    next(&mut read).await;
+    assert_eq!(next(&mut read).await["ended"]["why"], "time");
+    // None of those that nobody reads has said that its time is over.
+    let again: Vec<TraceLines> = (0..ARMED_MAX).map(|_| arm(&traces, TraceRequest::default())).collect();
+    drop(again);
+    assert!(!traces.is_armed());
+}
+
+#[tokio::test]
+async fn a_request_finds_out_that_the_time_of_a_stalled_reader_is_over() {
+    let traces = traces();
+    let brief = || TraceRequest { timeout_s: Some(1), ..TraceRequest::default() };
+    let (_stalled, mut read) = (arm(&traces, brief()), arm(&traces, brief()));
+    next(&mut read).await;
+    assert_eq!(next(&mut read).await["ended"]["why"], "time");
+    assert!(traces.is_armed());
+    assert!(claims(&traces).is_empty());
+    assert!(!traces.is_armed());
+}
+
+#[tokio::test]
 async fn a_reader_that_is_too_slow_misses_some_and_is_told_how_many() {
     let traces = traces();
     let mut lines = arm(&traces, TraceRequest { count: Some(100), ..TraceRequest::default() });
