@@ -5,6 +5,7 @@ use std::fmt;
 
 use wasmparser::{BinaryReader, CodeSectionReader, ImportSectionReader, Name, NameSectionReader, TypeRef};
 
+use super::super::inspect::grouped;
 use super::sections::{self, CUSTOM, Part};
 
 /// Crates that are named; the rest are counted together.
@@ -156,19 +157,6 @@ fn list(formatter: &mut fmt::Formatter<'_>, items: &BTreeMap<String, usize>) -> 
         words.push(format!("others {}", grouped(rest)));
     }
     if words.is_empty() { Ok(()) } else { write!(formatter, " ({})", words.join(", ")) }
-}
-
-/// `38,212`
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
