@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::command::Said;
+use crate::command::{Said, interrupt};
 use crate::gateway::binary;
 
 /// A build on a busy machine takes long.
@@ -144,16 +144,7 @@ impl Dev {
 
     /// Ends it by Ctrl-C's signal.
     pub fn stop(mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", "INT", &id]).status().expect("kill is there").success());
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(started.elapsed() < crate::gateway::PATIENCE, "it does not end:\n{}", self.written());
-            thread::sleep(Duration::from_millis(5));
-        }
+        interrupt(&mut self.child).unwrap_or_else(|| panic!("it does not end:\n{}", self.written()))
     }
 }
 

@@ -1,9 +1,11 @@
 //! The command line, run to its end.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::gateway::binary;
+use crate::gateway::{PATIENCE, binary};
 
 /// What a command said, and how it ended.
 #[derive(Debug)]
@@ -44,4 +46,18 @@ pub fn new_key(consumer: &str, scopes: &[&str]) -> Key {
     let key = said.stderr.split_whitespace().find(|word| word.starts_with("sg_")).expect("a key").to_owned();
     let id = said.stdout.lines().find_map(|line| line.strip_prefix("id = ")).expect("an id");
     Key { key, id: id.trim_matches('"').to_owned(), table: said.stdout }
+}
+
+/// Ctrl-C's signal, and the end; none if it does not end in time.
+pub(crate) fn interrupt(child: &mut Child) -> Option<ExitStatus> {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "INT", &id]).status().expect("kill is there").success());
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    None
 }

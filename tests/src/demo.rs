@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::command::Said;
+use crate::command::{Said, interrupt};
 use crate::gateway::{PATIENCE, binary};
 
 /// The last line of what it prints: from then on it serves.
@@ -118,16 +118,7 @@ impl Demo {
 
     /// Ctrl-C, and the end.
     pub fn interrupt(mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", "INT", &id]).status().expect("kill is there").success());
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(started.elapsed() < PATIENCE, "the demo does not end");
-            thread::sleep(Duration::from_millis(5));
-        }
+        interrupt(&mut self.child).expect("the demo ends")
     }
 }
 
