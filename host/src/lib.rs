@@ -17,6 +17,7 @@ pub mod server;
 pub mod state;
 pub mod telemetry;
 pub mod upstream;
+pub mod workers;
 
 /// For tests and tools that load plugins without a gateway around them.
 pub use sluicegate_runtime as runtime;

@@ -33,6 +33,7 @@ use stall::StallGuard;
 
 use crate::chain::ConnectionEnd;
 use crate::config::Limits;
+use crate::workers::Workers;
 
 /// Connections that the system has accepted and we have not, per listener.
 const BACKLOG: u32 = 1024;
@@ -133,7 +134,7 @@ impl Listener {
     /// Above the limit of connections, further ones wait in the system's queue.
     /// A connection that waits longer than the head's time for its next request is closed, and so is one whose client takes
     /// no byte of an answer for the idle time of bodies.
-    pub async fn serve<S, F, B, E>(self, allowance: Allowance, drain: DrainWatch, service: S)
+    pub async fn serve<S, F, B, E>(self, workers: Arc<Workers>, allowance: Allowance, drain: DrainWatch, service: S)
     where
         S: Fn(Request<Incoming>, ClientInfo) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Response<B>, E>> + Send + 'static,
@@ -158,7 +159,12 @@ impl Listener {
             let limits = allowance.next.load_full();
             let client = ClientInfo { address, local, connection: Arc::default() };
             let (service, drain) = (Arc::clone(&service), drain.clone());
-            connections.spawn(async move {
+            // It leaves this event loop for the one of its worker.
+            let Ok(stream) = stream.into_std() else { continue };
+            let seat = workers.seat();
+            let runtime = seat.runtime().clone();
+            let serving = async move {
+                let Ok(stream) = TcpStream::from_std(stream) else { return };
                 let stream = StallGuard::new(stream, limits.stall_max);
                 let serving = serve_connection(&limits.builder, stream, &client, drain, service);
                 let served = tokio::select! {
@@ -169,8 +175,9 @@ impl Listener {
                 if served.is_err() {
                     report::connection_panicked(&client);
                 }
-                drop(permit);
-            });
+                drop((seat, permit));
+            };
+            connections.spawn_on(serving, &runtime);
         }
         // Closed before the wait: clients must find another process, or be told at once that there is none.
         drop(self.socket);

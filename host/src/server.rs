@@ -42,6 +42,7 @@ use crate::state::counters::Counters;
 use crate::telemetry::access_log::{AccessLog, AccessLogError, Redact};
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::Tls;
+use crate::workers::Workers;
 
 /// The most linear memory that a chain entry may grant to an instance, in bytes.
 pub const INSTANCE_MEMORY_BYTES_MAX: u64 = 1 << 30;
@@ -65,6 +66,8 @@ pub enum StartError {
     AccessLog(#[from] AccessLogError),
     #[error("cannot start the plugin runtime: {0:#}")]
     Runtime(anyhow::Error),
+    #[error("cannot start the threads that serve requests: {0}; lower `workers`, or raise the limits of threads and files")]
+    Workers(std::io::Error),
     #[error("signals cannot be received: {0}")]
     Signals(std::io::Error),
     #[error("cannot keep earlier configurations in {}: {source}; check `data_dir`", path.display())]
@@ -75,6 +78,7 @@ pub enum StartError {
 pub struct Server {
     shared: Arc<Shared>,
     listeners: Vec<Listener>,
+    workers: Arc<Workers>,
     admin: Option<AdminServer>,
     drain: Drain,
     watch: DrainWatch,
@@ -167,6 +171,7 @@ impl Server {
         let Built { generation, plugin_files } = foundation.build(&config, id).await?;
         let listeners =
             config.listeners.iter().map(|listener| Listener::bind(listener.address)).collect::<Result<Vec<_>, _>>()?;
+        let workers = Arc::new(Workers::start(config.workers).map_err(StartError::Workers)?);
         let (drain, watch) = Drain::new();
         let allowance = Allowance::new(&config.limits);
         let admin = config.admin.clone();
@@ -196,7 +201,7 @@ impl Server {
             None => None,
         };
         let signals = Signals::catch().map_err(StartError::Signals)?;
-        Ok(Server { shared, listeners, admin, drain, watch, signals })
+        Ok(Server { shared, listeners, workers, admin, drain, watch, signals })
     }
 
     /// Where clients reach it, with the ports that the system chose.
@@ -215,13 +220,13 @@ impl Server {
 
     /// Serves until a signal, drains, and returns when the last exchange has its outcome in the log.
     pub async fn run(self) {
-        let Server { shared, listeners, admin, drain, mut watch, signals } = self;
+        let Server { shared, listeners, workers, admin, drain, mut watch, signals } = self;
         shared.foundation.runtime.serves();
         let mut serving = JoinSet::new();
         for listener in listeners {
             let serving_by = shared.clone();
             let service = move |request, client| serve(serving_by.clone(), request, client);
-            serving.spawn(listener.serve(shared.allowance.clone(), watch.clone(), service));
+            serving.spawn(listener.serve(workers.clone(), shared.allowance.clone(), watch.clone(), service));
         }
         let admin = admin.map(|admin| {
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

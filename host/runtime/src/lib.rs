@@ -20,6 +20,7 @@ mod frames;
 mod image;
 mod inspect;
 mod instance;
+pub mod lane;
 mod limits;
 mod live;
 mod load;

@@ -1,9 +1,13 @@
 //! Warm instances of one plugin, last in first out, recycled by count, memory and idle time.
+//!
+//! Each thread that serves requests has a shelf of its own, so that no lock and no instance passes between two cores; it looks
+//! at those of others before a new instance is made.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::instance::Instance;
+use crate::lane;
 
 /// Warm instances of one plugin; what comes back beyond them is dropped.
 const WARM_MAX: usize = 64;
@@ -15,18 +19,27 @@ const IDLE_MAX: Duration = Duration::from_secs(30);
 pub(crate) struct Pool {
     /// An instance that uses more than this much linear memory is not kept.
     memory_bytes_max: usize,
-    warm: Mutex<Vec<Instance>>,
+    /// By lane; the warmest stands last.
+    shelves: Box<[Mutex<Vec<Instance>>]>,
+    warm_per_shelf_max: usize,
 }
 
 impl Pool {
     /// `memory_bytes_max`: the plugin's own limit; half of it may stay in use between calls.
     pub(crate) fn new(memory_bytes_max: u64) -> Pool {
+        Pool::with_shelves(memory_bytes_max, lane::count())
+    }
+
+    fn with_shelves(memory_bytes_max: u64, count: usize) -> Pool {
         let memory_bytes_max = usize::try_from(memory_bytes_max / 2).unwrap_or(usize::MAX);
-        Pool { memory_bytes_max, warm: Mutex::default() }
+        let shelves = (0..count).map(|_| Mutex::default()).collect();
+        Pool { memory_bytes_max, shelves, warm_per_shelf_max: (WARM_MAX / count).max(1) }
     }
 
     pub(crate) fn take(&self) -> Option<Instance> {
-        self.lock().pop()
+        let own = lane::current();
+        let from = |lane: usize| self.shelf(lane)?.pop();
+        from(own).or_else(|| (0..self.shelves.len()).filter(|lane| *lane != own).find_map(from))
     }
 
     pub(crate) fn put(&self, mut instance: Instance) {
@@ -34,19 +47,23 @@ impl Pool {
             return;
         }
         instance.last_used = Instant::now();
-        let mut warm = self.lock();
-        if warm.len() < WARM_MAX {
+        let Some(mut warm) = self.shelf(lane::current()) else { return };
+        if warm.len() < self.warm_per_shelf_max {
             warm.push(instance);
         }
     }
 
     /// Drops the instance that was used least recently. False when there is none.
     pub(crate) fn evict_one(&self) -> bool {
-        let mut warm = self.lock();
+        let coldest = |lane: &usize| self.shelf(*lane)?.first().map(|instance| instance.last_used);
+        let lane = (0..self.shelves.len()).filter(|lane| coldest(lane).is_some()).min_by_key(coldest);
+        let Some(mut warm) = lane.and_then(|lane| self.shelf(lane)) else { return false };
         match warm.is_empty() {
             true => false,
             false => {
-                drop(warm.remove(0));
+                let evicted = warm.remove(0);
+                drop(warm);
+                drop(evicted);
                 true
             }
         }
@@ -54,21 +71,23 @@ impl Pool {
 
     /// Drops those that were idle for too long.
     pub(crate) fn sweep(&self, now: Instant) {
-        let expired: Vec<Instance> = {
-            let mut warm = self.lock();
-            let kept = warm.iter().position(|instance| now.duration_since(instance.last_used) < IDLE_MAX);
-            let kept = kept.unwrap_or(warm.len());
-            warm.drain(..kept).collect()
-        };
-        drop(expired);
+        for lane in 0..self.shelves.len() {
+            let expired: Vec<Instance> = {
+                let Some(mut warm) = self.shelf(lane) else { continue };
+                let kept = warm.iter().position(|instance| now.duration_since(instance.last_used) < IDLE_MAX);
+                let kept = kept.unwrap_or(warm.len());
+                warm.drain(..kept).collect()
+            };
+            drop(expired);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        (0..self.shelves.len()).filter_map(|lane| self.shelf(lane)).map(|warm| warm.len()).sum()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Instance>> {
-        self.warm.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shelf(&self, lane: usize) -> Option<MutexGuard<'_, Vec<Instance>>> {
+        Some(self.shelves.get(lane)?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

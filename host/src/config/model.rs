@@ -30,6 +30,8 @@ pub struct Config {
     pub access_log: AccessLog,
     /// Where the gateway keeps what outlives a start: compiled code now, state later.
     pub data_dir: PathBuf,
+    /// Threads that serve requests; at least one.
+    pub workers: usize,
     pub limits: Limits,
     pub credentials: BTreeMap<String, Credential>,
     pub upstreams: BTreeMap<String, Arc<Upstream>>,

@@ -39,6 +39,9 @@ pub struct RawConfig {
     /// One line of JSON for each request: to `stdout`, `stderr`, or `file:` and a path; or `off`.
     #[serde(default = "access_log")]
     pub access_log: AccessLogText,
+    /// Threads that serve requests: as many as there are processors unless given. A change takes effect at a restart.
+    #[schemars(range(min = 1, max = 1024), example = &4)]
+    pub workers: Option<u32>,
     /// The chain that every request passes first, also a request that no route matches: a name under `chains`.
     #[schemars(example = &"default")]
     pub global_chain: Option<Spot<Name>>,

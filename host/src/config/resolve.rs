@@ -101,6 +101,7 @@ pub fn resolve(raw: RawConfig, declared: &Declared, texts: &Texts, report: &mut 
         admin,
         access_log: access_log?,
         data_dir,
+        workers: edge::workers(raw.workers),
         limits: edge::limits(&raw.limits),
         credentials,
         upstreams,

@@ -49,7 +49,7 @@ where
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.address();
     let (drain, watch) = Drain::new();
-    let task = tokio::spawn(listener.serve(Allowance::new(limits), watch, service));
+    let task = tokio::spawn(listener.serve(Arc::default(), Allowance::new(limits), watch, service));
     Gateway { address, drain, task }
 }
 

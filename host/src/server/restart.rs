@@ -12,6 +12,7 @@ pub(super) fn difference(running: &Config, wanted: &Config) -> Option<&'static s
         // Before `admin`, whose token file lies in it unless given.
         ("data_dir", running.data_dir == wanted.data_dir),
         ("admin", admin(&running.admin) == admin(&wanted.admin)),
+        ("workers", running.workers == wanted.workers),
         ("limits.connections_max", running.limits.connections_max == wanted.limits.connections_max),
         ("limits.instances_max", running.limits.instances_max == wanted.limits.instances_max),
     ];

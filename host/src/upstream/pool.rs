@@ -1,12 +1,16 @@
 //! The connections of one upstream: how many may be open, which are idle, and who has one.
+//!
+//! A connection lives on the event loop on which it was opened, and is used there first: a request stays on its core. One of
+//! another core is used where no further one may be opened.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
+use sluicegate_runtime::lane;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -26,14 +30,17 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The right to one connection. A connection in use has one; an idle one has none,
-/// so that open connections are never more than there are permits: a new one is opened only when none is idle.
+/// so that open connections are never more than there are permits: with as many open, an idle one is used, whosever it is.
 pub(super) type Permit = OwnedSemaphorePermit;
 
 pub(super) struct Pool {
     config: Arc<config::Upstream>,
     connector: Connector,
     permits: Arc<Semaphore>,
-    idle: Mutex<IdleList>,
+    /// Connections that are open, idle ones included.
+    open: Arc<AtomicUsize>,
+    /// By lane.
+    idle: Box<[Mutex<IdleList>]>,
 }
 
 #[derive(Default)]
@@ -53,7 +60,13 @@ struct Connection {
     sender: http1::SendRequest<SendBody>,
     heard: Arc<AtomicBool>,
     task: AbortHandle,
+    /// Where it lives.
+    lane: usize,
+    _open: Open,
 }
+
+/// Counts one connection.
+struct Open(Arc<AtomicUsize>);
 
 /// A connection for one exchange. Dropped, it closes the connection.
 pub(super) struct Lease {
@@ -67,7 +80,8 @@ pub(super) struct Lease {
 impl Pool {
     pub(super) fn new(config: Arc<config::Upstream>, connector: Connector) -> Arc<Pool> {
         let permits = config.connections_max.clamp(1, Semaphore::MAX_PERMITS);
-        Arc::new(Pool { config, connector, permits: Arc::new(Semaphore::new(permits)), idle: Mutex::default() })
+        let idle = (0..lane::count()).map(|_| Mutex::default()).collect();
+        Arc::new(Pool { config, connector, permits: Arc::new(Semaphore::new(permits)), open: Arc::default(), idle })
     }
 
     pub(super) fn in_use(&self) -> usize {
@@ -75,11 +89,18 @@ impl Pool {
     }
 
     pub(super) fn idle(&self) -> usize {
-        self.lock().connections.iter().filter(|idle| !idle.connection.sender.is_closed()).count()
+        let idle = |lane| {
+            let idle = self.lock(lane)?;
+            Some(idle.connections.iter().filter(|idle| !idle.connection.sender.is_closed()).count())
+        };
+        (0..self.idle.len()).filter_map(idle).sum()
     }
 
     /// Waits behind other requests of this gateway; the upstream knows nothing of that.
     pub(super) async fn permit(&self) -> Result<Permit, UpstreamError> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
         let waited = self.config.connect_timeout;
         match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -91,9 +112,12 @@ impl Pool {
         }
     }
 
-    /// The connection that was given back last, or a new one.
+    /// The connection that was given back last here, or a new one, or where that would be one too many, one of another lane.
     pub(super) async fn lease(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
-        match self.take_idle() {
+        let own = lane::current();
+        let others = || (0..self.idle.len()).filter(|lane| *lane != own).find_map(|lane| self.take_idle(lane));
+        let is_full = || self.open.load(Ordering::Acquire) >= self.config.connections_max;
+        match self.take_idle(own).or_else(|| is_full().then(others).flatten()) {
             Some(connection) => Ok(Lease { connection, reused: true, permit, pool: Arc::downgrade(self) }),
             None => self.open(permit).await,
         }
@@ -101,6 +125,7 @@ impl Pool {
 
     /// A new connection; also in place of a reused one that failed, whose permit it takes over.
     pub(super) async fn open(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
+        let open = Open::new(&self.open);
         let wire = self.connector.connect().await.map_err(|error| self.refused(error))?;
         let heard = Arc::clone(&wire.heard);
         let (sender, connection) = http1::Builder::new()
@@ -115,7 +140,7 @@ impl Pool {
                 tracing::debug!(%error, "an upstream connection ended");
             }
         });
-        let connection = Connection { sender, heard, task: task.abort_handle() };
+        let connection = Connection { sender, heard, task: task.abort_handle(), lane: lane::current(), _open: open };
         Ok(Lease { connection, reused: false, permit, pool: Arc::downgrade(self) })
     }
 
@@ -127,8 +152,8 @@ impl Pool {
         }
     }
 
-    fn take_idle(&self) -> Option<Connection> {
-        let mut idle = self.lock();
+    fn take_idle(&self, lane: usize) -> Option<Connection> {
+        let mut idle = self.lock(lane)?;
         while let Some(candidate) = idle.connections.pop() {
             if candidate.connection.sender.is_ready() && candidate.since.elapsed() < self.config.idle_timeout {
                 return Some(candidate.connection);
@@ -138,25 +163,26 @@ impl Pool {
     }
 
     fn put_idle(self: &Arc<Self>, connection: Connection) {
-        let mut idle = self.lock();
+        let lane = connection.lane;
+        let Some(mut idle) = self.lock(lane) else { return };
         idle.connections.push(Idle { connection, since: Instant::now() });
         if !idle.reaper_runs {
             idle.reaper_runs = true;
-            tokio::spawn(reap(Arc::downgrade(self), self.config.idle_timeout));
+            tokio::spawn(reap(Arc::downgrade(self), lane, self.config.idle_timeout));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, IdleList> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self, lane: usize) -> Option<MutexGuard<'_, IdleList>> {
+        Some(self.idle.get(lane)?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Closes connections that were idle too long; ends when none is left.
-async fn reap(pool: Weak<Pool>, idle_timeout: Duration) {
+/// Closes connections of one lane that were idle too long; ends when none is left.
+async fn reap(pool: Weak<Pool>, lane: usize, idle_timeout: Duration) {
     loop {
         let oldest = {
             let Some(pool) = pool.upgrade() else { return };
-            let mut idle = pool.lock();
+            let Some(mut idle) = pool.lock(lane) else { return };
             idle.connections.retain(|idle| !idle.connection.sender.is_closed() && idle.since.elapsed() < idle_timeout);
             match idle.connections.first() {
                 Some(oldest) => oldest.since,
@@ -214,6 +240,19 @@ impl Lease {
             }
             drop(permit);
         });
+    }
+}
+
+impl Open {
+    fn new(count: &Arc<AtomicUsize>) -> Open {
+        count.fetch_add(1, Ordering::AcqRel);
+        Open(Arc::clone(count))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -45,7 +45,7 @@ impl Maker {
 
 #[tokio::test]
 async fn the_warmest_is_taken_first_and_the_coldest_given_up_first() {
-    let (maker, pool) = (Maker::new(), Pool::new(1 << 20));
+    let (maker, pool) = (Maker::new(), Pool::with_shelves(1 << 20, 1));
     for calls in 1..=3 {
         pool.put(maker.instance(calls).await);
     }
@@ -56,7 +56,7 @@ async fn the_warmest_is_taken_first_and_the_coldest_given_up_first() {
 
 #[tokio::test]
 async fn no_more_than_64_stay_warm() {
-    let (maker, pool) = (Maker::new(), Pool::new(1 << 20));
+    let (maker, pool) = (Maker::new(), Pool::with_shelves(1 << 20, 1));
     for calls in 0..=WARM_MAX as u64 {
         pool.put(maker.instance(calls).await);
     }
@@ -65,7 +65,7 @@ async fn no_more_than_64_stay_warm() {
 
 #[tokio::test]
 async fn one_that_has_served_its_calls_is_not_kept() {
-    let (maker, pool) = (Maker::new(), Pool::new(1 << 20));
+    let (maker, pool) = (Maker::new(), Pool::with_shelves(1 << 20, 1));
     pool.put(maker.instance(CALLS_MAX - 1).await);
     pool.put(maker.instance(CALLS_MAX).await);
     assert_eq!(pool.len(), 1);
@@ -73,7 +73,7 @@ async fn one_that_has_served_its_calls_is_not_kept() {
 
 #[tokio::test]
 async fn a_sweep_drops_what_was_idle_for_too_long_and_nothing_else() {
-    let (maker, pool) = (Maker::new(), Pool::new(1 << 20));
+    let (maker, pool) = (Maker::new(), Pool::with_shelves(1 << 20, 1));
     pool.put(maker.instance(1).await);
     let used = pool.lock()[0].last_used;
     pool.sweep(used + IDLE_MAX - Duration::from_millis(1));

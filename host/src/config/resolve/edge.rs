@@ -1,7 +1,9 @@
 //! Where clients and operators connect, where the access log goes, and the gateway's own bounds.
 
+use std::num::NonZeroUsize;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use super::Context;
@@ -80,6 +82,10 @@ pub fn access_log(text: &AccessLogText, context: &Context<'_>) -> Option<AccessL
         ("off", _) => AccessLog::Off,
         _ => return None,
     })
+}
+
+pub fn workers(raw: Option<u32>) -> usize {
+    raw.map_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get), |count| count as usize)
 }
 
 pub fn limits(raw: &RawLimits) -> Limits {
