@@ -24,10 +24,10 @@ mod targets;
 mod trace;
 
 pub use canary::{Canary, CanaryState, Rollback};
-pub use open::{ConnectionEnd, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
+pub use open::{ClientConnection, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
 pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan};
 pub use reply_body::{Cut, ReplyBody};
-pub use serve::{Inbound, credential_fields, refuse, serve};
+pub use serve::{Admission, Inbound, credential_fields, serve};
 pub use shadow::Room;
 pub use targets::{Target, Targets};
 pub use trace::{ARMED_MAX, ArmError, COUNT_MAX, TIME_MAX, TraceLines, TraceRequest, Traces};

@@ -10,17 +10,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::http::{HeaderMap, Method, Request, Response};
+use ::http::{HeaderMap, Method, Request, Response, request};
 use hyper::body::Incoming;
 use sluicegate_runtime::Phase;
 
 pub use build::{BuildError, Built, Foundation, PluginFile, Stage};
 pub use kept::Kept;
 
-use crate::chain::{self, GenerationExchanges, Ground, Inbound, Link, Plan, ReplyBody};
+use crate::chain::{self, Admission, ClientConnection, GenerationExchanges, Ground, Inbound, Link, Plan, ReplyBody};
 use crate::error::{Code, Refusal};
-use crate::http::{fields, path};
-use crate::listen::ClientInfo;
+use crate::http::fields::{self, RequestHost};
+use crate::http::path;
 use crate::router::{Explanation, Match, Router};
 use crate::secrets::Registered;
 use crate::telemetry::request_id::RequestId;
@@ -40,18 +40,24 @@ pub struct Generation {
 
 impl Generation {
     /// Serves one request. Always answers.
-    pub async fn serve(&self, request: Request<Incoming>, client: ClientInfo) -> Response<ReplyBody> {
+    pub fn serve(
+        &self,
+        request: Request<Incoming>,
+        client: Arc<ClientConnection>,
+    ) -> impl Future<Output = Response<ReplyBody>> + Send + use<> {
         let started = Instant::now();
         let (head, body) = request.into_parts();
         let id = RequestId::from_headers(&head.headers);
-        let ClientInfo { address, connection, .. } = client;
-        let mut inbound = Inbound { head, body, client: address.ip(), host: None, started, id, connection };
-        let ground = self.ground.clone();
-        if let Err(refusal) = self.check(&mut inbound) {
-            return chain::refuse(ground, self.unmatched.clone(), inbound, refusal).await;
-        }
-        let (plan, refusal) = self.find(&inbound);
-        chain::serve(ground, plan, inbound, refusal).await
+        let (host, refused) = match check(&head) {
+            Ok(host) => (Some(host), None),
+            Err(refusal) => (None, Some(Admission::Unreadable(refusal))),
+        };
+        let (plan, admission) = match (refused, &host) {
+            (None, Some(host)) => self.find(&head, host),
+            (refused, _) => (&self.unmatched, refused.unwrap_or(Admission::Matched)),
+        };
+        let inbound = Inbound { head, body, client, host, started, id };
+        chain::serve(&self.ground, plan, inbound, admission)
     }
 
     /// Which route a request takes and why, by the code that serves.
@@ -79,32 +85,29 @@ impl Generation {
         self.plans.values()
     }
 
-    /// One host, and one way to read the path: else nothing may be decided by either.
-    fn check(&self, inbound: &mut Inbound) -> Result<(), Refusal> {
-        let head = &inbound.head;
-        let host = fields::check_host(&head.method, &head.uri, &head.headers)
-            .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
-        inbound.host = Some(host);
-        if fields::has_unknown_transfer_coding(&head.headers) {
-            let message = "The only transfer-encoding that is understood here is `chunked`, once.";
-            return Err(Refusal::new(Code::BadRequest, message));
-        }
-        // An upstream's answer to TRACE is the request as it arrived, with the gateway's own credential in it.
-        if head.method == Method::TRACE {
-            return Err(Refusal::new(Code::MethodNotAllowed, "This gateway does not pass TRACE on."));
-        }
-        path::check(head.uri.path()).map_err(|problem| problem.refusal())
-    }
-
-    fn find(&self, inbound: &Inbound) -> (Arc<Plan>, Option<Refusal>) {
-        let head = &inbound.head;
-        let host = inbound.host.as_ref().map_or("", |host| host.name.as_str());
-        let found = self.router.find(&head.method, host, head.uri.path(), &head.headers);
+    fn find(&self, head: &request::Parts, host: &RequestHost) -> (&Arc<Plan>, Admission) {
+        let found = self.router.find(&head.method, &host.name, head.uri.path(), &head.headers);
         if let Match::Matched(route) = &found
             && let Some(plan) = self.plans.get(&route.name)
         {
-            return (plan.clone(), None);
+            return (plan, Admission::Matched);
         }
-        (self.unmatched.clone(), found.refusal())
+        (&self.unmatched, found.refusal().map_or(Admission::Matched, Admission::Unmatched))
     }
+}
+
+/// One host, and one way to read the path: else nothing may be decided by either.
+fn check(head: &request::Parts) -> Result<RequestHost, Refusal> {
+    let host = fields::check_host(&head.method, &head.uri, &head.headers)
+        .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
+    if fields::has_unknown_transfer_coding(&head.headers) {
+        let message = "The only transfer-encoding that is understood here is `chunked`, once.";
+        return Err(Refusal::new(Code::BadRequest, message));
+    }
+    // An upstream's answer to TRACE is the request as it arrived, with the gateway's own credential in it.
+    if head.method == Method::TRACE {
+        return Err(Refusal::new(Code::MethodNotAllowed, "This gateway does not pass TRACE on."));
+    }
+    path::check(head.uri.path()).map_err(|problem| problem.refusal())?;
+    Ok(host)
 }

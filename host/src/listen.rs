@@ -1,5 +1,6 @@
 //! Accepts clients' connections, serves HTTP/1.1 on them, and lets them end in good order.
 
+mod aside;
 mod drain;
 mod report;
 mod stall;
@@ -29,9 +30,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 pub use drain::{Drain, DrainWatch};
+use aside::{Aside, First};
 use stall::StallGuard;
 
-use crate::chain::ConnectionEnd;
+use crate::chain::ClientConnection;
 use crate::config::Limits;
 use crate::workers::Workers;
 
@@ -68,7 +70,7 @@ pub struct ClientInfo {
     pub address: SocketAddr,
     /// Which of our addresses the client has reached.
     pub local: SocketAddr,
-    pub connection: Arc<ConnectionEnd>,
+    pub connection: Arc<ClientConnection>,
 }
 
 /// What a listener allows; shared by all listeners of a process.
@@ -157,7 +159,7 @@ impl Listener {
             // Without it, small answers wait for the client's acknowledgements. A failure costs time, not correctness.
             let _ = stream.set_nodelay(true);
             let limits = allowance.next.load_full();
-            let client = ClientInfo { address, local, connection: Arc::default() };
+            let client = ClientInfo { address, local, connection: Arc::new(ClientConnection::new(address.ip())) };
             let (service, drain) = (Arc::clone(&service), drain.clone());
             // It leaves this event loop for the one of its worker.
             let Ok(stream) = stream.into_std() else { continue };
@@ -167,11 +169,8 @@ impl Listener {
                 let Ok(stream) = TcpStream::from_std(stream) else { return };
                 let stream = StallGuard::new(stream, limits.stall_max);
                 let serving = serve_connection(&limits.builder, stream, &client, drain, service);
-                let served = tokio::select! {
-                    // hyper itself may panic, too; the permit is given back in any case.
-                    served = AssertUnwindSafe(serving).catch_unwind() => served,
-                    () = client.connection.wanted() => Ok(()),
-                };
+                // hyper itself may panic, too; the permit is given back in any case.
+                let served = AssertUnwindSafe(serving).catch_unwind().await;
                 if served.is_err() {
                     report::connection_panicked(&client);
                 }
@@ -228,6 +227,14 @@ impl ConnectionLimits {
     }
 }
 
+/// What comes between a connection and its end.
+enum Interrupt {
+    /// It must end now.
+    End,
+    /// The process comes to its end.
+    Drain,
+}
+
 async fn serve_connection<S, F, B, E>(
     builder: &http1::Builder,
     stream: StallGuard,
@@ -243,17 +250,24 @@ async fn serve_connection<S, F, B, E>(
 {
     let service = service_fn(|request| service(request, client.clone()));
     let mut connection = builder.serve_connection(TokioIo::new(stream), service);
-    let ended = tokio::select! {
-        biased;
-        result = &mut connection => Some(result),
-        () = drain.begun() => None,
-    };
-    let result = match ended {
-        Some(result) => result,
-        None => {
+    let ended = client.connection.clone();
+    let mut interrupted = Aside::new(async move {
+        tokio::select! {
+            () = ended.wanted() => Interrupt::End,
+            () = drain.begun() => Interrupt::Drain,
+        }
+    });
+    let result = match interrupted.beside(&mut connection).await {
+        First::Work(result) => result,
+        First::Aside(Interrupt::End) => return,
+        First::Aside(Interrupt::Drain) => {
             // Ends an idle connection now, and one in use after its answer, which says `connection: close`.
             Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
+            tokio::select! {
+                biased;
+                result = &mut connection => result,
+                () = client.connection.wanted() => return,
+            }
         }
     };
     if let Err(error) = result {

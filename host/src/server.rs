@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use sluicegate_runtime::{EngineOptions, Runtime};
@@ -225,7 +226,7 @@ impl Server {
         let mut serving = JoinSet::new();
         for listener in listeners {
             let serving_by = shared.clone();
-            let service = move |request, client| serve(serving_by.clone(), request, client);
+            let service = move |request, client| serve(&serving_by, request, client);
             serving.spawn(listener.serve(workers.clone(), shared.allowance.clone(), watch.clone(), service));
         }
         let admin = admin.map(|admin| {
@@ -263,13 +264,12 @@ fn redact(redaction: &Redaction) -> Redact {
 }
 
 /// One request: by the generation that is current now, to its last byte.
-async fn serve(
-    shared: Arc<Shared>,
+fn serve(
+    shared: &Shared,
     request: Request<Incoming>,
     client: ClientInfo,
-) -> Result<Response<ReplyBody>, Infallible> {
-    let generation = shared.generations.current_generation();
-    Ok(generation.serve(request, client).await)
+) -> impl Future<Output = Result<Response<ReplyBody>, Infallible>> + Send + use<> {
+    shared.generations.current_generation().serve(request, client.connection).map(Ok)
 }
 
 async fn sweep(shared: Arc<Shared>) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sluicegate_runtime::{Call, Version};
 
-use super::open::{ConnectionEnd, OpenExchange};
+use super::open::{ClientConnection, OpenExchange};
 use super::reply_body::Cut;
 use super::run::Run;
 use super::trace::{Ending, micros};
@@ -23,7 +23,7 @@ pub(super) struct Finisher {
 }
 
 impl Finisher {
-    pub(super) fn new(run: Arc<Run>, connection: Arc<ConnectionEnd>) -> Finisher {
+    pub(super) fn new(run: Arc<Run>, connection: Arc<ClientConnection>) -> Finisher {
         let open = run.ground.open.enter(&run.exchange, connection);
         Finisher { run, open: Some(open) }
     }

@@ -1,13 +1,17 @@
 //! Exchanges that are open: those of one generation, which they keep alive, and those of the whole process.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use slab::Slab;
-use sluicegate_runtime::Exchange;
+use sluicegate_runtime::{Exchange, lane};
 use tokio::sync::{Notify, watch};
+
+use crate::http::fields::forwarded_for;
 
 /// Counts exchanges from their head to their last byte, so that a drain knows when it is done.
 #[derive(Debug, Default)]
@@ -21,7 +25,8 @@ pub struct OpenExchanges {
 /// The open exchanges of one generation, and the word that ends them.
 pub struct GenerationExchanges {
     everywhere: Arc<OpenExchanges>,
-    open: Mutex<Slab<Open>>,
+    /// By lane, so that requests on different cores do not wait for each other.
+    open: Box<[Mutex<Slab<Open>>]>,
     /// Read on every piece of an answer; `end` wakes those who wait.
     is_ended: AtomicBool,
     end: watch::Sender<bool>,
@@ -29,16 +34,22 @@ pub struct GenerationExchanges {
 
 struct Open {
     exchange: Weak<Exchange>,
-    connection: Arc<ConnectionEnd>,
+    connection: Arc<ClientConnection>,
 }
 
-/// Ends a client's connection from outside, whatever it is at.
-#[derive(Debug, Default)]
-pub struct ConnectionEnd(Notify);
+/// A client's connection, which can be ended from outside, whatever it is at.
+#[derive(Debug)]
+pub struct ClientConnection {
+    pub address: IpAddr,
+    /// What its requests say of the client upstream.
+    pub(super) forwarded_for: HeaderValue,
+    end: Notify,
+}
 
 /// One exchange, open while this lives.
 pub struct OpenExchange {
     of: Arc<GenerationExchanges>,
+    lane: usize,
     slot: usize,
 }
 
@@ -82,7 +93,7 @@ impl GenerationExchanges {
     pub fn new(everywhere: Arc<OpenExchanges>) -> GenerationExchanges {
         GenerationExchanges {
             everywhere,
-            open: Mutex::default(),
+            open: (0..lane::count()).map(|_| Mutex::default()).collect(),
             is_ended: AtomicBool::new(false),
             end: watch::Sender::new(false),
         }
@@ -91,21 +102,24 @@ impl GenerationExchanges {
     pub(super) fn enter(
         self: &Arc<GenerationExchanges>,
         exchange: &Arc<Exchange>,
-        connection: Arc<ConnectionEnd>,
+        connection: Arc<ClientConnection>,
     ) -> OpenExchange {
         self.everywhere.count.fetch_add(1, Ordering::AcqRel);
-        let slot = self.lock().insert(Open { exchange: Arc::downgrade(exchange), connection });
-        OpenExchange { of: self.clone(), slot }
+        let lane = lane::current();
+        let slot = self.lock(lane).insert(Open { exchange: Arc::downgrade(exchange), connection });
+        OpenExchange { of: self.clone(), lane, slot }
     }
 
     pub fn count(&self) -> usize {
-        self.lock().len()
+        (0..self.open.len()).map(|lane| self.lock(lane).len()).sum()
     }
 
     /// The oldest first, at most `most` of them.
     pub fn oldest(&self, most: usize) -> Vec<OpenExchangeFacts> {
-        let exchanges: Vec<Arc<Exchange>> =
-            self.lock().iter().filter_map(|(_, open)| open.exchange.upgrade()).collect();
+        let of_lane = |lane| -> Vec<Arc<Exchange>> {
+            self.lock(lane).iter().filter_map(|(_, open)| open.exchange.upgrade()).collect()
+        };
+        let exchanges: Vec<Arc<Exchange>> = (0..self.open.len()).flat_map(of_lane).collect();
         let mut open: Vec<OpenExchangeFacts> = exchanges
             .iter()
             .map(|exchange| OpenExchangeFacts {
@@ -128,8 +142,8 @@ impl GenerationExchanges {
 
     /// Cuts the connections of those that are still open: a client that reads nothing cannot be told anything.
     pub fn cut(&self) {
-        for (_, open) in self.lock().iter() {
-            open.connection.0.notify_one();
+        for lane in 0..self.open.len() {
+            self.lock(lane).iter().for_each(|(_, open)| open.connection.end.notify_one());
         }
     }
 
@@ -151,21 +165,26 @@ impl GenerationExchanges {
         self.everywhere.are_cut()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slab<Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// `lane`: less than there are; another one would be a mistake in this file.
+    fn lock(&self, lane: usize) -> MutexGuard<'_, Slab<Open>> {
+        self.open[lane].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ConnectionEnd {
+impl ClientConnection {
+    pub fn new(address: IpAddr) -> ClientConnection {
+        ClientConnection { address, forwarded_for: forwarded_for(address), end: Notify::new() }
+    }
+
     /// Returns when the connection must end.
     pub async fn wanted(&self) {
-        self.0.notified().await;
+        self.end.notified().await;
     }
 }
 
 impl Drop for OpenExchange {
     fn drop(&mut self) {
-        self.of.lock().try_remove(self.slot);
+        self.of.lock(self.lane).try_remove(self.slot);
         if self.of.everywhere.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.of.everywhere.none_left.notify_waiters();
         }

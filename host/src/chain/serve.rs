@@ -1,7 +1,7 @@
 //! One exchange from its head to its answer: the phases in their order, each over the whole chain.
 
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
 
 use super::finish::Finisher;
-use super::open::ConnectionEnd;
+use super::open::ClientConnection;
 use super::pipe::{Pipe, Way};
 use super::plan::{Ground, Plan};
 use super::reply_body::{ReplyBody, Source, generation_ended, piped};
@@ -34,53 +34,61 @@ use crate::upstream::UpstreamBody;
 pub struct Inbound {
     pub head: request::Parts,
     pub body: Incoming,
-    pub client: IpAddr,
+    pub client: Arc<ClientConnection>,
     /// Missing where the head was refused.
     pub host: Option<RequestHost>,
     pub started: Instant,
     pub id: RequestId,
-    pub connection: Arc<ConnectionEnd>,
+}
+
+/// Whether a request has somewhere to go.
+pub enum Admission {
+    Matched,
+    /// There is no route for it; the global chain still runs, so that its answers look like all others.
+    Unmatched(Refusal),
+    /// It cannot be served at all. No plugin sees it; the log does.
+    Unreadable(Refusal),
 }
 
 /// Serves a request by the plan of its route. Always answers.
 ///
-/// `refusal`: there is no route; the global chain still runs, so that its answers look like all others.
-pub async fn serve(
-    ground: Arc<Ground>,
-    plan: Arc<Plan>,
+/// What is made of its head is made here, before there is a future that would carry it.
+pub fn serve(
+    ground: &Arc<Ground>,
+    plan: &Arc<Plan>,
     inbound: Inbound,
-    refusal: Option<Refusal>,
-) -> Response<ReplyBody> {
-    let connection = inbound.connection.clone();
-    let (run, body) = begin(ground, plan, inbound);
-    let finisher = Finisher::new(run.clone(), connection);
-    let forwarded = async {
-        run.head_phase().await?;
-        match refusal {
-            Some(refusal) => Err(Stop::refuse(refusal)),
-            None => run.forward(body).await,
-        }
-    };
-    finish(&run, finisher, forwarded).await
-}
-
-/// Answers a request that cannot be served at all. No plugin sees it; the log does.
-pub async fn refuse(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound, refusal: Refusal) -> Response<ReplyBody> {
-    let connection = inbound.connection.clone();
-    let (run, _) = begin(ground, plan, inbound);
-    let finisher = Finisher::new(run.clone(), connection);
-    finish(&run, finisher, async { Err(Stop::refuse(refusal)) }).await
+    admission: Admission,
+) -> impl Future<Output = Response<ReplyBody>> + Send + use<> {
+    let client = inbound.client.clone();
+    let (run, body) = begin(ground.clone(), plan.clone(), inbound);
+    let finisher = Finisher::new(run.clone(), client);
+    async move {
+        let forwarded = pin!(async {
+            match admission {
+                Admission::Matched => {
+                    run.head_phase().await?;
+                    run.forward(body).await
+                }
+                Admission::Unmatched(refusal) => {
+                    run.head_phase().await?;
+                    Err(Stop::refuse(refusal))
+                }
+                Admission::Unreadable(refusal) => Err(Stop::refuse(refusal)),
+            }
+        });
+        answer(&run, finisher, forwarded).await
+    }
 }
 
 /// Takes the head apart: what the client presents goes where plugins cannot see it.
 fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, Incoming) {
-    let Inbound { mut head, body, client, host, started, id, .. } = inbound;
+    let Inbound { mut head, body, client, host, started, id } = inbound;
     let hop = fields::clean_request(&mut head.headers);
     let places = plan.route.as_ref().map_or(&[][..], |route| &route.credential_places);
     let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);
     let authority = host.as_ref().and_then(|host| host.field.to_str().ok()).unwrap_or_default().to_owned();
     if let Some(host) = &host {
-        let side = ClientSide { address: client, tls: false, host: &host.field, version: head.version };
+        let side = ClientSide { forwarded_for: &client.forwarded_for, tls: false, host: &host.field, version: head.version };
         fields::announce_client(&mut head.headers, &side, hop);
     }
     head.headers.remove(header::HOST);
@@ -99,7 +107,7 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
         id: id.as_str().to_owned(),
         route: plan.name.clone(),
         generation: ground.generation,
-        client_address: client,
+        client_address: client.address,
         started,
         services: ground.services.clone(),
         credential_fields: plan.credential_fields.clone(),
@@ -121,10 +129,10 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
 }
 
 /// Runs `forwarded` under the route's time and against panics, then takes its answer back through the chain.
-async fn finish(
+async fn answer(
     run: &Arc<Run>,
     finisher: Finisher,
-    forwarded: impl Future<Output = Result<Response<UpstreamBody>, Stop>>,
+    forwarded: Pin<&mut (impl Future<Output = Result<Response<UpstreamBody>, Stop>> + Send)>,
 ) -> Response<ReplyBody> {
     let answered = AssertUnwindSafe(run.in_time(forwarded)).catch_unwind().await;
     let reply = match answered {
@@ -136,11 +144,13 @@ async fn finish(
         Ok(Err(stop)) => run.stand_in(stop),
         Err(_) => run.stand_in(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this request."))),
     };
+    // What is over is told through the chain as well: each call there has its own limit.
+    let is_over = matches!(reply, Reply::Whole(_));
+    let mut backward = pin!(async { Ok(run.backward(reply).await) });
     let backward = async {
-        match reply {
-            Reply::Upstream(_) => run.in_time(async { Ok(run.backward(reply).await) }).await,
-            // What is over is told through the chain as well: each call there has its own limit.
-            Reply::Whole(_) => Ok(run.backward(reply).await),
+        match is_over {
+            true => backward.await,
+            false => run.in_time(backward.as_mut()).await,
         }
     };
     let backward = AssertUnwindSafe(backward).catch_unwind().await;
@@ -356,7 +366,7 @@ impl Run {
         self.plan.route.as_ref().map_or(Dialect::Http, |route| route.dialect)
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    async fn in_time<T>(&self, work: Pin<&mut impl Future<Output = Result<T, Stop>>>) -> Result<T, Stop> {
         let late = async {
             match self.deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,

@@ -16,8 +16,9 @@ pub(super) struct Stop {
 
 #[derive(Debug, Clone)]
 pub(super) enum StopReply {
-    Refuse(Refusal),
-    Answer(Answer),
+    /// Boxed, since whatever may fail carries the room for it through every future.
+    Refuse(Box<Refusal>),
+    Answer(Box<Answer>),
 }
 
 impl Stop {
@@ -30,7 +31,7 @@ impl Stop {
             code if code == Code::Internal.as_str() => Outcome::Failed,
             _ => Outcome::Rejected,
         };
-        Stop { reply: StopReply::Refuse(refusal), by: None, outcome }
+        Stop { reply: StopReply::Refuse(Box::new(refusal)), by: None, outcome }
     }
 
     pub(super) fn rejected(rejection: Rejection, by: usize) -> Stop {
@@ -44,11 +45,11 @@ impl Stop {
             problem_type: rejection.problem_type,
             details: rejection.details,
         };
-        Stop { reply: StopReply::Refuse(refusal), by: Some(by), outcome: Outcome::Rejected }
+        Stop { reply: StopReply::Refuse(Box::new(refusal)), by: Some(by), outcome: Outcome::Rejected }
     }
 
     pub(super) fn answered(answer: Answer, by: usize) -> Stop {
-        Stop { reply: StopReply::Answer(answer), by: Some(by), outcome: Outcome::Complete }
+        Stop { reply: StopReply::Answer(Box::new(answer)), by: Some(by), outcome: Outcome::Complete }
     }
 
     /// A plugin failed and its entry denies. The client learns that a policy failed, not how.
@@ -66,7 +67,7 @@ impl Stop {
                 format!("The policy `{entry}` failed, so this request was not let through."),
             ),
         };
-        Stop { reply: StopReply::Refuse(refusal), by: Some(by), outcome: Outcome::Failed }
+        Stop { reply: StopReply::Refuse(Box::new(refusal)), by: Some(by), outcome: Outcome::Failed }
     }
 
     /// None for what a plugin decided.

@@ -17,9 +17,6 @@ use crate::error::Code;
 /// The gateway's own fields begin so; a client cannot send them.
 pub const OWN_PREFIX: &str = "x-sluicegate-";
 
-/// How `Via` names the gateway.
-const VIA_NAME: &str = "sluicegate";
-
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -90,7 +87,8 @@ pub struct RequestHost {
 /// How the client reached the gateway.
 #[derive(Debug, Clone)]
 pub struct ClientSide<'a> {
-    pub address: IpAddr,
+    /// By [`forwarded_for`].
+    pub forwarded_for: &'a HeaderValue,
     pub tls: bool,
     pub host: &'a HeaderValue,
     /// Of the request as it came in.
@@ -102,6 +100,12 @@ pub struct ClientSide<'a> {
 pub struct Hop {
     /// The client understands trailers behind a chunked answer.
     pub trailers: bool,
+}
+
+/// What `x-forwarded-for` says of a client at this address.
+pub fn forwarded_for(address: IpAddr) -> HeaderValue {
+    // An address is digits, dots and colons.
+    HeaderValue::try_from(address.to_canonical().to_string()).unwrap_or(HeaderValue::from_static("unknown"))
 }
 
 /// Exactly one valid `host`, equal to the authority of an absolute-form target (RFC 9112, 3.2).
@@ -146,20 +150,13 @@ pub fn check_size(headers: &HeaderMap, headers_max: usize, bytes_max: usize) -> 
 /// `expect` goes too: the listener answers 100 as soon as the body is read, so this hop has met the expectation.
 pub fn clean_request(headers: &mut HeaderMap) -> Hop {
     let hop = Hop { trailers: accepts_trailers(headers) };
-    remove_hop_by_hop(headers);
-    headers.remove(EXPECT);
-    let claimed: Vec<HeaderName> = headers.keys().filter(|name| only_the_gateway_says(name)).cloned().collect();
-    for name in claimed {
-        headers.remove(name);
-    }
+    remove_hop_by_hop(headers, |name| *name == EXPECT || only_the_gateway_says(name.as_str()));
     hop
 }
 
 /// Says to the upstream who the client is and how it came; `clean_request` has run before.
 pub fn announce_client(headers: &mut HeaderMap, client: &ClientSide<'_>, hop: Hop) {
-    if let Ok(address) = HeaderValue::try_from(client.address.to_canonical().to_string()) {
-        headers.insert(X_FORWARDED_FOR, address);
-    }
+    headers.insert(X_FORWARDED_FOR, client.forwarded_for.clone());
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if client.tls { "https" } else { "http" }));
     headers.insert(X_FORWARDED_HOST, client.host.clone());
     if hop.trailers {
@@ -176,12 +173,7 @@ pub fn clean_reply(headers: &mut HeaderMap, version: Version) {
     if headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);
     }
-    remove_hop_by_hop(headers);
-    let claimed: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with(OWN_PREFIX)).cloned().collect();
-    for name in claimed {
-        headers.remove(name);
-    }
+    remove_hop_by_hop(headers, |name| name.as_str().starts_with(OWN_PREFIX));
     add_via(headers, version);
 }
 
@@ -213,23 +205,22 @@ pub fn take_presented(
         CredentialPlace::Header(name) => Some(name),
         CredentialPlace::Query(_) => None,
     });
-    for name in CREDENTIAL_FIELDS.iter().chain(of_route) {
+    let carries = |name: &HeaderName| CREDENTIAL_FIELDS.contains(name) || of_route.clone().any(|other| other == name);
+    // Servers behind CGI and its heirs read `_` and `-` alike; a field in the other spelling is nobody's.
+    let is_odd = |name: &HeaderName| {
+        name.as_str().contains('_') && {
+            let usual = name.as_str().replace('_', "-");
+            let is_usual = |field: &HeaderName| field.as_str() == usual;
+            CREDENTIAL_FIELDS.iter().any(is_usual) || of_route.clone().any(is_usual)
+        }
+    };
+    let taken: Vec<HeaderName> = headers.keys().filter(|name| carries(name) || is_odd(name)).cloned().collect();
+    for name in taken {
         if let http::header::Entry::Occupied(entry) = headers.entry(name) {
             let (name, values) = entry.remove_entry_mult();
-            values.for_each(|value| presented.add_header(name.clone(), value));
+            let presents = carries(&name);
+            values.filter(|_| presents).for_each(|value| presented.add_header(name.clone(), value));
         }
-    }
-    // Servers behind CGI and its heirs read `_` and `-` alike; a field in the other spelling is nobody's.
-    let is_odd = |name: &&HeaderName| {
-        let usual = name.as_str().replace('_', "-");
-        let of_route =
-            |place: &CredentialPlace| matches!(place, CredentialPlace::Header(header) if header.as_str() == usual);
-        name.as_str().contains('_')
-            && (CREDENTIAL_FIELDS.iter().any(|field| field.as_str() == usual) || places.iter().any(of_route))
-    };
-    let odd: Vec<HeaderName> = headers.keys().filter(is_odd).cloned().collect();
-    for name in odd {
-        headers.remove(name);
     }
     let Some(query) = query else { return (presented, None) };
     let mut kept: Vec<&str> = Vec::new();
@@ -274,15 +265,20 @@ fn join_query(parts: &[&str]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("&"))
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let options: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
-        .filter(|name| !NOT_AN_OPTION.contains(name))
-        .collect();
-    for name in options.iter().chain(&HOP_BY_HOP) {
+/// And what else is to go, in one pass over the fields.
+fn remove_hop_by_hop(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
+    let mut removed: Vec<HeaderName> = Vec::new();
+    for (name, value) in headers.iter() {
+        if *name == CONNECTION {
+            let options = value.as_bytes().split(|byte| *byte == b',');
+            let options = options.filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok());
+            removed.extend(options.filter(|name| !NOT_AN_OPTION.contains(name)));
+        }
+        if HOP_BY_HOP.contains(name) || goes(name) {
+            removed.push(name.clone());
+        }
+    }
+    for name in removed {
         headers.remove(name);
     }
 }
@@ -295,22 +291,23 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
 }
 
 /// Servers behind CGI and its heirs read `_` and `-` alike, so both spellings are taken out.
-fn only_the_gateway_says(name: &HeaderName) -> bool {
-    let name = name.as_str().replace('_', "-");
-    name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-") || name.starts_with(OWN_PREFIX)
+fn only_the_gateway_says(name: &str) -> bool {
+    let begins = |with: &str| {
+        let alike = |(byte, wanted): (u8, u8)| byte == wanted || (byte == b'_' && wanted == b'-');
+        name.len() >= with.len() && name.bytes().zip(with.bytes()).all(alike)
+    };
+    let is = |other: &str| name.len() == other.len() && begins(other);
+    is("forwarded") || is("x-real-ip") || begins("x-forwarded-") || begins(OWN_PREFIX)
 }
 
 fn add_via(headers: &mut HeaderMap, version: Version) {
-    let protocol = match version {
-        Version::HTTP_09 => "0.9",
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2.0",
-        Version::HTTP_3 => "3.0",
-        _ => "1.1",
-    };
-    if let Ok(value) = HeaderValue::try_from(format!("{protocol} {VIA_NAME}")) {
-        headers.append(VIA, value);
-    }
+    headers.append(VIA, HeaderValue::from_static(match version {
+        Version::HTTP_09 => "0.9 sluicegate",
+        Version::HTTP_10 => "1.0 sluicegate",
+        Version::HTTP_2 => "2.0 sluicegate",
+        Version::HTTP_3 => "3.0 sluicegate",
+        _ => "1.1 sluicegate",
+    }));
 }
 
 /// `host[:port]` of RFC 3986 without user information; the name in lower case and without brackets.

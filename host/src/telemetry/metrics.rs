@@ -4,8 +4,10 @@
 //! hashes a name that it was made with. What other parts count for themselves is read when the text is asked for
 //! ([`Live`]). Names, labels and help are in [`names`].
 
+mod durations;
 mod families;
 mod handles;
+mod memo;
 pub mod names;
 mod plugin;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Request ids and W3C trace context: taken from the client where they are valid, and passed on.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,11 +30,10 @@ impl RequestId {
 
     /// 128 random bits in hexadecimal.
     pub fn random() -> RequestId {
-        let mut bytes = [0; 16];
-        if aws_lc_rs::rand::fill(&mut bytes).is_err() {
-            bytes = unrepeated();
+        thread_local! {
+            static STOCK: RefCell<Stock> = const { RefCell::new(Stock { bytes: [0; STOCK_BYTES], left: 0 }) };
         }
-        RequestId(hexadecimal(&bytes))
+        RequestId(hexadecimal(&STOCK.with_borrow_mut(Stock::take)))
     }
 
     pub fn as_str(&self) -> &str {
@@ -91,6 +91,28 @@ impl TraceParent {
     }
 }
 
+/// Random bytes of one thread, drawn for many ids at once: what the generator does for one draw is most of what it costs.
+struct Stock {
+    bytes: [u8; STOCK_BYTES],
+    left: usize,
+}
+
+const STOCK_BYTES: usize = 1024;
+
+impl Stock {
+    /// Each byte is given out once.
+    fn take(&mut self) -> [u8; 16] {
+        if self.left == 0 {
+            if aws_lc_rs::rand::fill(&mut self.bytes).is_err() {
+                return unrepeated();
+            }
+            self.left = self.bytes.len();
+        }
+        self.left = self.left.saturating_sub(16);
+        self.bytes.get(self.left..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_else(unrepeated)
+    }
+}
+
 fn is_valid(id: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~+/=:@".contains(&byte);
     !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX && id.bytes().all(allowed)
@@ -105,12 +127,11 @@ fn unrepeated() -> [u8; 16] {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    use fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for digit in bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]) {
+        text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }));
+    }
+    text
 }
 
 /// Exactly `N` bytes from lower-case hexadecimal digits.

@@ -108,8 +108,8 @@ fn a_client_cannot_claim_what_the_gateway_says() {
 #[test]
 fn the_upstream_learns_who_the_client_is() {
     let host = HeaderValue::from_static("api.example:8443");
-    let client =
-        ClientSide { address: "::ffff:192.0.2.7".parse().unwrap(), tls: false, host: &host, version: Version::HTTP_10 };
+    let forwarded_for = &forwarded_for("::ffff:192.0.2.7".parse().unwrap());
+    let client = ClientSide { forwarded_for, tls: false, host: &host, version: Version::HTTP_10 };
     let mut headers = map(&[("via", "1.1 front")]);
     announce_client(&mut headers, &client, Hop { trailers: true });
     assert_eq!(headers["x-forwarded-for"], "192.0.2.7");

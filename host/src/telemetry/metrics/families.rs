@@ -9,12 +9,14 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::durations::Durations;
 use super::names::{self, Definition};
 
 pub(super) type Labels<const N: usize> = [(&'static str, Label); N];
 pub(super) type Counters<const N: usize> = Family<Labels<N>, Counter>;
 pub(super) type Gauges<const N: usize> = Family<Labels<N>, Gauge>;
 pub(super) type Histograms<const N: usize> = Family<Labels<N>, Histogram, Buckets>;
+pub(super) type Timings<const N: usize> = Family<Labels<N>, Durations, Buckets>;
 
 /// A label's value, cheap to copy. One label always holds the same variant, or equal texts would differ.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,11 +35,11 @@ pub(super) struct Buckets(pub &'static [f64]);
 
 #[derive(Debug)]
 pub(super) struct Families {
-    pub server_duration: Histograms<3>,
-    pub client_duration: Histograms<4>,
-    pub overhead: Histograms<1>,
+    pub server_duration: Timings<3>,
+    pub client_duration: Timings<4>,
+    pub overhead: Timings<1>,
     pub requests: Counters<4>,
-    pub policy_calls: Histograms<3>,
+    pub policy_calls: Timings<3>,
     pub policy_traps: Counters<3>,
     pub policy_bypasses: Counters<2>,
     pub policy_breaker: Gauges<2>,
@@ -59,11 +61,11 @@ pub(super) struct Families {
 impl Families {
     pub(super) fn register(registry: &mut Registry) -> Families {
         Families {
-            server_duration: histograms(registry, &names::SERVER_DURATION, names::HTTP_BUCKETS),
-            client_duration: histograms(registry, &names::CLIENT_DURATION, names::HTTP_BUCKETS),
-            overhead: histograms(registry, &names::OVERHEAD, names::OVERHEAD_BUCKETS),
+            server_duration: timings(registry, &names::SERVER_DURATION, names::HTTP_BUCKETS),
+            client_duration: timings(registry, &names::CLIENT_DURATION, names::HTTP_BUCKETS),
+            overhead: timings(registry, &names::OVERHEAD, names::OVERHEAD_BUCKETS),
             requests: counters(registry, &names::REQUESTS),
-            policy_calls: histograms(registry, &names::POLICY_CALLS, names::CALL_BUCKETS),
+            policy_calls: timings(registry, &names::POLICY_CALLS, names::CALL_BUCKETS),
             policy_traps: counters(registry, &names::POLICY_TRAPS),
             policy_bypasses: counters(registry, &names::POLICY_BYPASSES),
             policy_breaker: gauges(registry, &names::POLICY_BREAKER),
@@ -108,6 +110,12 @@ impl EncodeLabelValue for Label {
     }
 }
 
+impl MetricConstructor<Durations> for Buckets {
+    fn new_metric(&self) -> Durations {
+        Durations::new(self.0)
+    }
+}
+
 impl MetricConstructor<Histogram> for Buckets {
     fn new_metric(&self) -> Histogram {
         Histogram::new(self.0.iter().copied())
@@ -126,12 +134,12 @@ fn gauges<const N: usize>(registry: &mut Registry, definition: &Definition<N>) -
     family
 }
 
-fn histograms<const N: usize>(
+fn timings<const N: usize>(
     registry: &mut Registry,
     definition: &Definition<N>,
     buckets: &'static [f64],
-) -> Histograms<N> {
-    let family = Histograms::new_with_constructor(Buckets(buckets));
+) -> Timings<N> {
+    let family = Timings::new_with_constructor(Buckets(buckets));
     registry.register(definition.name, definition.help, family.clone());
     family
 }

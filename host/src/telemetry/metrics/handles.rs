@@ -6,10 +6,11 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use sluicegate_runtime::{Phase, Version};
 
+use super::durations::Durations;
 use super::families::{Families, Label};
+use super::memo::Memo;
 use super::names;
 use crate::error::Fault;
 use crate::telemetry::outcome::Outcome;
@@ -31,26 +32,39 @@ pub struct Answered<'a> {
 pub struct RouteMetrics {
     families: Arc<Families>,
     pub(super) label: Label,
-    overhead: OnceLock<Histogram>,
+    /// By method and status.
+    durations: Memo<(&'static str, u16), Durations>,
+    /// By class of status, outcome and fault.
+    requests: Memo<(&'static str, Outcome, Option<Fault>), Counter>,
+    overhead: OnceLock<Durations>,
 }
 
 impl RouteMetrics {
     pub(super) fn new(families: Arc<Families>, label: Label) -> RouteMetrics {
-        RouteMetrics { families, label, overhead: OnceLock::new() }
+        RouteMetrics { families, label, durations: Memo::new(), requests: Memo::new(), overhead: OnceLock::new() }
     }
 
     pub fn answered(&self, exchange: &Answered<'_>) {
-        let route = || self.label.clone();
-        let duration = names::SERVER_DURATION.labels([route(), method(exchange.method), status(exchange.status)]);
-        self.families.server_duration.get_or_create(&duration).observe(exchange.duration.as_secs_f64());
+        let (method, status) = (method(exchange.method), status(exchange.status));
+        let duration = || {
+            let labels = names::SERVER_DURATION.labels([self.label.clone(), Label::Word(method), Label::Number(status)]);
+            self.families.server_duration.get_or_create_owned(&labels)
+        };
+        self.durations.with((method, status), duration, |durations| durations.observe(exchange.duration));
 
-        let fault = Label::Word(exchange.fault.map_or("", Fault::as_str));
-        let outcome = Label::Word(exchange.outcome.as_str());
-        let requests = names::REQUESTS.labels([route(), status_class(exchange.status), outcome, fault]);
-        self.families.requests.get_or_create(&requests).inc();
+        let class = status_class(exchange.status);
+        let requests = || {
+            let outcome = Label::Word(exchange.outcome.as_str());
+            let fault = Label::Word(exchange.fault.map_or("", Fault::as_str));
+            let labels = names::REQUESTS.labels([self.label.clone(), Label::Word(class), outcome, fault]);
+            self.families.requests.get_or_create_owned(&labels)
+        };
+        self.requests.with((class, exchange.outcome, exchange.fault), requests, |requests| {
+            requests.inc();
+        });
 
-        let overhead = || self.families.overhead.get_or_create_owned(&names::OVERHEAD.labels([route()]));
-        self.overhead.get_or_init(overhead).observe(exchange.overhead.as_secs_f64());
+        let overhead = || self.families.overhead.get_or_create_owned(&names::OVERHEAD.labels([self.label.clone()]));
+        self.overhead.get_or_init(overhead).observe(exchange.overhead);
     }
 }
 
@@ -58,21 +72,24 @@ impl RouteMetrics {
 pub struct UpstreamMetrics {
     families: Arc<Families>,
     label: Label,
+    /// By method, status, and code of what failed.
+    durations: Memo<(&'static str, u16, &'static str), Durations>,
 }
 
 impl UpstreamMetrics {
     pub(super) fn new(families: Arc<Families>, label: Label) -> UpstreamMetrics {
-        UpstreamMetrics { families, label }
+        UpstreamMetrics { families, label, durations: Memo::new() }
     }
 
     /// One attempt at its end: with the status that came, or with the code of the refusal that stands for what failed.
     pub fn attempted(&self, asked: &Method, answer: Result<StatusCode, crate::error::Code>, duration: Duration) {
-        let error = Label::Word(answer.err().map_or("", crate::error::Code::as_str));
-        let labels = [self.label.clone(), method(asked), status(answer.ok()), error];
-        self.families
-            .client_duration
-            .get_or_create(&names::CLIENT_DURATION.labels(labels))
-            .observe(duration.as_secs_f64());
+        let (method, status) = (method(asked), status(answer.ok()));
+        let error = answer.err().map_or("", crate::error::Code::as_str);
+        let durations = || {
+            let labels = [self.label.clone(), Label::Word(method), Label::Number(status), Label::Word(error)];
+            self.families.client_duration.get_or_create_owned(&names::CLIENT_DURATION.labels(labels))
+        };
+        self.durations.with((method, status, error), durations, |durations| durations.observe(duration));
     }
 }
 
@@ -83,7 +100,7 @@ pub struct EntryMetrics {
     label: Label,
     version: Label,
     /// By phase, in the order of [`Phase::ALL`]; a phase that never runs has no series.
-    calls: [OnceLock<Histogram>; Phase::ALL.len()],
+    calls: [OnceLock<Durations>; Phase::ALL.len()],
     /// Only where there is something to choose.
     exchanges: OnceLock<Counter>,
     bypasses: Counter,
@@ -105,7 +122,7 @@ impl EntryMetrics {
         let labels = || names::POLICY_CALLS.labels(self.labels_and(phase.as_str()));
         if let Some(calls) = self.calls.get(phase as usize) {
             let calls = calls.get_or_init(|| self.families.policy_calls.get_or_create_owned(&labels()));
-            calls.observe(duration.as_secs_f64());
+            calls.observe(duration);
         }
     }
 
@@ -146,8 +163,8 @@ impl EntryMetrics {
 }
 
 /// Methods are the client's to choose, so only the known ones get a series of their own.
-fn method(method: &Method) -> Label {
-    Label::Word(match *method {
+fn method(method: &Method) -> &'static str {
+    match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
@@ -158,16 +175,16 @@ fn method(method: &Method) -> Label {
         Method::CONNECT => "CONNECT",
         Method::TRACE => "TRACE",
         _ => "_OTHER",
-    })
+    }
 }
 
 /// An upstream may send any three digits; what has no meaning is counted as 0, as is no status at all.
-fn status(status: Option<StatusCode>) -> Label {
-    Label::Number(status.map(|status| status.as_u16()).filter(|number| (100..=599).contains(number)).unwrap_or(0))
+fn status(status: Option<StatusCode>) -> u16 {
+    status.map(|status| status.as_u16()).filter(|number| (100..=599).contains(number)).unwrap_or(0)
 }
 
-fn status_class(status: Option<StatusCode>) -> Label {
-    Label::Word(match status.map(|status| status.as_u16() / 100) {
+fn status_class(status: Option<StatusCode>) -> &'static str {
+    match status.map(|status| status.as_u16() / 100) {
         Some(1) => "1xx",
         Some(2) => "2xx",
         Some(3) => "3xx",
@@ -175,5 +192,5 @@ fn status_class(status: Option<StatusCode>) -> Label {
         Some(5) => "5xx",
         Some(_) => "other",
         None => "none",
-    })
+    }
 }
