@@ -50,7 +50,7 @@ impl Generation {
         let id = RequestId::from_headers(&head.headers);
         let (host, refused) = match check(&head) {
             Ok(host) => (Some(host), None),
-            Err(refusal) => (None, Some(Admission::Unreadable(refusal))),
+            Err(refusal) => (None, Some(Admission::Unreadable(Box::new(refusal)))),
         };
         let (plan, admission) = match (refused, &host) {
             (None, Some(host)) => self.find(&head, host),
@@ -92,7 +92,7 @@ impl Generation {
         {
             return (plan, Admission::Matched);
         }
-        (&self.unmatched, found.refusal().map_or(Admission::Matched, Admission::Unmatched))
+        (&self.unmatched, found.refusal().map_or(Admission::Matched, |refusal| Admission::Unmatched(Box::new(refusal))))
     }
 }
 

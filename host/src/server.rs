@@ -269,7 +269,8 @@ fn serve(
     request: Request<Incoming>,
     client: ClientInfo,
 ) -> impl Future<Output = Result<Response<ReplyBody>, Infallible>> + Send + use<> {
-    shared.generations.current_generation().serve(request, client.connection).map(Ok)
+    // Boxed here, for whoever takes it moves it several times.
+    Box::pin(shared.generations.current_generation().serve(request, client.connection).map(Ok))
 }
 
 async fn sweep(shared: Arc<Shared>) {

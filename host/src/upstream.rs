@@ -149,9 +149,16 @@ impl Upstream {
         progress: &Arc<Progress>,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         self.prepare(&mut head, &body)?;
-        let permit = self.pool.permit().await?;
+        // What seldom happens is boxed: else every request would carry the room for it.
+        let permit = match self.pool.try_permit() {
+            Some(permit) => permit,
+            None => Box::pin(self.pool.permit()).await?,
+        };
         progress.connecting();
-        let lease = self.pool.lease(permit).await?;
+        let lease = match self.pool.lease(permit) {
+            Ok(lease) => lease,
+            Err(permit) => Box::pin(self.pool.open(permit)).await?,
+        };
         let replay = (lease.is_reused() && body.is_none() && head.method.is_idempotent()).then(|| head.clone());
         let failed = match self.exchange(lease, Request::from_parts(head, body), progress).await {
             Ok(answer) => return Ok(answer),
@@ -164,14 +171,19 @@ impl Upstream {
         };
         let Some(permit) = failed.permit else { return Err(failed.error) };
         progress.connecting();
-        let lease = self.pool.open(permit).await?;
-        self.exchange(lease, again, progress).await.map_err(|failed| failed.error)
+        Box::pin(async {
+            let lease = self.pool.open(permit).await?;
+            self.exchange(lease, again, progress).await.map_err(|failed| failed.error)
+        })
+        .await
     }
 
     fn prepare(&self, head: &mut request::Parts, body: &SendBody) -> Result<(), UpstreamError> {
-        let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        let target = PathAndQuery::try_from(format!("{}{path}", self.config.base_path))
-            .map_err(|_| UpstreamError::Target { upstream: self.config.name.clone() })?;
+        let target = match (head.uri.path_and_query(), self.config.base_path.as_str()) {
+            (Some(target), "") => target.clone(),
+            (target, base) => PathAndQuery::try_from(format!("{base}{}", target.map_or("/", PathAndQuery::as_str)))
+                .map_err(|_| UpstreamError::Target { upstream: self.config.name.clone() })?,
+        };
         head.uri = Uri::from(target);
         head.version = Version::HTTP_11;
         head.headers.insert(HOST, self.authority.clone());

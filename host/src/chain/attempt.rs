@@ -1,5 +1,6 @@
 //! One try at one target: the head as plugins left it, the gateway's own credential, and the answer's head.
 
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -35,9 +36,10 @@ impl Run {
         let name = &target.upstream.config().name;
         let trace = self.trace.as_ref().map(|trace| AttemptTrace::begin(trace, name));
         let started = Instant::now();
+        let sending = pin!(target.upstream.send_until(request, deadline));
         let sent = tokio::select! {
             biased;
-            sent = target.upstream.send_until(request, deadline) => Ok(sent),
+            sent = sending => Ok(sent),
             () = self.upload_stalled(), if streams => Err(Code::UpstreamTimeout),
         };
         let waited = started.elapsed();
@@ -114,8 +116,12 @@ impl Run {
         let mut state = self.exchange.lock();
         let state = &mut *state;
         state.request.sent = true;
-        let head = &state.request;
-        let mut headers = head.headers.clone();
+        let head = &mut state.request;
+        let is_last = self.plan.targets.iter().nth(1).is_none();
+        let mut headers = match is_last && !self.plan.chain.looks_back() && self.trace.is_none() {
+            true => std::mem::take(&mut head.headers),
+            false => head.headers.clone(),
+        };
         let query = fields::restore(&state.presented, &route.forward_credentials, &mut headers, head.query.clone());
         // A plugin may have set another path, with another reading.
         path::check(&head.path).map_err(|problem| Stop::refuse(problem.refusal()))?;

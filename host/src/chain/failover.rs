@@ -68,7 +68,7 @@ impl Run {
                     if lent.is_none() {
                         return Ok(answer);
                     }
-                    kept = Some((*number, self.keep(target, answer).await));
+                    kept = Some((*number, Box::pin(self.keep(target, answer)).await));
                 }
                 Err(failed) => {
                     stop = Some(failed.stop);

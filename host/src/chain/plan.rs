@@ -59,6 +59,8 @@ pub struct Chain {
     /// By phase, in the order of [`Phase::ALL`].
     positions: [Box<[usize]>; Phase::ALL.len()],
     has_shadows: bool,
+    /// Whether an entry may look at the request once it has gone upstream.
+    looks_back: bool,
 }
 
 /// One entry of a chain with its versions.
@@ -92,11 +94,17 @@ impl Chain {
             positions.into_boxed_slice()
         });
         let has_shadows = links.iter().any(|link| link.shadow.is_some());
-        Chain { links: links.into_boxed_slice(), positions, has_shadows }
+        let after = [Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
+        let looks_back = has_shadows || links.iter().any(|link| after.iter().any(|phase| link.takes_part_in(*phase)));
+        Chain { links: links.into_boxed_slice(), positions, has_shadows, looks_back }
     }
 
     pub(super) fn has_shadows(&self) -> bool {
         self.has_shadows
+    }
+
+    pub(super) fn looks_back(&self) -> bool {
+        self.looks_back
     }
 
     pub fn links(&self) -> &[Link] {

@@ -52,9 +52,14 @@ impl BodyFault {
 impl RequestBody {
     /// Reads the whole body if a plugin must see it before a byte goes on; else only prepares its way.
     pub(super) async fn prepare(run: &Arc<Run>, incoming: Incoming) -> Result<RequestBody, Stop> {
-        if incoming.is_end_stream() {
-            return Ok(RequestBody::Whole(None));
+        match incoming.is_end_stream() {
+            true => Ok(RequestBody::Whole(None)),
+            // Boxed, so that those without a body do not carry the room for it.
+            false => Box::pin(RequestBody::prepare_some(run, incoming)).await,
         }
+    }
+
+    async fn prepare_some(run: &Arc<Run>, incoming: Incoming) -> Result<RequestBody, Stop> {
         let bytes_max = run.ground.limits.body_bytes_max;
         if incoming.size_hint().lower() > bytes_max {
             return Err(too_large(bytes_max));

@@ -159,12 +159,14 @@ impl Run {
             (_, false) => OnFailure::Deny,
         };
         let site = Site { position, on_failure, trace: self.trace.as_ref() };
-        let called = match (chosen.entry.plugin.setup().need, self.held.get(position)) {
-            (InstanceNeed::Body | InstanceNeed::Exchange, Some(held)) => {
-                chosen.call(&mut *held.lock().await, &self.exchange, site, &call).await
-            }
-            _ => chosen.call(&mut Held::default(), &self.exchange, site, &call).await,
+        let mut kept = match (chosen.entry.plugin.setup().need, self.held.get(position)) {
+            (InstanceNeed::Body | InstanceNeed::Exchange, Some(held)) => Some(held.lock().await),
+            _ => None,
         };
+        let mut unkept = Held::default();
+        let held = kept.as_deref_mut().unwrap_or(&mut unkept);
+        let called = chosen.call(held, &self.exchange, site, &call).await;
+        drop(kept);
         if let Some(canary) = &link.canary {
             self.compare(canary, chosen, call.phase(), &called);
         }

@@ -45,9 +45,9 @@ pub struct Inbound {
 pub enum Admission {
     Matched,
     /// There is no route for it; the global chain still runs, so that its answers look like all others.
-    Unmatched(Refusal),
+    Unmatched(Box<Refusal>),
     /// It cannot be served at all. No plugin sees it; the log does.
-    Unreadable(Refusal),
+    Unreadable(Box<Refusal>),
 }
 
 /// Serves a request by the plan of its route. Always answers.
@@ -63,20 +63,38 @@ pub fn serve(
     let (run, body) = begin(ground.clone(), plan.clone(), inbound);
     let finisher = Finisher::new(run.clone(), client);
     async move {
-        let forwarded = pin!(async {
-            match admission {
-                Admission::Matched => {
-                    run.head_phase().await?;
-                    run.forward(body).await
-                }
-                Admission::Unmatched(refusal) => {
-                    run.head_phase().await?;
-                    Err(Stop::refuse(refusal))
-                }
-                Admission::Unreadable(refusal) => Err(Stop::refuse(refusal)),
+        let answered = {
+            let forwarded = pin!(run.forward_admitted(body, admission));
+            // Its room is free again for the way back.
+            AssertUnwindSafe(run.in_time(forwarded)).catch_unwind().await
+        };
+        let reply = match answered {
+            Ok(Ok(answer)) => {
+                let (head, body) = answer.into_parts();
+                run.set_reply(head.status, head.headers);
+                Reply::Upstream(body)
             }
-        });
-        answer(&run, finisher, forwarded).await
+            Ok(Err(stop)) => run.stand_in(stop),
+            Err(_) => run.stand_in(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this request."))),
+        };
+        // What is over is told through the chain as well: each call there has its own limit.
+        let is_over = matches!(reply, Reply::Whole(_));
+        let backward = {
+            let mut backward = pin!(async { Ok(run.backward(reply).await) });
+            let backward = async {
+                match is_over {
+                    true => backward.await,
+                    false => run.in_time(backward.as_mut()).await,
+                }
+            };
+            AssertUnwindSafe(backward).catch_unwind().await
+        };
+        let source = match backward {
+            Ok(Ok(source)) => source,
+            Ok(Err(stop)) => run.last_word(stop),
+            Err(_) => run.last_word(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this answer."))),
+        };
+        run.respond(source, finisher)
     }
 }
 
@@ -128,40 +146,6 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     (Arc::new(Run::new(ground, plan, exchange, log, trace)), body)
 }
 
-/// Runs `forwarded` under the route's time and against panics, then takes its answer back through the chain.
-async fn answer(
-    run: &Arc<Run>,
-    finisher: Finisher,
-    forwarded: Pin<&mut (impl Future<Output = Result<Response<UpstreamBody>, Stop>> + Send)>,
-) -> Response<ReplyBody> {
-    let answered = AssertUnwindSafe(run.in_time(forwarded)).catch_unwind().await;
-    let reply = match answered {
-        Ok(Ok(answer)) => {
-            let (head, body) = answer.into_parts();
-            run.set_reply(head.status, head.headers);
-            Reply::Upstream(body)
-        }
-        Ok(Err(stop)) => run.stand_in(stop),
-        Err(_) => run.stand_in(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this request."))),
-    };
-    // What is over is told through the chain as well: each call there has its own limit.
-    let is_over = matches!(reply, Reply::Whole(_));
-    let mut backward = pin!(async { Ok(run.backward(reply).await) });
-    let backward = async {
-        match is_over {
-            true => backward.await,
-            false => run.in_time(backward.as_mut()).await,
-        }
-    };
-    let backward = AssertUnwindSafe(backward).catch_unwind().await;
-    let source = match backward {
-        Ok(Ok(source)) => source,
-        Ok(Err(stop)) => run.last_word(stop),
-        Err(_) => run.last_word(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this answer."))),
-    };
-    run.respond(source, finisher)
-}
-
 /// The answer's body before the chain has seen it.
 enum Reply {
     Upstream(UpstreamBody),
@@ -169,6 +153,24 @@ enum Reply {
 }
 
 impl Run {
+    async fn forward_admitted(
+        self: &Arc<Run>,
+        body: Incoming,
+        admission: Admission,
+    ) -> Result<Response<UpstreamBody>, Stop> {
+        match admission {
+            Admission::Matched => {
+                self.head_phase().await?;
+                self.forward(body).await
+            }
+            Admission::Unmatched(refusal) => {
+                self.head_phase().await?;
+                Err(Stop::refuse(*refusal))
+            }
+            Admission::Unreadable(refusal) => Err(Stop::refuse(*refusal)),
+        }
+    }
+
     async fn head_phase(&self) -> Result<(), Stop> {
         for position in self.plan.chain.positions(Phase::Head) {
             self.mark_passed(*position);
@@ -229,29 +231,35 @@ impl Run {
             return Ok(Source::Whole(None));
         };
         let (pipe, mut taps) = (Pipe::new(self, Way::Reply)?, Taps::of(self, Way::Reply));
-        let mut whole = BytesMut::new();
         match (pipe, reply) {
-            (None, Reply::Upstream(body)) => return Ok(Source::AsItComes(body, taps)),
+            (None, Reply::Upstream(body)) => Ok(Source::AsItComes(body, taps)),
             (None, Reply::Whole(bytes)) => {
                 taps.push(self, &bytes);
                 taps.end(self);
-                return Ok(Source::Whole(Some(bytes)));
+                Ok(Source::Whole(Some(bytes)))
             }
-            (Some(mut pipe), Reply::Whole(bytes)) => {
+            (Some(mut pipe), Reply::Upstream(body)) if streams || !pipe.is_buffering() => {
+                if streams {
+                    pipe.refuse_buffering()?;
+                }
+                self.forget_length();
+                Ok(piped(self.clone(), body, pipe))
+            }
+            (Some(pipe), reply) => Box::pin(self.gather(pipe, reply)).await,
+        }
+    }
+
+    /// Waits for the whole body.
+    async fn gather(self: &Arc<Run>, mut pipe: Pipe, reply: Reply) -> Result<Source, Stop> {
+        let mut whole = BytesMut::new();
+        match reply {
+            Reply::Whole(bytes) => {
                 pipe.push(bytes);
                 pipe.gather(&mut whole).await?;
                 pipe.end();
                 pipe.gather(&mut whole).await?;
             }
-            (Some(mut pipe), Reply::Upstream(body)) => {
-                if streams {
-                    pipe.refuse_buffering()?;
-                }
-                if !pipe.is_buffering() {
-                    self.forget_length();
-                    return Ok(piped(self.clone(), body, pipe));
-                }
-                let mut body = body;
+            Reply::Upstream(mut body) => {
                 while let Some(bytes) = self.next_of(&mut body).await? {
                     pipe.push(bytes);
                     pipe.gather(&mut whole).await?;

@@ -96,11 +96,13 @@ impl Pool {
         (0..self.idle.len()).filter_map(idle).sum()
     }
 
+    /// None where others are in front.
+    pub(super) fn try_permit(&self) -> Option<Permit> {
+        Arc::clone(&self.permits).try_acquire_owned().ok()
+    }
+
     /// Waits behind other requests of this gateway; the upstream knows nothing of that.
     pub(super) async fn permit(&self) -> Result<Permit, UpstreamError> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
-        }
         let waited = self.config.connect_timeout;
         match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -112,14 +114,15 @@ impl Pool {
         }
     }
 
-    /// The connection that was given back last here, or a new one, or where that would be one too many, one of another lane.
-    pub(super) async fn lease(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
+    /// The connection that was given back last here; of another lane where no further one may be opened. The error is the permit,
+    /// for a new one.
+    pub(super) fn lease(self: &Arc<Self>, permit: Permit) -> Result<Lease, Permit> {
         let own = lane::current();
         let others = || (0..self.idle.len()).filter(|lane| *lane != own).find_map(|lane| self.take_idle(lane));
         let is_full = || self.open.load(Ordering::Acquire) >= self.config.connections_max;
         match self.take_idle(own).or_else(|| is_full().then(others).flatten()) {
             Some(connection) => Ok(Lease { connection, reused: true, permit, pool: Arc::downgrade(self) }),
-            None => self.open(permit).await,
+            None => Err(permit),
         }
     }
 
