@@ -75,11 +75,11 @@ async fn one_that_has_served_its_calls_is_not_kept() {
 async fn a_sweep_drops_what_was_idle_for_too_long_and_nothing_else() {
     let (maker, pool) = (Maker::new(), Pool::with_shelves(1 << 20, 1));
     pool.put(maker.instance(1).await);
-    let used = pool.lock()[0].last_used;
+    let used = pool.shelf(0).unwrap()[0].last_used;
     pool.sweep(used + IDLE_MAX - Duration::from_millis(1));
     assert_eq!(pool.len(), 1);
     pool.put(maker.instance(2).await);
-    pool.lock()[1].last_used = used + Duration::from_secs(10);
+    pool.shelf(0).unwrap()[1].last_used = used + Duration::from_secs(10);
     pool.sweep(used + IDLE_MAX);
     assert_eq!(pool.take().map(|kept| kept.calls), Some(2));
     assert_eq!(pool.len(), 0);
