@@ -39,7 +39,7 @@ pub struct Entry {
 /// What an entry keeps of one exchange between its calls; dropping it gives up the instance.
 #[derive(Default)]
 pub struct Held {
-    instance: Option<Instance>,
+    instance: Option<Box<Instance>>,
     /// The last phase that was called.
     last: Option<Phase>,
 }
@@ -146,12 +146,12 @@ impl Held {
 /// One call, with the instance that serves it: it comes back unless it has failed.
 async fn work(
     plugin: Arc<Plugin>,
-    instance: Option<Instance>,
+    instance: Option<Box<Instance>>,
     exchange: Arc<Exchange>,
     position: usize,
     bytes_max: u64,
     call: Call,
-) -> Result<(Instance, Verdict), Failure> {
+) -> Result<(Box<Instance>, Verdict), Failure> {
     let mut instance = match instance {
         Some(instance) => instance,
         None => plugin.acquire().await?,

@@ -14,7 +14,7 @@ const PIECE_BYTES_MAX: u64 = 64 << 20;
 /// Gone when it is dropped. After a failure it must not be called again.
 pub struct Live<'a> {
     pub(crate) plugin: &'a Plugin,
-    pub(crate) instance: Instance,
+    pub(crate) instance: Box<Instance>,
 }
 
 impl Live<'_> {

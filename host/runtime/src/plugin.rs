@@ -113,15 +113,16 @@ impl Plugin {
     }
 
     /// A warm instance, or a new one.
-    pub(crate) async fn acquire(&self) -> Result<Instance, Failure> {
+    pub(crate) async fn acquire(&self) -> Result<Box<Instance>, Failure> {
         match self.pool.take() {
             Some(instance) => Ok(instance),
-            None => self.create().await,
+            // Apart, so that a call of a warm instance does not carry the room for it.
+            None => Box::pin(self.create()).await,
         }
     }
 
     /// Takes back an instance whose last call went well.
-    pub(crate) fn release(&self, instance: Instance) {
+    pub(crate) fn release(&self, instance: Box<Instance>) {
         if self.isolation == Isolation::Pooled && !self.slots.is_short() {
             self.pool.put(instance);
             // A call may have begun to wait in between, and have seen no idle instance.
@@ -131,9 +132,9 @@ impl Plugin {
         }
     }
 
-    async fn create(&self) -> Result<Instance, Failure> {
+    async fn create(&self) -> Result<Box<Instance>, Failure> {
         let permit = self.slots.reserve(self.context.limits.wall_max).await?;
-        let mut instance = Instance::new(&self.pre, &self.context, Some(permit)).await?;
+        let mut instance = Box::new(Instance::new(&self.pre, &self.context, Some(permit)).await?);
         if let Some(config) = &self.config {
             match instance.configure(&self.indices, config).await? {
                 Ok(wit::Setup { .. }) => {}

@@ -7,23 +7,33 @@ use std::time::Duration;
 
 use wasmtime::EngineWeak;
 
+use crate::lane;
+
 /// The length of one tick: how long a guest runs before it yields.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 /// After so many ticks that found no call under way the thread sleeps until the next call.
 const IDLE_TICKS_MAX: u32 = 200;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     /// Calls under way, those that wait for the host or for their turn included: a guest that comes back to its thread after a
-    /// long wait must meet a tick like any other.
-    calls: AtomicUsize,
+    /// long wait must meet a tick like any other. By the lane where each began, so that calls on different cores do not meet here.
+    calls: Box<[Count]>,
     asleep: AtomicBool,
     stop: AtomicBool,
 }
 
+/// Aligned to what one core takes from another at once, with its neighbour.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Count(AtomicUsize);
+
 /// One call under way: while there is any, ticks come.
 #[derive(Debug)]
-pub(crate) struct Ticking(Arc<Shared>);
+pub(crate) struct Ticking {
+    shared: Arc<Shared>,
+    lane: usize,
+}
 
 /// Ends its thread when dropped.
 #[derive(Debug)]
@@ -35,7 +45,8 @@ pub(crate) struct Ticker {
 
 impl Ticker {
     pub(crate) fn start(engine: EngineWeak) -> std::io::Result<Ticker> {
-        let shared = Arc::new(Shared::default());
+        let calls = (0..lane::count()).map(|_| Count::default()).collect();
+        let shared = Arc::new(Shared { calls, asleep: AtomicBool::new(false), stop: AtomicBool::new(false) });
         let join = thread::Builder::new().name("epoch-ticker".into()).spawn({
             let shared = shared.clone();
             move || run(&shared, &engine)
@@ -45,17 +56,28 @@ impl Ticker {
 
     /// A guest is about to run.
     pub(crate) fn tick(&self) -> Ticking {
-        self.shared.calls.fetch_add(1, Ordering::SeqCst);
+        let lane = lane::current();
+        if let Some(calls) = self.shared.calls.get(lane) {
+            calls.0.fetch_add(1, Ordering::SeqCst);
+        }
         if self.shared.asleep.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
-        Ticking(self.shared.clone())
+        Ticking { shared: self.shared.clone(), lane }
+    }
+}
+
+impl Shared {
+    fn is_idle(&self) -> bool {
+        self.calls.iter().all(|calls| calls.0.load(Ordering::SeqCst) == 0)
     }
 }
 
 impl Drop for Ticking {
     fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::SeqCst);
+        if let Some(calls) = self.shared.calls.get(self.lane) {
+            calls.0.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 
@@ -74,14 +96,14 @@ impl Drop for Ticker {
 fn run(shared: &Shared, engine: &EngineWeak) {
     let mut idle_ticks = 0;
     while !shared.stop.load(Ordering::SeqCst) {
-        match shared.calls.load(Ordering::SeqCst) {
-            0 => idle_ticks += 1,
-            _ => idle_ticks = 0,
+        match shared.is_idle() {
+            true => idle_ticks += 1,
+            false => idle_ticks = 0,
         }
         if idle_ticks > IDLE_TICKS_MAX {
             shared.asleep.store(true, Ordering::SeqCst);
             // A call that began before `asleep` was set has not seen it: look again before sleeping.
-            if shared.calls.load(Ordering::SeqCst) == 0 && !shared.stop.load(Ordering::SeqCst) {
+            if shared.is_idle() && !shared.stop.load(Ordering::SeqCst) {
                 thread::park();
             }
             shared.asleep.store(false, Ordering::SeqCst);
