@@ -130,7 +130,7 @@ impl Run {
             Some(query) => format!("{path}?{query}"),
             None => path.to_owned(),
         };
-        let uri: Uri = target_text.parse().map_err(|error| {
+        let uri = Uri::try_from(target_text).map_err(|error| {
             Stop::refuse(Refusal::new(Code::BadRequest, format!("The request's path is not valid: {error}.")))
         })?;
         if decodes_reply {

@@ -312,6 +312,24 @@ fn add_via(headers: &mut HeaderMap, version: Version) {
 
 /// `host[:port]` of RFC 3986 without user information; the name in lower case and without brackets.
 fn host_and_port(text: &[u8]) -> Option<(String, Option<u16>)> {
+    plain_host_and_port(text).or_else(|| any_host_and_port(text))
+}
+
+/// The usual form, which needs no general parser: a name or an IPv4 address in lower case, and digits.
+fn plain_host_and_port(text: &[u8]) -> Option<(String, Option<u16>)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (name, port) = match text.split_once(':') {
+        Some((name, digits)) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (name, Some(digits.parse().ok().filter(|port: &u16| *port != 0)?))
+        }
+        Some(_) => return None,
+        None => (text, None),
+    };
+    let is_plain = |byte: u8| is_host_byte(byte) && !byte.is_ascii_uppercase();
+    (!name.is_empty() && name.bytes().all(is_plain)).then(|| (name.to_owned(), port))
+}
+
+fn any_host_and_port(text: &[u8]) -> Option<(String, Option<u16>)> {
     let authority = Authority::try_from(text).ok()?;
     let text = authority.as_str();
     let host = authority.host();

@@ -127,11 +127,9 @@ fn unrepeated() -> [u8; 16] {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for digit in bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]) {
-        text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }));
-    }
-    text
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]);
+    String::from_utf8(digits.collect()).unwrap_or_default()
 }
 
 /// Exactly `N` bytes from lower-case hexadecimal digits.
