@@ -202,7 +202,8 @@ async fn a_slow_upstream_holds_an_endless_upload_back() {
 #[tokio::test]
 async fn one_upstream_connection_serves_request_after_request() {
     let upstream = Upstream::ok().await;
-    let gateway = Gateway::start(&config::proxy(&upstream.url()), &[]);
+    // Each worker has connections of its own.
+    let gateway = Gateway::start(&format!("workers = 1\n{}", config::proxy(&upstream.url())), &[]);
     for number in 0..20 {
         let reply = post(&gateway.url("/"), format!("body {number}")).await;
         assert_eq!(reply.status, 200);

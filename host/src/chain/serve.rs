@@ -106,7 +106,8 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);
     let authority = host.as_ref().and_then(|host| host.field.to_str().ok()).unwrap_or_default().to_owned();
     if let Some(host) = &host {
-        let side = ClientSide { forwarded_for: &client.forwarded_for, tls: false, host: &host.field, version: head.version };
+        let side =
+            ClientSide { forwarded_for: &client.forwarded_for, tls: false, host: &host.field, version: head.version };
         fields::announce_client(&mut head.headers, &side, hop);
     }
     head.headers.remove(header::HOST);

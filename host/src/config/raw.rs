@@ -156,7 +156,7 @@ pub struct RawUpstream {
     #[serde(default = "idle_timeout_ms")]
     #[schemars(range(min = 1, max = 3_600_000))]
     pub idle_timeout_ms: u64,
-    /// Connections open at once.
+    /// Connections open at once. Each worker uses its own, and one of another worker where no further one may be opened.
     #[serde(default = "connections_max")]
     #[schemars(range(min = 1, max = 65_536))]
     pub connections_max: u32,
