@@ -157,7 +157,7 @@ impl Upstream {
         progress.connecting();
         let lease = match self.pool.lease(permit) {
             Ok(lease) => lease,
-            Err(permit) => Box::pin(self.pool.open(permit)).await?,
+            Err(room) => Box::pin(self.pool.open(room)).await?,
         };
         let replay = (lease.is_reused() && body.is_none() && head.method.is_idempotent()).then(|| head.clone());
         let failed = match self.exchange(lease, Request::from_parts(head, body), progress).await {
@@ -172,7 +172,7 @@ impl Upstream {
         let Some(permit) = failed.permit else { return Err(failed.error) };
         progress.connecting();
         Box::pin(async {
-            let lease = self.pool.open(permit).await?;
+            let lease = self.pool.open(self.pool.room(permit)).await?;
             self.exchange(lease, again, progress).await.map_err(|failed| failed.error)
         })
         .await

@@ -86,3 +86,55 @@ impl Drop for Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn where_it_runs(seat: &Seat) -> String {
+        seat.runtime().spawn(async { thread::current().name().unwrap_or_default().to_owned() }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_connection_goes_to_the_worker_with_the_fewest_and_stays_there() {
+        let workers = Workers::start(3).unwrap();
+        let mut seats: Vec<Seat> = (0..6).map(|_| workers.seat()).collect();
+        let mut names = Vec::new();
+        for seat in &seats {
+            names.push(where_it_runs(seat).await);
+            assert_eq!(where_it_runs(seat).await, names[names.len() - 1]);
+        }
+        assert_eq!(names[..3], ["worker-0", "worker-1", "worker-2"]);
+        assert_eq!(names[3..], names[..3]);
+        // Both connections of the second end: the next two are its.
+        seats.retain({
+            let mut number = 0;
+            move |_| {
+                number += 1;
+                number != 2 && number != 5
+            }
+        });
+        for _ in 0..2 {
+            seats.push(workers.seat());
+            assert_eq!(where_it_runs(&seats[seats.len() - 1]).await, "worker-1");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_workers_everything_runs_where_it_is_asked_for() {
+        let seat = Workers::default().seat();
+        assert_eq!(where_it_runs(&seat).await, thread::current().name().unwrap());
+    }
+
+    #[test]
+    fn the_threads_end_with_whatever_still_runs_on_them() {
+        let workers = Workers::start(2).unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        workers.seat().runtime().spawn(async move {
+            std::future::pending::<()>().await;
+            drop(sender);
+        });
+        drop(workers);
+        assert_eq!(receiver.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected));
+    }
+}

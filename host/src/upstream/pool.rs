@@ -68,6 +68,12 @@ struct Connection {
 /// Counts one connection.
 struct Open(Arc<AtomicUsize>);
 
+/// For one new connection.
+pub(super) struct Room {
+    permit: Permit,
+    open: Open,
+}
+
 /// A connection for one exchange. Dropped, it closes the connection.
 pub(super) struct Lease {
     connection: Connection,
@@ -114,21 +120,31 @@ impl Pool {
         }
     }
 
-    /// The connection that was given back last here; of another lane where no further one may be opened. The error is the permit,
-    /// for a new one.
-    pub(super) fn lease(self: &Arc<Self>, permit: Permit) -> Result<Lease, Permit> {
+    /// The connection that was given back last here; of another lane where no further one may be opened. The error is the room for
+    /// a new one.
+    pub(super) fn lease(self: &Arc<Self>, permit: Permit) -> Result<Lease, Room> {
         let own = lane::current();
-        let others = || (0..self.idle.len()).filter(|lane| *lane != own).find_map(|lane| self.take_idle(lane));
-        let is_full = || self.open.load(Ordering::Acquire) >= self.config.connections_max;
-        match self.take_idle(own).or_else(|| is_full().then(others).flatten()) {
+        let mut connection = self.take_idle(own);
+        if connection.is_none() {
+            if let Some(open) = Open::within(&self.open, self.config.connections_max) {
+                return Err(Room { permit, open });
+            }
+            connection = (0..self.idle.len()).filter(|lane| *lane != own).find_map(|lane| self.take_idle(lane));
+        }
+        match connection {
             Some(connection) => Ok(Lease { connection, reused: true, permit, pool: Arc::downgrade(self) }),
-            None => Err(permit),
+            // One is being closed just now: whoever has a permit may have a connection.
+            None => Err(self.room(permit)),
         }
     }
 
-    /// A new connection; also in place of a reused one that failed, whose permit it takes over.
-    pub(super) async fn open(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
-        let open = Open::new(&self.open);
+    /// For a connection in place of one that failed.
+    pub(super) fn room(&self, permit: Permit) -> Room {
+        Room { permit, open: Open::new(&self.open) }
+    }
+
+    pub(super) async fn open(self: &Arc<Self>, room: Room) -> Result<Lease, UpstreamError> {
+        let Room { permit, open } = room;
         let wire = self.connector.connect().await.map_err(|error| self.refused(error))?;
         let heard = Arc::clone(&wire.heard);
         let (sender, connection) = http1::Builder::new()
@@ -250,6 +266,11 @@ impl Open {
     fn new(count: &Arc<AtomicUsize>) -> Open {
         count.fetch_add(1, Ordering::AcqRel);
         Open(Arc::clone(count))
+    }
+
+    fn within(count: &Arc<AtomicUsize>, max: usize) -> Option<Open> {
+        let counted = count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < max).then_some(open + 1));
+        counted.ok().map(|_| Open(Arc::clone(count)))
     }
 }
 

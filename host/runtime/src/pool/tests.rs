@@ -84,3 +84,24 @@ async fn a_sweep_drops_what_was_idle_for_too_long_and_nothing_else() {
     assert_eq!(pool.take().map(|kept| kept.calls), Some(2));
     assert_eq!(pool.len(), 0);
 }
+
+#[tokio::test]
+async fn a_warm_instance_of_another_lane_is_taken_before_a_new_one_is_made() {
+    let (maker, pool) = (Maker::new(), Pool::with_shelves(1 << 20, 2));
+    for calls in 1..=3 {
+        pool.put(maker.instance(calls).await);
+    }
+    let taken = std::thread::scope(|scope| {
+        let elsewhere = scope.spawn(|| {
+            lane::enter(1);
+            let taken = pool.take().map(|instance| instance.calls);
+            // What comes back here stays here.
+            pool.put(pool.take().unwrap());
+            (taken, pool.take().map(|instance| instance.calls))
+        });
+        elsewhere.join().unwrap()
+    });
+    // On a machine with one processor there is one lane.
+    assert_eq!(taken, (Some(3), Some(2)));
+    assert_eq!((pool.take().map(|instance| instance.calls), pool.len()), (Some(1), 0));
+}

@@ -270,3 +270,25 @@ async fn every_address_of_a_name_is_tried() {
     upstream.send(get("/")).await.unwrap();
     assert!(server.requests()[0].contains(&format!("host: localhost:{}\r\n", server.port)));
 }
+
+/// One request from each of two workers, one after the other.
+async fn from_two_workers(connections_max: u32) -> usize {
+    let server = Server::echo().await;
+    let upstream = Arc::new(upstream_with(server.port, |config| config.connections_max = connections_max as usize));
+    let workers = crate::workers::Workers::start(2).unwrap();
+    let seats = [workers.seat(), workers.seat()];
+    for seat in &seats {
+        let asking = Arc::clone(&upstream);
+        let asked = seat.runtime().spawn(async move { text(asking.send(get("/")).await.unwrap()).await.unwrap() });
+        assert_eq!(asked.await.unwrap(), "GET / HTTP/1.1");
+        until("the connection is idle", || upstream.connections_in_use() == 0).await;
+    }
+    server.connections()
+}
+
+#[tokio::test]
+async fn a_worker_uses_the_connection_of_another_only_where_no_further_one_may_be_opened() {
+    assert_eq!(from_two_workers(1).await, 1);
+    // On a machine with one processor all workers share what they have.
+    assert_eq!(from_two_workers(2).await, sluicegate_runtime::lane::count().min(2));
+}
