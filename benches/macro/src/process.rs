@@ -16,6 +16,23 @@ pub struct Memory {
     pub anonymous_kib: u64,
 }
 
+/// A process and all that it has started and that still runs, itself first.
+pub fn tree(id: u32) -> Vec<u32> {
+    let mut found = vec![id];
+    let mut next = 0;
+    while let Some(id) = found.get(next) {
+        // A process or a thread may end at any moment; its list is then empty.
+        let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+        let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+        let children: Vec<u32> = lists
+            .flat_map(|list| list.split_whitespace().map_while(|word| word.parse().ok()).collect::<Vec<_>>())
+            .collect();
+        found.extend(children);
+        next += 1;
+    }
+    found
+}
+
 pub fn memory(id: u32) -> Result<Memory> {
     let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).context("the process is gone")?;
     let field = |name: &str| kib(&text, name).with_context(|| format!("no {name} in smaps_rollup"));

@@ -1,99 +1,163 @@
-//! The figures: a table for people, JSON for machines.
+//! The figures: tables for people on the terminal and in the docs, JSON for machines, plots.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::facts::Facts;
+use crate::section::{self, Section, Table};
+
+/// Where the summary stands in the docs.
+const GOALS: &str = "goals";
 
 #[derive(Debug, Serialize)]
-pub struct Report {
-    facts: Facts,
-    figures: Vec<Figure>,
+struct Written<'a> {
+    facts: &'a Facts,
+    section: &'a Section,
 }
 
-#[derive(Debug, Serialize)]
-struct Figure {
-    name: String,
-    unit: &'static str,
-    /// The median, where there are several samples.
-    value: f64,
-    /// The best of the samples, where there are several: what the machine does when nothing disturbs it.
-    best: Option<f64>,
-    /// The figure of the prototype or the target, where there is one.
-    goal: Option<f64>,
+pub fn print(section: &Section) {
+    println!("\n## {}\n\n{}", section.title, markdown(section, None));
 }
 
-impl Report {
-    pub fn new(facts: Facts) -> Report {
-        Report { facts, figures: Vec::new() }
-    }
-
-    pub fn add(&mut self, name: impl Into<String>, unit: &'static str, value: f64, goal: Option<f64>) {
-        self.push(Figure { name: name.into(), unit, value, best: None, goal });
-    }
-
-    /// Keeps the median and the smallest of `samples`, at least one.
-    pub fn add_samples(&mut self, name: impl Into<String>, unit: &'static str, samples: &[f64], goal: Option<f64>) {
-        let mut sorted = samples.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        if let (Some(&best), Some(&value)) = (sorted.first(), sorted.get(sorted.len() / 2)) {
-            self.push(Figure { name: name.into(), unit, value, best: Some(best), goal });
-        }
-    }
-
-    pub fn print_facts(&self) {
-        let Facts { cpu, cores, memory_mib, kernel, rustc, build, load } = &self.facts;
-        println!("{cpu}, {cores} cores, {memory_mib} MiB, Linux {kernel}\n{rustc}, {build} build, load {load}\n");
-        if cfg!(debug_assertions) {
-            println!("This is a debug build: its figures say little. Use `cargo xtask bench`.\n");
-        }
-        if *load > 0.5 {
-            println!("The machine is not idle: figures of several samples are best read by their best.\n");
-        }
-    }
-
-    /// As Markdown, to be pasted into docs/performance.md.
-    pub fn print_table(&self) {
-        println!("\n| figure | median | best | goal | unit |\n|---|---:|---:|---:|---|");
-        for Figure { name, unit, value, best, goal } in &self.figures {
-            let [best, goal] = [best, goal].map(|number| number.map(shown).unwrap_or_default());
-            println!("| {name} | {} | {best} | {goal} | {unit} |", shown(*value));
-        }
-    }
-
-    pub fn write(&self, file: &Path) -> Result<()> {
-        let folder = file.parent().context("a file lies in a folder")?;
-        fs::create_dir_all(folder)?;
-        fs::write(file, serde_json::to_string_pretty(self)? + "\n")
-            .with_context(|| format!("cannot write {}", file.display()))?;
-        println!("\nwritten to {}", file.display());
-        Ok(())
-    }
-
-    fn push(&mut self, figure: Figure) {
-        eprintln!("{}: {} {}", figure.name, shown(figure.value), figure.unit);
-        self.figures.push(figure);
+/// How far the goals of all sections are met.
+pub fn print_goals(sections: &[Section]) {
+    let table = section::goals(sections.iter().flat_map(|section| &section.goals));
+    if !table.rows.is_empty() {
+        println!("\n## Goals\n\n{}", aligned(&table));
     }
 }
 
-/// Three digits that matter.
-fn shown(number: f64) -> String {
-    match number {
-        0.0..10.0 => format!("{number:.2}"),
-        10.0..100.0 => format!("{number:.1}"),
-        _ => format!("{number:.0}"),
+/// `PART.json` for each part, `report.md` with all that is in this run, and the plots.
+pub fn write(folder: &Path, facts: &Facts, sections: &[Section]) -> Result<()> {
+    fs::create_dir_all(folder.join("plots"))?;
+    let mut text = format!("# Figures\n\n{}\n", facts.sentence());
+    let goals = section::goals(sections.iter().flat_map(|section| &section.goals));
+    if !goals.rows.is_empty() {
+        text += &format!("\n## Goals\n\n{}", aligned(&goals));
     }
+    for section in sections {
+        let json = serde_json::to_string_pretty(&Written { facts, section })? + "\n";
+        fs::write(folder.join(format!("{}.json", section.part)), json)?;
+        for plot in &section.plots {
+            plot.write(&folder.join(format!("plots/{}.svg", plot.file)))?;
+        }
+        text += &format!("\n## {}\n\n{}", section.title, markdown(section, Some("plots")));
+    }
+    fs::write(folder.join("report.md"), text)?;
+    println!("\nwritten to {}", folder.display());
+    Ok(())
+}
+
+/// Replaces what stands between the marks of each part in `performance.md`. The summary only where the run was whole.
+pub fn write_docs(folder: &Path, facts: &Facts, sections: &[Section], is_whole: bool) -> Result<()> {
+    let file = folder.join("performance.md");
+    let mut text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    fs::create_dir_all(folder.join("plots"))?;
+    for section in sections {
+        for plot in &section.plots {
+            plot.write(&folder.join(format!("plots/{}.svg", plot.file)))?;
+        }
+        let new = format!("{}\n\n{}", facts.sentence(), markdown(section, Some("plots")));
+        text = between_marks(&text, section.part, &new)?;
+    }
+    if is_whole {
+        let goals = section::goals(sections.iter().flat_map(|section| &section.goals));
+        text = between_marks(&text, GOALS, &format!("{}\n\n{}", facts.sentence(), aligned(&goals)))?;
+    }
+    fs::write(&file, text)?;
+    println!("written into {}", file.display());
+    Ok(())
+}
+
+/// Notes, tables and, with the folder that they are in, plots.
+fn markdown(section: &Section, plots: Option<&str>) -> String {
+    let mut blocks: Vec<String> = Vec::new();
+    if !section.notes.is_empty() {
+        blocks.push(section.notes.iter().map(|note| sentence(note) + "\n").collect());
+    }
+    blocks.extend(section.tables.iter().map(aligned));
+    if let Some(folder) = plots {
+        let drawn = section.plots.iter().filter(|plot| plot.series.iter().any(|series| !series.points.is_empty()));
+        blocks.extend(drawn.map(|plot| format!("![{}: {}]({folder}/{}.svg)\n", plot.title, plot.y, plot.file)));
+    }
+    blocks.join("\n")
+}
+
+fn sentence(note: &str) -> String {
+    if note.ends_with('.') { note.to_owned() } else { format!("{note}.") }
+}
+
+/// A table of Markdown that is a table to the eye as well. The first column is text, the others are read from the right.
+fn aligned(table: &Table) -> String {
+    let shown = |row: &Vec<section::Cell>| row.iter().map(section::Cell::shown).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = table.rows.iter().map(shown).collect();
+    let width_of = |(place, column): (usize, &String)| {
+        let cells = rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.chars().count());
+        cells.max().unwrap_or_default().max(column.chars().count()).max(2)
+    };
+    let widths: Vec<usize> = table.columns.iter().enumerate().map(width_of).collect();
+    let line = |cells: &[String]| {
+        let cells = widths.iter().enumerate().map(|(place, width)| {
+            let cell = cells.get(place).map_or("", String::as_str);
+            if place == 0 { format!(" {cell:width$} ") } else { format!(" {cell:>width$} ") }
+        });
+        format!("|{}|\n", cells.collect::<Vec<_>>().join("|"))
+    };
+    let rule = widths.iter().enumerate().map(|(place, width)| match place {
+        0 => "-".repeat(width + 2),
+        _ => "-".repeat(width + 1) + ":",
+    });
+    let rule = format!("|{}|\n", rule.collect::<Vec<_>>().join("|"));
+    line(&table.columns) + &rule + &rows.iter().map(|row| line(row)).collect::<String>()
+}
+
+/// The text with `new` in the place of what stood between `<!-- bench: NAME -->` and `<!-- end -->`.
+fn between_marks(text: &str, name: &str, new: &str) -> Result<String> {
+    let (begin, end) = (format!("<!-- bench: {name} -->\n"), "<!-- end -->");
+    let found = text.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
+    let (before, after) =
+        found.with_context(|| format!("docs/performance.md has no place for {name}: {begin}{end}"))?;
+    ensure!(!new.contains(end), "the figures of {name} hold the mark of their own end");
+    Ok(format!("{before}{begin}\n{}\n\n{end}{after}", new.trim()))
+}
+
+/// The docs of the source tree that this program was built from.
+pub fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples::Samples;
+    use crate::section::Cell;
 
     #[test]
-    fn a_figure_is_shown_with_three_digits_that_matter() {
-        assert_eq!([0.914, 7.0, 46.97, 1234.4].map(shown), ["0.91", "7.00", "47.0", "1234"]);
+    fn a_table_is_one_to_the_eye_too_and_a_short_row_is_filled_up() {
+        let mut table = Table::new(&["proxy", "ms"]);
+        table.rows.push(vec![Cell::text("nginx"), Cell::Figure(Samples::of([35.0]))]);
+        table.rows.push(vec![Cell::text("none")]);
+        assert_eq!(aligned(&table), "| proxy |   ms |\n|-------|-----:|\n| nginx | 35.0 |\n| none  |      |\n");
+    }
+
+    #[test]
+    fn the_docs_change_between_the_marks_of_one_part_only() {
+        let text = "a\n<!-- bench: one -->\nold\n<!-- end -->\nb\n<!-- bench: two -->\nkept\n<!-- end -->\n";
+        let changed = between_marks(text, "one", "new\n").unwrap();
+        assert_eq!(changed, text.replace("old\n", "\nnew\n\n"));
+        assert_eq!(between_marks(&changed, "one", "new\n").unwrap(), changed, "a second run changes nothing");
+        assert!(between_marks(text, "three", "new").unwrap_err().to_string().contains("three"));
+    }
+
+    #[test]
+    fn every_part_has_its_place_in_the_docs() {
+        let text = fs::read_to_string(docs().join("performance.md")).unwrap();
+        let parts = crate::parts::Part::ALL.map(crate::parts::Part::name);
+        for name in parts.iter().map(String::as_str).chain([GOALS]) {
+            assert!(between_marks(&text, name, "").is_ok(), "{name}");
+        }
     }
 }
