@@ -10,7 +10,12 @@ use serde::Serialize;
 
 use crate::samples::digits;
 
-const SIZE: (u32, u32) = (840, 460);
+const SIZE: (u32, u32) = (960, 400);
+/// To the right of the axes, where it hides no line.
+const LEGEND_WIDTH: u32 = 320;
+const LEGEND_LINE: i32 = 22;
+/// On the horizontal axis: more of them run into each other where it is logarithmic.
+const TICKS: usize = 7;
 const FONT: &str = "sans-serif";
 /// By Okabe and Ito, told apart by people who see few colours; without their yellow, which is too pale on white.
 const COLOURS: [RGBColor; 7] = [
@@ -59,13 +64,15 @@ impl Plot {
             return Ok(());
         }
         let area = SVGBackend::new(file, SIZE).into_drawing_area();
-        match self.scale {
+        let drawn = match self.scale {
             Scale::Linear => self.draw(&area, 0.0..most.0, 0.0..most.1 * 1.08),
             Scale::Logarithmic => {
-                self.draw(&area, (least.0..most.0).log_scale(), (least.1 * 0.8..most.1 * 1.25).log_scale())
+                // Powers of ten alone would leave most of the points without a number.
+                let x = (least.0..most.0).log_scale().with_key_points(points().map(|point| point.0).collect());
+                self.draw(&area, x, (least.1 * 0.8..most.1 * 1.25).log_scale())
             }
-        }
-        .map_err(|error| anyhow!("{} cannot be drawn: {error}", file.display()))
+        };
+        drawn.map_err(|error| anyhow!("{} cannot be drawn: {error}", file.display()))
     }
 
     fn draw<X, Y>(
@@ -81,7 +88,8 @@ impl Plot {
         Y::CoordDescType: ValueFormatter<f64>,
     {
         area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(area)
+        let (axes, legend) = area.split_horizontally(SIZE.0 - LEGEND_WIDTH);
+        let mut chart = ChartBuilder::on(&axes)
             .caption(&self.title, (FONT, 20))
             .margin(12)
             .x_label_area_size(44)
@@ -91,26 +99,21 @@ impl Plot {
             .configure_mesh()
             .x_desc(self.x)
             .y_desc(self.y)
+            .x_labels(TICKS)
             .x_label_formatter(&|number| tick(*number))
             .y_label_formatter(&|number| tick(*number))
             .label_style((FONT, 14))
             .axis_desc_style((FONT, 15))
             .light_line_style(TRANSPARENT)
             .draw()?;
-        for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle()) {
+        let top = (SIZE.1 as i32 - LEGEND_LINE * self.series.len() as i32) / 2;
+        for (place, (series, colour)) in self.series.iter().zip(COLOURS.iter().cycle()).enumerate() {
             let points = series.points.iter().copied();
-            chart
-                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(4))?
-                .label(&series.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            chart.draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(4))?;
+            let y = top + LEGEND_LINE * place as i32;
+            legend.draw(&PathElement::new([(0, y + 7), (20, y + 7)], colour.stroke_width(2)))?;
+            legend.draw(&Text::new(series.name.as_str(), (26, y), (FONT, 14)))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE.mix(0.85))
-            .border_style(BLACK.mix(0.3))
-            .label_font((FONT, 14))
-            .draw()?;
         area.present()
     }
 }

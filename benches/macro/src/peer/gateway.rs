@@ -88,7 +88,9 @@ fn config(ground: &Ground, folder: &Path, address: SocketAddr, chain: Chain) -> 
         Isolation::Request => "request",
     };
     for (number, (plugin, config)) in SIX.iter().take(chain.plugins).enumerate() {
-        text += &format!("\n[[chains.bench]]\nname = \"entry-{number}\"\nplugin = \"{plugin}\"\nisolation = \"{isolation}\"\nconfig = {config}\n");
+        text += &format!(
+            "\n[[chains.bench]]\nname = \"entry-{number}\"\nplugin = \"{plugin}\"\nisolation = \"{isolation}\"\nconfig = {config}\n"
+        );
     }
     text += &format!("\n[[routes]]\nname = \"bench\"\n{upstreams}\n");
     if chain.plugins > 0 {
