@@ -29,8 +29,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-pub use drain::{Drain, DrainWatch};
 use aside::{Aside, First};
+pub use drain::{Drain, DrainWatch};
 use stall::StallGuard;
 
 use crate::chain::ClientConnection;

@@ -67,7 +67,9 @@ pub enum StartError {
     AccessLog(#[from] AccessLogError),
     #[error("cannot start the plugin runtime: {0:#}")]
     Runtime(anyhow::Error),
-    #[error("cannot start the threads that serve requests: {0}; lower `workers`, or raise the limits of threads and files")]
+    #[error(
+        "cannot start the threads that serve requests: {0}; lower `workers`, or raise the limits of threads and files"
+    )]
     Workers(std::io::Error),
     #[error("signals cannot be received: {0}")]
     Signals(std::io::Error),

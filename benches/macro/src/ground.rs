@@ -116,7 +116,7 @@ fn service(cores: &Cores, tools: &Tools, folder: &Path) -> Result<Server> {
         .replace("@ANSWER@", &answer());
     fs::write(&config, text)?;
     let mut command = cores.load.command(tools.find(Tool::Nginx)?);
-    command.arg("-c").arg(&config).arg("-e").arg(folder.join("service.err"));
+    command.arg("-c").arg(&config).args(["-e", "stderr"]);
     let mut server = Server::start(command, address, &folder.join("service.log"))?;
     let question = Question { address, path: "/".to_owned(), key: None, body: None };
     question.ask_until_answered(PATIENCE, || server.must_run())?;

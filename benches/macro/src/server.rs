@@ -38,8 +38,14 @@ impl Server {
         bail!("it ended ({status}):\n{}", lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n"))
     }
 
+    /// In ticks of 10 ms.
     pub fn cpu_time(&self) -> Result<Duration> {
         self.processes().map(process::cpu_time).sum()
+    }
+
+    /// Finer, for a server that hardly does anything.
+    pub fn cpu_time_of_threads(&self) -> Result<Duration> {
+        self.processes().map(process::cpu_time_of_threads).sum()
     }
 
     pub fn memory(&self) -> Result<Memory> {

@@ -301,13 +301,16 @@ fn only_the_gateway_says(name: &str) -> bool {
 }
 
 fn add_via(headers: &mut HeaderMap, version: Version) {
-    headers.append(VIA, HeaderValue::from_static(match version {
-        Version::HTTP_09 => "0.9 sluicegate",
-        Version::HTTP_10 => "1.0 sluicegate",
-        Version::HTTP_2 => "2.0 sluicegate",
-        Version::HTTP_3 => "3.0 sluicegate",
-        _ => "1.1 sluicegate",
-    }));
+    headers.append(
+        VIA,
+        HeaderValue::from_static(match version {
+            Version::HTTP_09 => "0.9 sluicegate",
+            Version::HTTP_10 => "1.0 sluicegate",
+            Version::HTTP_2 => "2.0 sluicegate",
+            Version::HTTP_3 => "3.0 sluicegate",
+            _ => "1.1 sluicegate",
+        }),
+    );
 }
 
 /// `host[:port]` of RFC 3986 without user information; the name in lower case and without brackets.

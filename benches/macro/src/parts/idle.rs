@@ -90,9 +90,9 @@ fn one(ground: &Ground, peer: Peer, rounds: usize) -> Result<Idle> {
     let server = running.server.as_ref().context("it is a proxy")?;
     thread::sleep(SETTLE);
     let memory = server.memory()?;
-    let before = server.cpu_time()?;
+    let before = server.cpu_time_of_threads()?;
     thread::sleep(IDLE);
-    let used = server.cpu_time()?.saturating_sub(before);
+    let used = server.cpu_time_of_threads()?.saturating_sub(before);
     drop(running);
     let starts = if is_slow { rounds.min(SLOW_STARTS) } else { rounds };
     let starts = (0..starts).map(|_| start(ground, &prepared)).collect::<Result<Vec<_>>>()?;

@@ -54,7 +54,7 @@ fn table(measured: &Measured<Rate>) -> Table {
         table.rows.push(vec![
             Cell::text(peer.name()),
             Cell::Figure(measured.samples(peer, rate_of)),
-            Cell::Figure(measured.ratio(peer, Peer::Nginx, rate_of)),
+            Cell::Figure(measured.ratio(peer, Peer::Nginx, rate_of).filter(|_| peer != Peer::Service)),
             Cell::Figure(of_proxy(|rate| rate.cpu_microseconds)),
             Cell::Figure(of_proxy(|rate| rate.busy * 100.0)),
         ]);

@@ -1,7 +1,7 @@
 //! Where clients and operators connect, where the access log goes, and the gateway's own bounds.
 
-use std::num::NonZeroUsize;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread::available_parallelism;
 use std::time::Duration;

@@ -31,7 +31,8 @@ struct Lane {
 
 impl Durations {
     pub(super) fn new(bounds: &'static [f64]) -> Durations {
-        let lane = |_| Lane { buckets: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(), sum_ns: AtomicU64::new(0) };
+        let lane =
+            |_| Lane { buckets: (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect(), sum_ns: AtomicU64::new(0) };
         Durations { bounds, lanes: (0..lane::count()).map(lane).collect() }
     }
 
@@ -50,11 +51,16 @@ impl Durations {
 impl EncodeMetric for Durations {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let count_of = |bucket: usize| -> u64 {
-            self.lanes.iter().filter_map(|lane| lane.buckets.get(bucket)).map(|count| count.load(Ordering::Relaxed)).sum()
+            self.lanes
+                .iter()
+                .filter_map(|lane| lane.buckets.get(bucket))
+                .map(|count| count.load(Ordering::Relaxed))
+                .sum()
         };
         let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.enumerate().map(|(bucket, bound)| (bound, count_of(bucket))).collect();
-        let sum: f64 = self.lanes.iter().map(|lane| Duration::from_nanos(lane.sum_ns.load(Ordering::Relaxed)).as_secs_f64()).sum();
+        let sum: f64 =
+            self.lanes.iter().map(|lane| Duration::from_nanos(lane.sum_ns.load(Ordering::Relaxed)).as_secs_f64()).sum();
         let count = buckets.iter().map(|(_, count)| count).sum();
         let none: Option<&HashMap<usize, Exemplar<Vec<(String, String)>, f64>>> = None;
         encoder.encode_histogram(sum, count, &buckets, none)

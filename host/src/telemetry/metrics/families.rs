@@ -134,11 +134,7 @@ fn gauges<const N: usize>(registry: &mut Registry, definition: &Definition<N>) -
     family
 }
 
-fn timings<const N: usize>(
-    registry: &mut Registry,
-    definition: &Definition<N>,
-    buckets: &'static [f64],
-) -> Timings<N> {
+fn timings<const N: usize>(registry: &mut Registry, definition: &Definition<N>, buckets: &'static [f64]) -> Timings<N> {
     let family = Timings::new_with_constructor(Buckets(buckets));
     registry.register(definition.name, definition.help, family.clone());
     family

@@ -47,7 +47,8 @@ impl RouteMetrics {
     pub fn answered(&self, exchange: &Answered<'_>) {
         let (method, status) = (method(exchange.method), status(exchange.status));
         let duration = || {
-            let labels = names::SERVER_DURATION.labels([self.label.clone(), Label::Word(method), Label::Number(status)]);
+            let labels =
+                names::SERVER_DURATION.labels([self.label.clone(), Label::Word(method), Label::Number(status)]);
             self.families.server_duration.get_or_create_owned(&labels)
         };
         self.durations.with((method, status), duration, |durations| durations.observe(exchange.duration));
