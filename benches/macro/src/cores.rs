@@ -25,11 +25,11 @@ impl Cores {
         let allowed =
             list.and_then(numbers).context("/proc/self/status does not say on which processors we may run")?;
         let [load, last_but_one, proxy] = match allowed.as_slice() {
-            &[load, proxy] => [load, load, proxy],
-            &[load, .., last_but_one, proxy] => [load, last_but_one, proxy],
+            [load, proxy] => [load, load, proxy],
+            [load, .., last_but_one, proxy] => [load, last_but_one, proxy],
             _ => bail!("a comparison takes two processors: one for the proxy, one for the load"),
         };
-        let place = |core: usize| Place(core.to_string());
+        let place = |core: &usize| Place(core.to_string());
         Ok(Cores { proxy: place(proxy), load: place(load), two: Place(format!("{last_but_one},{proxy}")) })
     }
 

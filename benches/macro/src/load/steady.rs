@@ -21,8 +21,10 @@ use crate::question::Question;
 
 /// Each on a thread of its own, which sleeps until its next request is due: timers of the async runtime are a millisecond wide.
 const CONNECTIONS: u32 = 32;
-/// Until all threads have their connections.
-const BEGIN: Duration = Duration::from_millis(200);
+/// Until all threads have begun to sleep.
+const BEGIN: Duration = Duration::from_millis(20);
+/// A proxy that takes so long for one answer has failed.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// So long after the last request was due, a proxy that cannot keep up is not waited for.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -71,11 +73,14 @@ pub fn measure(ground: &Ground, question: &Question, rate: u32, seconds: u32) ->
 pub fn run(options: &Options) -> Result<()> {
     // The kernel wakes a sleeper up to 50 microseconds late, to wake several at once. Threads inherit what is set here.
     std::fs::write("/proc/self/timerslack_ns", "1000").context("/proc/self/timerslack_ns cannot be written")?;
+    // Opened one after another and each used once, so that all are there before the first request is due.
+    let connections = (0..CONNECTIONS).map(|_| Connection::open(options)).collect::<Result<Vec<_>>>()?;
     let began = Instant::now() + BEGIN;
-    let threads: Vec<_> = (0..CONNECTIONS)
-        .map(|number| {
+    let threads: Vec<_> = (0..)
+        .zip(connections)
+        .map(|(number, connection)| {
             let options = options.clone();
-            std::thread::spawn(move || answers(&options, number, began))
+            std::thread::spawn(move || answers(connection, &options, number, began))
         })
         .collect();
     let mut times = Vec::new();
@@ -95,11 +100,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// Times of the requests that are this connection's turn: each so many'th.
-fn answers(options: &Options, number: u32, began: Instant) -> Result<Vec<Duration>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let mut connection = Connection::open(&runtime, options)?;
-    // Opens what a proxy opens at a connection's first request.
-    connection.send(&runtime)?;
+fn answers(mut connection: Connection, options: &Options, number: u32, began: Instant) -> Result<Vec<Duration>> {
     let gap = Duration::from_secs(1) / options.rate;
     let end = began + Duration::from_secs(u64::from(options.seconds)) + GRACE;
     let mut times = Vec::new();
@@ -109,19 +110,21 @@ fn answers(options: &Options, number: u32, began: Instant) -> Result<Vec<Duratio
         if Instant::now() > end {
             break;
         }
-        connection.send(&runtime)?;
+        connection.send()?;
         times.push(due.elapsed());
     }
     Ok(times)
 }
 
 struct Connection {
+    runtime: Runtime,
     sender: SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
 }
 
 impl Connection {
-    fn open(runtime: &Runtime, options: &Options) -> Result<Connection> {
+    fn open(options: &Options) -> Result<Connection> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let sender = runtime.block_on(async {
             let stream = tokio::net::TcpStream::connect(options.address).await?;
             stream.set_nodelay(true)?;
@@ -138,17 +141,22 @@ impl Connection {
         if options.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        Ok(Connection { sender, request: request.body(Full::from(options.body.clone().unwrap_or_default()))? })
+        let request = request.body(Full::from(options.body.clone().unwrap_or_default()))?;
+        let mut connection = Connection { runtime, sender, request };
+        connection.send()?;
+        Ok(connection)
     }
 
-    fn send(&mut self, runtime: &Runtime) -> Result<()> {
-        runtime.block_on(async {
-            self.sender.ready().await?;
-            let answer = self.sender.send_request(self.request.clone()).await?;
+    fn send(&mut self) -> Result<()> {
+        let Connection { runtime, sender, request } = self;
+        let answer = async {
+            sender.ready().await?;
+            let answer = sender.send_request(request.clone()).await?;
             let status = answer.status();
             let body = answer.into_body().collect().await?.to_bytes();
             ensure!(status == 200, "{status} instead of 200: {}", String::from_utf8_lossy(&body));
             Ok(())
-        })
+        };
+        runtime.block_on(async { tokio::time::timeout(ANSWER_TIMEOUT, answer).await.context("an answer never came")? })
     }
 }
