@@ -9,7 +9,16 @@ use crate::{command, parts, test, tidy, workspace};
 
 pub fn run() -> Result<()> {
     let mut stages = Stages::new(test::STAGES + 5);
-    stages.run("format", || command::run(command::cargo()?.args(["fmt", "--all", "--check"])));
+    stages.run("format", || {
+        command::run(command::cargo()?.args(["fmt", "--all", "--check"]))?;
+        // A workspace of its own.
+        command::run(command::cargo()?.args([
+            "fmt",
+            "--check",
+            "--manifest-path",
+            "benches/macro/envoy-filters/Cargo.toml",
+        ]))
+    });
     stages.run("tidy", tidy::run);
     test::add_stages(&mut stages, &[]);
     stages.run("warnings", no_warnings);

@@ -45,12 +45,12 @@ enum Task {
     Plugins,
     /// Fetches what the tests need besides Rust into target/parts
     Parts,
-    /// Measures a release build: plugin calls, plugins in other languages, start, memory, requests a second
+    /// Measures a release build side by side with its peers: plugin calls, requests a second, latency, start, memory
     Bench {
         /// Of a debug build, which is there sooner: only what runs within plugins is as fast
         #[arg(long)]
         debug: bool,
-        /// Passed on: --only calls|languages|gateway
+        /// Passed on: --only PART, --peers LIST, --rounds N, --seconds S, --gateway PATH, --write-docs, --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

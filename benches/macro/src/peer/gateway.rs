@@ -1,0 +1,103 @@
+//! Our own: the six bundled policies as an operator would configure them, or the first so many of them.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Program;
+use crate::ground::Ground;
+
+/// All that a chain can have.
+pub const PLUGINS: usize = SIX.len();
+
+/// Where a plugin stands that chooses among upstreams, so that there must be two.
+const ROUTER: usize = 3;
+
+/// Name and config of each, in their order.
+const SIX: [(&str, &str); 6] = [
+    ("api-key", "{}"),
+    ("rate-limit", r#"{ limits = [{ name = "requests", requests = 1000000000, window_ms = 60000, by = "key" }] }"#),
+    (
+        "headers",
+        r#"{ request = [{ set = "x-served-for", value = "${identity.consumer}" }, { remove = "x-debug" }],
+             reply = [{ set = "x-served-for", value = "${identity.consumer}" }, { remove = "server" }] }"#,
+    ),
+    ("headers", r#"{ request = [{ set = "x-a", value = "a" }] }"#),
+    ("headers", r#"{ request = [{ set = "x-b", value = "b" }] }"#),
+    ("headers", r#"{ request = [{ set = "x-c", value = "c" }] }"#),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    Pooled,
+    Request,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chain {
+    /// The first so many of the six.
+    pub plugins: usize,
+    pub isolation: Isolation,
+    /// The upstream is the model provider.
+    pub models: bool,
+}
+
+impl Chain {
+    pub const fn new(plugins: usize, isolation: Isolation) -> Chain {
+        Chain { plugins, isolation, models: false }
+    }
+
+    pub(super) fn name(self) -> String {
+        match (self.plugins, self.isolation) {
+            (0, _) => "Sluicegate without plugins".to_owned(),
+            (plugins, Isolation::Pooled) => format!("Sluicegate, {plugins} pooled"),
+            (plugins, Isolation::Request) => format!("Sluicegate, {plugins} with an instance for each request"),
+        }
+    }
+}
+
+pub(super) fn prepare(ground: &Ground, folder: &Path, address: SocketAddr, chain: Chain) -> Result<Program> {
+    fs::write(folder.join("sluicegate.toml"), config(ground, folder, address, chain)?)?;
+    let arguments = ["run", "-c", "sluicegate.toml"].map(Into::into);
+    Ok(Program { path: ground.gateway.clone(), arguments: arguments.into(), environment: Vec::new() })
+}
+
+fn config(ground: &Ground, folder: &Path, address: SocketAddr, chain: Chain) -> Result<String> {
+    let mut text = format!("data_dir = \"data\"\naccess_log = \"off\"\n\n[[listen]]\naddress = \"{address}\"\n");
+    let (url, credential) = match chain.models {
+        false => (format!("http://{}", ground.service.address), ""),
+        true => {
+            let models = ground.models()?;
+            let url = format!("http://{}", models.server.address);
+            fs::write(folder.join("provider.key"), &models.key)?;
+            text += &format!("\n[credentials.models]\nvalue = \"${{file:provider.key}}\"\norigin = \"{url}\"\n");
+            (url, "credential = \"models\"\n")
+        }
+    };
+    for name in ["first", "second"] {
+        text += &format!("\n[upstreams.{name}]\nurl = \"{url}\"\n{credential}");
+    }
+    let upstreams = match chain.plugins > ROUTER {
+        true => "upstreams = [\"first\", \"second\"]",
+        false => "upstream = \"first\"",
+    };
+    let isolation = match chain.isolation {
+        Isolation::Pooled => "pooled",
+        Isolation::Request => "request",
+    };
+    for (number, (plugin, config)) in SIX.iter().take(chain.plugins).enumerate() {
+        text += &format!(
+            "\n[[chains.bench]]\nname = \"entry-{number}\"\nplugin = \"{plugin}\"\nisolation = \"{isolation}\"\nconfig = {config}\n"
+        );
+    }
+    text += &format!("\n[[routes]]\nname = \"bench\"\n{upstreams}\n");
+    if chain.plugins > 0 {
+        text += "chain = \"bench\"\n";
+    }
+    for key in &ground.keys {
+        text += &format!("\n{}", key.entry);
+    }
+    Ok(text)
+}
