@@ -146,14 +146,19 @@ impl TryFrom<RawConfig> for Config {
             match Pattern::parse(text) {
                 Some(pattern) => content_types.push(pattern),
                 None => {
-                    let message = format!("{text:?} is no type: write \"text/plain\", \"text/*\", \"+json\" or \"*\".");
+                    let message = format!("`{text}` is no type: write \"text/plain\", \"text/*\", \"+json\" or \"*\".");
                     report(root.key("content_types").index(index), message);
                 }
             }
         }
         Problems::check(problems)?;
         let kinds = raw.kinds.iter().fold(0, |bits, kind| bits | kind.bit());
-        let words = raw.words.iter().map(|word| word.to_ascii_lowercase().into_bytes()).collect();
+        // Of words that begin alike, the longest is meant. Put in by hand, to save the code of a general sort.
+        let mut words: Vec<Vec<u8>> = Vec::with_capacity(raw.words.len());
+        for word in &raw.words {
+            let place = words.iter().position(|other| other.len() < word.len()).unwrap_or(words.len());
+            words.insert(place, word.to_ascii_lowercase().into_bytes());
+        }
         Ok(Config {
             request: raw.bodies.contains(&Body::Request),
             reply: raw.bodies.contains(&Body::Reply),
@@ -171,7 +176,7 @@ fn check_word(word: &str) -> Result<(), String> {
     }
     if could_be_no_text(word) {
         return Err(format!(
-            "{word:?} could stand in JSON outside a text, where no mask can stand: name a longer word."
+            "`{word}` could stand in JSON outside a text, where no mask can stand: name a longer word."
         ));
     }
     Ok(())

@@ -49,12 +49,11 @@ struct Match {
 }
 
 impl Redactor {
-    /// `words` are in lower case; none is empty.
-    pub fn new(mut kinds: u8, mut words: Vec<Vec<u8>>, masks: [String; KINDS]) -> Redactor {
+    /// `words` are in lower case, the longest first; none is empty.
+    pub fn new(mut kinds: u8, words: Vec<Vec<u8>>, masks: [String; KINDS]) -> Redactor {
         if !words.is_empty() {
             kinds |= Kind::Word.bit();
         }
-        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
         Redactor { table: Table::new(kinds, &words), kinds, words, masks }
     }
 
