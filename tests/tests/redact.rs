@@ -9,7 +9,7 @@ use sluicegate_tests::{Gateway, Raw, RawUpstream, Upstream, config, get, send, w
 /// A route whose chain is the plugin alone.
 fn chain(upstream: &str, isolation: &str, config: &str) -> String {
     let entry = format!("[[chains.all]]\nplugin = \"redact\"\nisolation = \"{isolation}\"\nconfig = {config}\n");
-    format!("admin = {{ address = \"127.0.0.1:0\" }}\n{entry}{}", config::route(upstream, "chain = \"all\""))
+    format!("[admin]\naddress = \"127.0.0.1:0\"\n\n{entry}{}", config::route(upstream, "chain = \"all\""))
 }
 
 fn answer(content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
