@@ -2,6 +2,7 @@
 
 mod ahead;
 mod config;
+mod glance;
 mod kind;
 mod kinds;
 mod media;

@@ -10,11 +10,12 @@
 use sluicegate_plugin::Piece;
 
 use crate::ahead::{Ahead, More};
+use crate::glance;
 use crate::kind::{KINDS, Kind};
 use crate::kinds::{card, email, escape, iban, ip, pem, phone, secret};
 use crate::media::Media;
 use crate::state::State;
-use crate::table::{BEGINS, RUN, Table, WORD};
+use crate::table::{BEGINS, RUN, Table, WORD, WORD_ANCHOR};
 
 /// Matches by kind.
 pub type Counts = [u32; KINDS];
@@ -69,6 +70,7 @@ impl Redactor {
             bytes: &bytes,
             end,
             place: 0,
+            ahead: 0,
             apart: None,
             key_left: state.key_left,
             output: Vec::new(),
@@ -156,8 +158,10 @@ struct Pass<'a> {
     state: &'a State,
     bytes: &'a [u8],
     end: bool,
-    /// All in front of it is decided.
+    /// Nothing begins in front of it that has not been found.
     place: usize,
+    /// All anchors in front of it have been looked at.
+    ahead: usize,
     /// A place behind an escape or a key, where a match may begin whatever the last byte in front is.
     apart: Option<usize>,
     key_left: u16,
@@ -184,38 +188,57 @@ impl Pass<'_> {
             self.leave_key_out()?;
         }
         loop {
-            let anchor = self.redactor.table.next_anchor(self.bytes, self.place);
-            let at_end = anchor == self.bytes.len();
-            if at_end && self.end {
-                return Ok(());
-            }
-            let found = self.search(anchor)?;
-            if at_end && !found {
-                return Ok(());
+            let table = &self.redactor.table;
+            let anchor = table.next_anchor(self.bytes, self.ahead);
+            let Some(byte) = self.bytes.get(anchor) else { return self.finish() };
+            if *byte == b'\\' {
+                self.go_behind_escape(anchor)?;
+            } else if table.class(*byte) & WORD_ANCHOR == 0
+                && let Some(ahead) = glance::pass_over(self.bytes, anchor, self.before(anchor))
+            {
+                self.ahead = ahead;
+            } else {
+                self.search(anchor)?;
             }
         }
     }
 
+    /// Behind the last anchor, only what more bytes complete can be found.
+    fn finish(&mut self) -> Result<(), Held> {
+        let end = self.bytes.len();
+        while !self.end && self.place < end {
+            self.search(end)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing reaches over a backslash, so what stands in front of it is decided.
+    fn go_behind_escape(&mut self, place: usize) -> Result<(), Held> {
+        let rest = self.bytes.get(place..).unwrap_or_default();
+        let length = escape::length(Ahead::new(rest, self.end)).map_err(|More| Held(place))?;
+        self.go_to(place + length);
+        if length > 1 {
+            self.apart = Some(self.place);
+        }
+        Ok(())
+    }
+
     /// Looks for a match that begins in the run in front of an anchor or at it, and goes behind the first one, or else behind the
     /// anchor.
-    fn search(&mut self, anchor: usize) -> Result<bool, Held> {
+    fn search(&mut self, anchor: usize) -> Result<(), Held> {
         let first = self.redactor.table.run_start(self.bytes, self.place, anchor);
         for place in first..self.bytes.len().min(anchor + 1) {
-            let rest = self.bytes.get(place..).unwrap_or_default();
-            let ahead = Ahead::new(rest, self.end);
-            if rest.first() == Some(&b'\\') {
-                let length = escape::length(ahead).map_err(|More| Held(place))?;
-                self.place = place + length;
-                self.apart = if length > 1 { Some(self.place) } else { None };
-                return Ok(false);
-            }
+            let ahead = Ahead::new(self.bytes.get(place..).unwrap_or_default(), self.end);
             if let Some(found) = self.redactor.find(ahead, self.before(place)).map_err(|More| Held(place))? {
-                self.replace(place, &found)?;
-                return Ok(true);
+                return self.replace(place, &found);
             }
         }
-        self.place = anchor + 1;
-        Ok(false)
+        self.go_to(anchor + 1);
+        Ok(())
+    }
+
+    fn go_to(&mut self, place: usize) {
+        (self.place, self.ahead) = (place, place);
     }
 
     fn replace(&mut self, place: usize, found: &Match) -> Result<(), Held> {
@@ -228,7 +251,8 @@ impl Pass<'_> {
         self.output.extend_from_slice(self.bytes.get(self.done..place).unwrap_or_default());
         self.output.extend_from_slice(mask.as_bytes());
         self.counts[found.kind as usize] += 1;
-        (self.place, self.done) = (behind, behind);
+        self.done = behind;
+        self.go_to(behind);
         if found.key {
             self.key_left = pem::BYTES_MAX;
             self.leave_key_out()?;
@@ -239,12 +263,12 @@ impl Pass<'_> {
     fn leave_key_out(&mut self) -> Result<(), Held> {
         match pem::rest(self.bytes.get(self.place..).unwrap_or_default(), self.key_left, self.end) {
             pem::Rest::Over(length) => {
-                self.place += length;
+                self.go_to(self.place + length);
                 (self.done, self.key_left, self.apart) = (self.place, 0, Some(self.place));
                 Ok(())
             }
             pem::Rest::On(length) => {
-                self.place += length;
+                self.go_to(self.place + length);
                 self.done = self.place;
                 self.key_left -= length as u16;
                 Err(Held(self.place))

@@ -3,7 +3,8 @@
 use crate::kind::Kind;
 use crate::kinds::{card, email, ip, secret};
 
-/// At least one such byte stands in each match, and only [`RUN`] bytes in front of the first one; or it begins an escape.
+/// Each kind has such bytes: at least one of them stands in each match, with only [`RUN`] bytes in front of it. A backslash is one,
+/// too.
 pub const ANCHOR: u8 = 1;
 /// May stand in front of a match's first anchor. Whether a match can begin may depend on such a byte in front of it.
 pub const RUN: u8 = 2;
@@ -11,6 +12,8 @@ pub const RUN: u8 = 2;
 pub const BEGINS: u8 = 4;
 /// A word begins so.
 pub const WORD: u8 = 8;
+/// An anchor of a word.
+pub const WORD_ANCHOR: u8 = 16;
 
 /// So many bytes are looked at together.
 const STRIDE: usize = 8;
@@ -42,8 +45,11 @@ impl Table {
             }
         }
         for word in words {
-            for (byte, class) in
-                word.first().map(|byte| (*byte, WORD)).into_iter().chain(anchor(word).map(|byte| (byte, ANCHOR)))
+            for (byte, class) in word
+                .first()
+                .map(|byte| (*byte, WORD))
+                .into_iter()
+                .chain(anchor(word).map(|byte| (byte, ANCHOR | WORD_ANCHOR)))
             {
                 table.set(byte.to_ascii_lowercase(), class);
                 table.set(byte.to_ascii_uppercase(), class);
