@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sluicegate_build_plugins::Build;
 
-const NAMES: [&str; 3] = ["api-key", "headers", "rate-limit"];
+const NAMES: [&str; 4] = ["api-key", "headers", "rate-limit", "redact"];
 /// What a plugin in Rust is written against, as the repository lays it out.
 const SDK: [&str; 2] = ["plugin-sdk", "wit/v0.1"];
 

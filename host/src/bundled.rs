@@ -6,10 +6,11 @@ use serde_json::Value;
 use sluicegate_runtime::Inspection;
 
 /// Component binaries by the name that a configuration gives them.
-const PLUGINS: [(&str, &[u8]); 3] = [
+const PLUGINS: [(&str, &[u8]); 4] = [
     ("api-key", include_bytes!(concat!(env!("OUT_DIR"), "/api-key.wasm"))),
     ("headers", include_bytes!(concat!(env!("OUT_DIR"), "/headers.wasm"))),
     ("rate-limit", include_bytes!(concat!(env!("OUT_DIR"), "/rate-limit.wasm"))),
+    ("redact", include_bytes!(concat!(env!("OUT_DIR"), "/redact.wasm"))),
 ];
 
 /// The component of a bundled plugin.

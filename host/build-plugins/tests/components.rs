@@ -73,15 +73,17 @@ fn short(name: &str) -> String {
 
 #[test]
 fn a_plugin_imports_what_it_calls_and_exports_the_phases_that_it_has() {
-    let packages = ["plugin-api-key", "plugin-headers", "plugin-rate-limit"];
-    let [api_key, headers, rate_limit] = components(&packages).try_into().ok().unwrap();
+    let packages = ["plugin-api-key", "plugin-headers", "plugin-rate-limit", "plugin-redact"];
+    let [api_key, headers, rate_limit, redact] = components(&packages).try_into().ok().unwrap();
     assert_eq!(api_key.imports, ["identity-writer", "keys", "log"]);
     assert_eq!(api_key.exports, ["head", "policy"]);
     assert_eq!(headers.imports, ["exchange", "identity", "log", "reply", "request"]);
     assert_eq!(headers.exports, ["head", "policy", "reply-head"]);
     assert_eq!(rate_limit.imports, ["counters", "exchange", "identity", "log", "notes", "reply", "request"]);
     assert_eq!(rate_limit.exports, ["head", "policy", "reply-head"]);
-    for (component, names) in [(api_key, "places"), (headers, "reply"), (rate_limit, "limits")] {
+    assert_eq!(redact.imports, ["log", "metrics", "notes", "reply", "request"]);
+    assert_eq!(redact.exports, ["body", "policy", "reply-body", "reply-head"]);
+    for (component, names) in [(api_key, "places"), (headers, "reply"), (rate_limit, "limits"), (redact, "kinds")] {
         println!("{} bytes, imports {:?}", component.bytes, component.imports);
         assert!(component.bytes < BYTES_MAX, "{} bytes", component.bytes);
         let schema = component.config_schema;

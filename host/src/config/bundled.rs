@@ -7,9 +7,10 @@ pub struct Bundled {
     pub grants: &'static [&'static str],
 }
 
-pub const BUNDLED: [Bundled; 3] = [
+pub const BUNDLED: [Bundled; 4] = [
     Bundled { name: "api-key", grants: &["keys", "identity-writer"] },
     Bundled { name: "rate-limit", grants: &["identity", "counters"] },
+    Bundled { name: "redact", grants: &["metrics"] },
     Bundled { name: "headers", grants: &["identity"] },
 ];
 
