@@ -55,7 +55,9 @@ impl Dialect {
             Dialect::Bedrock
         } else if gemini::is_path(path) {
             Dialect::Gemini
-        } else if path.starts_with("/v1/messages") || headers.contains_key(anthropic::VERSION_FIELD) {
+        } else if path.starts_with("/v1/messages")
+            || (path.starts_with("/v1/models") && headers.contains_key(anthropic::VERSION_FIELD))
+        {
             Dialect::Anthropic
         } else {
             Dialect::OpenAi
@@ -169,5 +171,6 @@ mod tests {
         let mut version = HeaderMap::new();
         version.insert(anthropic::VERSION_FIELD, http::HeaderValue::from_static("2023-06-01"));
         assert_eq!(Dialect::of("/v1/models", &version), Dialect::Anthropic);
+        assert_eq!(Dialect::of("/v1/chat/completions", &version), Dialect::OpenAi);
     }
 }
