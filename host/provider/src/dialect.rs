@@ -47,17 +47,16 @@ pub struct Call<'a> {
 }
 
 impl Dialect {
-    /// By the path; where two vendors share one, by the field that only one of them sends.
+    /// By the path; where vendors share one, by the fields that only one of them sends.
     pub fn of(path: &str, headers: &HeaderMap) -> Dialect {
+        let shared = path == "/v1/models" || path.starts_with("/v1/models/");
         if path.starts_with("/openai/") {
             Dialect::Azure
         } else if path.starts_with("/model/") {
             Dialect::Bedrock
-        } else if gemini::is_path(path) {
+        } else if gemini::is_path(path) || (shared && gemini::FIELDS.iter().any(|name| headers.contains_key(*name))) {
             Dialect::Gemini
-        } else if path.starts_with("/v1/messages")
-            || (path.starts_with("/v1/models") && headers.contains_key(anthropic::VERSION_FIELD))
-        {
+        } else if path.starts_with("/v1/messages") || (shared && headers.contains_key(anthropic::VERSION_FIELD)) {
             Dialect::Anthropic
         } else {
             Dialect::OpenAi
@@ -172,5 +171,8 @@ mod tests {
         version.insert(anthropic::VERSION_FIELD, http::HeaderValue::from_static("2023-06-01"));
         assert_eq!(Dialect::of("/v1/models", &version), Dialect::Anthropic);
         assert_eq!(Dialect::of("/v1/chat/completions", &version), Dialect::OpenAi);
+        let mut key = HeaderMap::new();
+        key.insert("x-goog-api-key", http::HeaderValue::from_static("key"));
+        assert_eq!(Dialect::of("/v1/models", &key), Dialect::Gemini);
     }
 }

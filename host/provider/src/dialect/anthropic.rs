@@ -17,17 +17,16 @@ mod models;
 mod request;
 mod stream;
 mod thinking;
+mod version;
 
 pub use error::ApiError;
 pub use message::{render, request_id_of};
 pub use request::{Place, Request};
 pub use stream::{Events, interruption};
-
-/// Each request says for which version of the API it is made.
-pub const VERSION_FIELD: &str = "anthropic-version";
+pub use version::VERSION_FIELD;
+use version::Version;
 
 const REQUEST_ID: &str = "request-id";
-const VERSIONS: [&str; 2] = ["2023-01-01", "2023-06-01"];
 const MESSAGES: &str = "/v1/messages";
 const COUNT: &str = "/v1/messages/count_tokens";
 const MODELS: &str = "/v1/models";
@@ -36,20 +35,20 @@ pub fn answer(call: &Call) -> Result<Reply, Refusal> {
     let answer = match call.path {
         MESSAGES => {
             call.require("POST")?;
-            version(call).and_then(|()| messages(call))
+            Version::of(call).and_then(|version| messages(call, version))
         }
         COUNT => {
             call.require("POST")?;
-            version(call).and_then(|()| count_tokens(call))
+            Version::of(call).and_then(|version| count_tokens(call, version))
         }
         MODELS => {
             call.require("GET")?;
-            version(call).and_then(|()| models::list(call))
+            Version::of(call).and_then(|_| models::list(call))
         }
         path => {
             let name = path.strip_prefix("/v1/models/").ok_or_else(|| call.unknown_path())?;
             call.require("GET")?;
-            version(call).and_then(|()| models::one(name))
+            Version::of(call).and_then(|_| models::one(name))
         }
     };
     let reply = answer.unwrap_or_else(ApiError::into_reply);
@@ -67,16 +66,8 @@ pub fn refuse(refusal: &Refusal) -> Reply {
     }
 }
 
-fn version(call: &Call) -> Result<(), ApiError> {
-    match call.headers.get(VERSION_FIELD).map(|version| version.to_str().unwrap_or_default()) {
-        None => Err(ApiError::invalid("anthropic-version: header is required")),
-        Some(version) if VERSIONS.contains(&version) => Ok(()),
-        Some(version) => Err(ApiError::invalid(&format!("anthropic-version: \"{version}\" is not a valid version"))),
-    }
-}
-
-fn messages(call: &Call) -> Result<Reply, ApiError> {
-    let request = read(call, Place::Messages)?;
+fn messages(call: &Call, version: Version) -> Result<Reply, ApiError> {
+    let request = read(call, Place::Messages(version))?;
     let answer = request.question.answer();
     if !request.stream {
         call.account.settle(&answer);
@@ -87,8 +78,8 @@ fn messages(call: &Call) -> Result<Reply, ApiError> {
     Ok(Reply::stream(Stream { framing: Framing::EventStream, interrupt, events }))
 }
 
-fn count_tokens(call: &Call) -> Result<Reply, ApiError> {
-    let request = read(call, Place::Count)?;
+fn count_tokens(call: &Call, version: Version) -> Result<Reply, ApiError> {
+    let request = read(call, Place::Count(version))?;
     Ok(Reply::json(StatusCode::OK, &object! { "input_tokens": request.question.input().tokens }))
 }
 

@@ -24,6 +24,9 @@ use request::Request;
 const VERSIONS: [&str; 3] = ["/v1beta/", "/v1alpha/", "/v1/"];
 const MODELS: &str = "models";
 
+/// Only Gemini's clients send them.
+pub const FIELDS: [&str; 2] = ["x-goog-api-key", "x-goog-api-client"];
+
 /// The third version is a path that other vendors have too: there a verb behind a colon tells this one.
 pub fn is_path(path: &str) -> bool {
     path.starts_with(VERSIONS[0])

@@ -312,6 +312,25 @@ async fn what_is_wrong_is_named_at_its_place() {
 }
 
 #[tokio::test]
+async fn the_newer_version_takes_no_sampling_and_no_citations_of_the_user() {
+    let provider = Running::start().await;
+    let cited = json!([{ "type": "text", "text": "x", "citations": [{ "type": "char_location" }] }]);
+    let plain = request("echo-1", json!("x"));
+    for (request, name) in [
+        (with(&plain, json!({ "temperature": 1 })), "temperature"),
+        (with(&plain, json!({ "top_k": 5 })), "top_k"),
+        (request("echo-1", cited), "messages.0.content.0.citations"),
+    ] {
+        assert_eq!(post(&provider, &request).await.status, 200);
+        let answer = provider.post_with("/v1/messages", &request, "anthropic-version: 2026-10-21\r\n").await;
+        let said = answer.json()["error"]["message"].clone();
+        assert_eq!((answer.status, said), (400, json!(format!("{name}: Extra inputs are not permitted"))));
+    }
+    let unknown = provider.post_with("/v1/messages", &plain, "anthropic-version: 2023-01-01\r\n").await;
+    assert_eq!(unknown.json()["error"]["message"], "anthropic-version: \"2023-01-01\" is not a valid version");
+}
+
+#[tokio::test]
 async fn errors_have_anthropics_words_for_each_status() {
     let provider = Running::start().await;
     for (status, kind) in [

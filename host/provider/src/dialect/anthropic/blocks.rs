@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::ApiError;
 use super::request::CACHE_MARKS_MAX;
 use super::thinking;
+use super::version::Version;
 use crate::image::{ImageProblem, check_base64, check_url};
-use crate::json::{Fields, Problem};
+use crate::json::{Fields, Problem, ProblemKind};
 use crate::model::draw::fingerprint;
 use crate::question::{Part, Role};
 
@@ -19,8 +20,8 @@ const DOCUMENT_SOURCES: [&str; 5] = ["base64", "text", "content", "url", "file"]
 const MEDIA_TYPES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
 /// What all blocks of a request together may not be too many of.
-#[derive(Default)]
 pub struct Blocks {
+    version: Version,
     marks: usize,
     images: usize,
     pub cached_for_an_hour: bool,
@@ -32,6 +33,10 @@ pub fn top_level_mark(fields: &Fields, blocks: &mut Blocks) -> Result<Option<Par
 }
 
 impl Blocks {
+    pub fn new(version: Version) -> Blocks {
+        Blocks { version, marks: 0, images: 0, cached_for_an_hour: false }
+    }
+
     /// A text, or blocks.
     pub fn read(&mut self, fields: &Fields, name: &str, role: Role) -> Result<Vec<Part>, ApiError> {
         match fields.value(name) {
@@ -91,6 +96,9 @@ impl Blocks {
             return Err(ApiError::at(&path, &format!("`{kind}` blocks are not allowed in `{said}` content")));
         }
         match kind {
+            "text" if self.has_removed_citations(block, role)? => {
+                Err(Problem::new(block.path("citations"), ProblemKind::Unknown).into())
+            }
             "text" => match block.required_string("text")? {
                 "" => Err(ApiError::at("messages", "text content blocks must be non-empty")),
                 text => Ok(Part::Text(text.to_owned())),
@@ -108,6 +116,11 @@ impl Blocks {
             "tool_result" => self.result(block),
             kind => thinking::check_block(block, kind).map(|()| Part::Reasoning),
         }
+    }
+
+    fn has_removed_citations(&self, block: &Fields, role: Role) -> Result<bool, Problem> {
+        let cited = block.array("citations")?.is_some_and(|citations| !citations.is_empty());
+        Ok(cited && role == Role::User && self.version == Version::New)
     }
 
     fn result(&mut self, block: &Fields) -> Result<Part, ApiError> {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::ApiError;
 use super::blocks::{self, Blocks};
 use super::thinking::{self, Thinking};
+use super::version::Version;
 use crate::behaviour::split_name;
 use crate::json::{Fields, Problem, ProblemKind};
 use crate::model::Model;
@@ -52,8 +53,8 @@ const FORMATS: [&str; 1] = ["json_schema"];
 /// Where a request comes from decides what it must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place<'a> {
-    Messages,
-    Count,
+    Messages(Version),
+    Count(Version),
     /// Bedrock names the model in the path, and the version in the body.
     Bedrock {
         model: &'a str,
@@ -78,17 +79,21 @@ impl Request {
                 fields.only(&[&PARAMETERS[..], &["anthropic_version", "anthropic_beta"]].concat())?;
                 model
             }
-            Place::Messages | Place::Count => {
+            Place::Messages(_) | Place::Count(_) => {
                 fields.only(&PARAMETERS)?;
                 fields.required_string("model")?
             }
         };
         let output_tokens_max = fields.count("max_tokens", 1, i64::MAX)?;
-        if output_tokens_max.is_none() && place != Place::Count {
+        if output_tokens_max.is_none() && !matches!(place, Place::Count(_)) {
             return Err(fields.missing("max_tokens").into());
         }
-        check_ignored(&fields)?;
-        let mut blocks = Blocks::default();
+        let version = match place {
+            Place::Messages(version) | Place::Count(version) => version,
+            Place::Bedrock { .. } => Version::Old,
+        };
+        check_ignored(&fields, version)?;
+        let mut blocks = Blocks::new(version);
         let turns = turns(&fields, &mut blocks)?;
         let tools = tools(&fields, &mut blocks)?;
         blocks.check()?;
@@ -244,7 +249,11 @@ fn form(config: &Fields) -> Result<Form, Problem> {
 }
 
 /// Parameters that are checked and then change nothing, since the answer does not depend on sampling.
-fn check_ignored(fields: &Fields) -> Result<(), Problem> {
+fn check_ignored(fields: &Fields, version: Version) -> Result<(), Problem> {
+    let removed = ["temperature", "top_p", "top_k"].into_iter().find(|name| fields.value(name).is_some());
+    if let Some(removed) = removed.filter(|_| version == Version::New) {
+        return Err(Problem::new(removed, ProblemKind::Unknown));
+    }
     fields.decimal("temperature", 0.0, 1.0)?;
     fields.decimal("top_p", 0.0, 1.0)?;
     fields.integer("top_k", 0, i64::MAX)?;

@@ -59,7 +59,7 @@ fn part(part: &Fields, calls: &mut HashMap<String, usize>) -> Result<Part, ApiEr
         "functionCall" => {
             let call = part.required_object("functionCall")?;
             let name = call.required_string("name")?.to_owned();
-            let id = id(&call, &name, calls)?;
+            let id = id(&name, calls);
             call.object("args")?;
             let arguments = call.value("args").map_or_else(|| "{}".to_owned(), Value::to_string);
             Ok(Part::Call { id, name, arguments })
@@ -67,7 +67,7 @@ fn part(part: &Fields, calls: &mut HashMap<String, usize>) -> Result<Part, ApiEr
         _ => {
             let response = part.required_object("functionResponse")?;
             let name = response.required_string("name")?.to_owned();
-            let id = id(&response, &name, calls)?;
+            let id = id(&name, calls);
             let told = response.required_object("response")?;
             // What a client wraps a plain result in, as the vendor's own clients do.
             let plain =
@@ -82,11 +82,11 @@ fn part(part: &Fields, calls: &mut HashMap<String, usize>) -> Result<Part, ApiEr
     }
 }
 
-/// Calls may have no ids: then the first of a name belongs to the first result of that name.
-fn id(fields: &Fields, name: &str, seen: &mut HashMap<String, usize>) -> Result<String, Problem> {
+/// Calls and results may have ids or not, and clients leave them out: the first call of a name belongs to its first result.
+fn id(name: &str, seen: &mut HashMap<String, usize>) -> String {
     let count = seen.entry(name.to_owned()).or_default();
     *count += 1;
-    Ok(fields.string("id")?.map_or_else(|| format!("{name}#{count}"), str::to_owned))
+    format!("{name}#{count}")
 }
 
 fn inline(data: &Fields) -> Result<u64, ApiError> {
