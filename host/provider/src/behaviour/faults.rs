@@ -79,10 +79,10 @@ fn faulty(mut reply: Reply, behaviour: &Behaviour, dialect: Dialect, fault: Faul
         }
         (Fault::NoEnd, Content::Whole(body)) => body.truncate(body.len() / 2),
         (Fault::NoEnd, Content::Stream(stream)) => stream.change(|events| Box::new(events.filter(|event| !event.ends))),
-        (Fault::NoNewline, Content::Stream(stream)) => {
-            stream.change(|events| Box::new(WithoutLastLineEnd { events, held: None }))
+        (Fault::NoNewline, Content::Stream(stream)) if stream.framing.has_lines() => {
+            stream.change(|events| Box::new(WithoutLastLineEnd { events, held: None }));
         }
-        (Fault::NoNewline, Content::Whole(_)) => {}
+        (Fault::NoNewline, _) => {}
         (Fault::EndlessLine, Content::Whole(_)) => {
             let start = std::iter::once(Event::new("{\"endless\":\""));
             let events = Box::new(start.chain(endless()));

@@ -1,5 +1,6 @@
 //! The provider as a client on the other side of a socket sees it.
 
+mod alike;
 mod anthropic;
 mod azure;
 mod bedrock;
@@ -11,6 +12,7 @@ mod errors;
 mod faults;
 mod gemini;
 mod invoice;
+mod limits;
 mod models;
 mod responses;
 mod support;

@@ -38,12 +38,12 @@ impl Events {
             && let Some(call) = choice.and_then(|choice| choice.calls.get(index))
         {
             let start = object! { "toolUse": object! { "toolUseId": message::tool_use_id(call), "name": call.name } };
-            send("contentBlockStart", object! { "contentBlockIndex": self.index, "start": start }, events);
+            send("contentBlockStart", &object! { "contentBlockIndex": self.index, "start": start }, events);
         }
     }
 
     fn delta(&self, delta: Json, events: &mut VecDeque<Event>) {
-        send("contentBlockDelta", object! { "contentBlockIndex": self.index, "delta": delta }, events);
+        send("contentBlockDelta", &object! { "contentBlockIndex": self.index, "delta": delta }, events);
     }
 
     fn stop(&mut self, answer: &Answer, events: &mut VecDeque<Event>) {
@@ -54,12 +54,12 @@ impl Events {
             let signature = object! { "signature": seal::seal(&choice.reasoning) };
             self.delta(object! { "reasoningContent": signature }, events);
         }
-        send("contentBlockStop", object! { "contentBlockIndex": self.index }, events);
+        send("contentBlockStop", &object! { "contentBlockIndex": self.index }, events);
         self.index += 1;
     }
 }
 
-fn send(name: &str, json: Json, events: &mut VecDeque<Event>) {
+fn send(name: &str, json: &Json, events: &mut VecDeque<Event>) {
     let ends = matches!(name, "messageStop" | "metadata");
     events.push_back(Event { bytes: frame::event(name, json.get().as_bytes()), ends });
 }
@@ -67,7 +67,7 @@ fn send(name: &str, json: Json, events: &mut VecDeque<Event>) {
 impl Encoder for Events {
     fn encode(&mut self, answer: &Answer, piece: Piece, events: &mut VecDeque<Event>) {
         match piece {
-            Piece::Open => send("messageStart", object! { "role": "assistant" }, events),
+            Piece::Open => send("messageStart", &object! { "role": "assistant" }, events),
             Piece::Reasoning { text, .. } => {
                 self.start(answer, Block::Reasoning, events);
                 self.delta(object! { "reasoningContent": object! { "text": text } }, events);
@@ -83,12 +83,12 @@ impl Encoder for Events {
             Piece::End { .. } => {
                 self.stop(answer, events);
                 let reason = answer.choices.first().map(message::stop_reason);
-                send("messageStop", object! { "stopReason": reason }, events);
+                send("messageStop", &object! { "stopReason": reason }, events);
             }
             Piece::Close => {
                 let usage = message::usage(&self.request, answer.usage);
                 let metrics = object! { "latencyMs": LATENCY_MS };
-                send("metadata", object! { "usage": usage, "metrics": metrics }, events);
+                send("metadata", &object! { "usage": usage, "metrics": metrics }, events);
             }
             Piece::Start { .. } => {}
         }

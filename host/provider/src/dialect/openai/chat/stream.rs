@@ -44,7 +44,7 @@ impl Chunks {
             .member("finish_reason", &finish_reason)
             .optional("content_filter_results", self.filtered.then(|| filter::delta(finish_reason)).as_ref());
         let chunk = self.chunk(answer, &[choice.json()]).optional("usage", self.include_usage.then_some(&()));
-        event(chunk.json())
+        event(&chunk.json())
     }
 }
 
@@ -56,7 +56,7 @@ impl Encoder for Chunks {
                     "id": "", "object": "", "created": 0, "model": "", "choices": [(); 0],
                     "prompt_filter_results": filter::prompt(),
                 };
-                events.push_back(event(chunk));
+                events.push_back(event(&chunk));
             }
             Piece::Start { choice } => {
                 let content = answer.choices.get(choice).and_then(content).map(|_| "");
@@ -89,7 +89,7 @@ impl Encoder for Chunks {
             Piece::Close => {
                 if self.include_usage {
                     let chunk = self.chunk(answer, &[]).member("usage", &usage(answer.usage));
-                    events.push_back(Event { ends: true, ..event(chunk.json()) });
+                    events.push_back(Event { ends: true, ..event(&chunk.json()) });
                 }
                 events.push_back(Event::end(DONE));
             }
@@ -99,6 +99,6 @@ impl Encoder for Chunks {
     }
 }
 
-fn event(chunk: Json) -> Event {
+fn event(chunk: &Json) -> Event {
     Event::new(Framing::EventStream.wrap("", chunk.get().as_bytes(), false))
 }
