@@ -161,7 +161,7 @@ async fn an_invoked_model_speaks_its_own_dialect() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_in_awss_words() {
+async fn what_is_wrong_is_named_as_aws_does() {
     let provider = Running::start().await;
     let image = json!({ "image": { "format": "png", "source": { "bytes": PNG } } });
     let said = |content: Value| json!({ "messages": [{ "role": "user", "content": content }] });
@@ -217,7 +217,7 @@ async fn what_is_wrong_is_named_in_awss_words() {
 }
 
 #[tokio::test]
-async fn errors_have_awss_kinds_also_within_a_stream() {
+async fn aws_has_its_kinds_of_errors_also_within_a_stream() {
     let provider = Running::start().await;
     for (status, kind) in [
         (429, "ThrottlingException"),
