@@ -27,7 +27,7 @@ fn named(count: usize, object: impl Fn(String) -> Value) -> Value {
 }
 
 fn role(number: usize) -> &'static str {
-    if number % 2 == 0 { "user" } else { "assistant" }
+    if number.is_multiple_of(2) { "user" } else { "assistant" }
 }
 
 fn chat() -> Value {
