@@ -100,7 +100,7 @@ fn the_official_openai_client_needs_nothing_but_base_url_and_key() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let saw: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
-    assert_eq!(saw["models"], serde_json::json!(["echo-1", "story-1"]));
+    assert_eq!(saw["models"], serde_json::json!(["echo-1", "embed-1", "refuse-1", "story-1", "think-1"]));
     assert_eq!(saw["answer"], "Hello, gateway!");
     assert!(saw["answer_tokens"].as_u64().is_some_and(|count| count > 0), "{saw}");
     assert_eq!(saw["stream_words"], 12, "{saw}");

@@ -1,13 +1,20 @@
-//! How an answer is sent, or not: delays, fragments, cuts and errors, by option or by request field.
+//! How an answer is sent, or not: delays, fragments, cuts, errors and faults, by option, request field or model name.
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
+
+use crate::question::Asked;
+
+mod faults;
+mod read;
+
+pub use faults::{ENDLESS_BYTES_MAX, NESTED_LEVELS};
+pub(crate) use faults::{page, spoil};
+pub(crate) use read::split_name;
 
 /// A request field asks for no longer delay.
 pub const DELAY_MAX: Duration = Duration::from_secs(60);
-
-const PREFIX: &str = "x-provider-";
 
 /// The default is an answer that comes at once and whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,8 +26,21 @@ pub struct Behaviour {
     /// Cuts the body into chunks at byte positions drawn from this number. Without it a chunk is one event of a stream, or
     /// the whole of another body.
     pub fragment_seed: Option<u64>,
+    /// How lines of an event stream end, if not as the vendor's do.
+    pub line_end: Option<LineEnd>,
     pub cut: Option<Cut>,
     pub failure: Option<Failure>,
+    pub fault: Option<Fault>,
+    /// An error stands in the stream after so many events, and nothing behind it. An answer in one piece is that error.
+    pub error_after: Option<u64>,
+    /// Another answer to the same request, from a model that draws what it says.
+    pub answer_seed: u64,
+    /// Thought by any model, in place of what the rules give; at most 20,000.
+    pub reasoning_tokens: Option<u64>,
+    /// Counted as read from the cache, in place of what the rules give; at most the whole input.
+    pub cache_read_tokens: Option<u64>,
+    /// Counted as written to the cache, likewise.
+    pub cache_write_tokens: Option<u64>,
 }
 
 /// When the connection is closed too early. What was sent before is delivered.
@@ -40,127 +60,56 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
 }
 
-/// The rest of the name of a field, and the values that it takes, for the sentence that refuses it.
-const FIELDS: [(&str, &str); 6] = [
-    ("first-byte-ms", "a whole number of milliseconds from 0 to 60000"),
-    ("chunk-ms", "a whole number of milliseconds from 0 to 60000"),
-    ("fragment-seed", "a whole number from 0 to 18446744073709551615"),
-    ("cut-after", "`head` or a whole number of bytes"),
-    ("status", "a status from 400 to 599"),
-    ("retry-after", "a whole number of seconds, with x-provider-status beside it"),
-];
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineEnd {
+    LineFeed,
+    CarriageReturnLineFeed,
+    CarriageReturn,
+}
+
+/// An answer that is not as it should be, and is sent without a broken connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A page in HTML, as a proxy in front of a vendor sends it; 502, or the status of the failure beside it.
+    Html,
+    /// Status 200 with an error in it, that of the failure beside it or 500.
+    ErrorIn200,
+    /// A stream ends cleanly without the events that belong to its end; JSON in one piece ends in its middle.
+    NoEnd,
+    /// The last line of an event stream has no line end.
+    NoNewline,
+    /// A line, or a string in JSON, that goes on for [`ENDLESS_BYTES_MAX`] bytes.
+    EndlessLine,
+    /// A member or an event that the vendor does not have, with [`NESTED_LEVELS`] arrays in each other.
+    Deep,
+}
 
 impl Behaviour {
     /// This behaviour with the parts replaced that the request's fields name; an error is a sentence for a person.
     pub fn with_fields(&self, headers: &HeaderMap) -> Result<Behaviour, String> {
-        let mut behaviour = self.clone();
-        let mut retry_after = None;
-        for (name, value) in headers {
-            let Some(part) = name.as_str().strip_prefix(PREFIX) else { continue };
-            if part == "retry-after" {
-                retry_after = Some(Duration::from_secs(number(value).ok_or_else(|| wrong_value(part))?));
-            } else {
-                behaviour.set(name, part, value)?;
-            }
+        read::fields(self.clone(), headers)
+    }
+
+    /// The same for what stands behind the first `~` of a model's name.
+    pub fn with_suffix(&self, suffix: &str) -> Result<Behaviour, String> {
+        read::suffix(self.clone(), suffix)
+    }
+
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
+            reasoning_tokens: self.reasoning_tokens,
+            cache_read_tokens: self.cache_read_tokens,
+            cache_write_tokens: self.cache_write_tokens,
         }
-        match (&mut behaviour.failure, retry_after) {
-            (Some(failure), Some(_)) => failure.retry_after = retry_after,
-            (None, Some(_)) => return Err(wrong_value("retry-after")),
-            (_, None) => {}
-        }
-        Ok(behaviour)
     }
 
-    fn set(&mut self, name: &HeaderName, part: &str, value: &HeaderValue) -> Result<(), String> {
-        let wrong = || wrong_value(part);
-        match part {
-            "first-byte-ms" => self.first_byte_delay = delay(value).ok_or_else(wrong)?,
-            "chunk-ms" => self.chunk_delay = delay(value).ok_or_else(wrong)?,
-            "fragment-seed" => self.fragment_seed = Some(number(value).ok_or_else(wrong)?),
-            "cut-after" if value == "head" => self.cut = Some(Cut::BeforeHead),
-            "cut-after" => self.cut = Some(Cut::AfterBodyBytes(number(value).ok_or_else(wrong)?)),
-            "status" => {
-                self.failure = Some(Failure { status: error_status(value).ok_or_else(wrong)?, retry_after: None })
-            }
-            _ => {
-                let known: Vec<String> = FIELDS.iter().map(|(part, _)| format!("{PREFIX}{part}")).collect();
-                return Err(format!(
-                    "The field `{name}` is not known. Fields with this prefix are: {}.",
-                    known.join(", ")
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn wrong_value(part: &str) -> String {
-    let expected = FIELDS.iter().find(|(name, _)| *name == part).map_or("another value", |(_, expected)| expected);
-    format!("The field `{PREFIX}{part}` takes {expected}.")
-}
-
-fn number(value: &HeaderValue) -> Option<u64> {
-    let text = value.to_str().ok()?;
-    // `parse` alone would also take a plus sign.
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
-}
-
-fn delay(value: &HeaderValue) -> Option<Duration> {
-    number(value).map(Duration::from_millis).filter(|delay| *delay <= DELAY_MAX)
-}
-
-fn error_status(value: &HeaderValue) -> Option<StatusCode> {
-    let status = StatusCode::from_u16(u16::try_from(number(value)?).ok()?).ok()?;
-    (status.is_client_error() || status.is_server_error()).then_some(status)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(fields: &[(&'static str, &'static str)]) -> Result<Behaviour, String> {
-        let base = Behaviour { chunk_delay: Duration::from_millis(3), ..Behaviour::default() };
-        let fields =
-            fields.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        base.with_fields(&fields.collect())
+    /// The refusal that takes the place of any answer, whatever the request.
+    pub(crate) fn plain_failure(&self) -> Option<Failure> {
+        let told_otherwise = self.error_after.is_some() || matches!(self.fault, Some(Fault::Html | Fault::ErrorIn200));
+        self.failure.filter(|_| !told_otherwise)
     }
 
-    #[test]
-    fn fields_replace_their_own_part_only() {
-        let behaviour =
-            read(&[("x-provider-first-byte-ms", "60000"), ("x-provider-fragment-seed", "0"), ("accept", "*/*")]);
-        let expected = Behaviour {
-            first_byte_delay: DELAY_MAX,
-            chunk_delay: Duration::from_millis(3),
-            fragment_seed: Some(0),
-            ..Behaviour::default()
-        };
-        assert_eq!(behaviour, Ok(expected));
-    }
-
-    #[test]
-    fn retry_after_belongs_to_a_status_in_either_order() {
-        let failure = Failure { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(Duration::from_secs(2)) };
-        let fields = [("x-provider-retry-after", "2"), ("x-provider-status", "429")];
-        assert_eq!(read(&fields).unwrap().failure, Some(failure));
-        assert!(read(&fields[..1]).unwrap_err().contains("x-provider-status beside it"));
-    }
-
-    #[test]
-    fn a_wrong_value_is_refused_with_the_values_that_the_field_takes() {
-        for (name, value, sentence) in [
-            ("x-provider-first-byte-ms", "60001", "from 0 to 60000"),
-            ("x-provider-chunk-ms", "1.5", "from 0 to 60000"),
-            ("x-provider-fragment-seed", "-1", "from 0 to 1844"),
-            ("x-provider-cut-after", "tail", "`head` or a whole number"),
-            ("x-provider-cut-after", "+1", "`head` or a whole number"),
-            ("x-provider-cut-after", "", "`head` or a whole number"),
-            ("x-provider-status", "200", "from 400 to 599"),
-            ("x-provider-status", "600", "from 400 to 599"),
-            ("x-provider-speed", "1", "Fields with this prefix are: x-provider-first-byte-ms, "),
-        ] {
-            let error = read(&[(name, value)]).unwrap_err();
-            assert!(error.contains(sentence) && error.contains(name), "{name}: {value}: {error}");
-        }
+    pub(crate) fn status_or(&self, status: StatusCode) -> StatusCode {
+        self.failure.map_or(status, |failure| failure.status)
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 
 use crate::behaviour::{Behaviour, Cut};
 use crate::cut::CutSwitch;
-use crate::model::Draw;
+use crate::model::draw::Draw;
 use crate::received::Delivery;
 
 /// The longest fragment; a quarter of them has one byte.

@@ -7,8 +7,8 @@ use crate::{Behaviour, ProviderKey};
 /// Start from [`ProviderOptions::new`] and change single fields.
 #[derive(Debug, Clone)]
 pub struct ProviderOptions {
-    /// The one key that is accepted, as `Authorization: Bearer <key>`.
-    pub key: ProviderKey,
+    /// The keys that are accepted, each where the clients of a dialect put it.
+    pub keys: Vec<ProviderKey>,
     /// Holds for every request whose own `x-provider-` fields do not say otherwise.
     pub behaviour: Behaviour,
     /// A longer request body is answered with 413.
@@ -24,7 +24,7 @@ pub struct ProviderOptions {
 impl ProviderOptions {
     pub fn new(key: ProviderKey) -> ProviderOptions {
         ProviderOptions {
-            key,
+            keys: vec![key],
             behaviour: Behaviour::default(),
             body_bytes_max: 4 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),

@@ -1,6 +1,7 @@
 //! What the provider remembers of the requests that reached it, so that a test can say what arrived.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,8 +14,19 @@ pub const REQUESTS_KEPT_MAX: usize = 64;
 /// Of a longer body the beginning is kept.
 pub const BODY_KEPT_BYTES_MAX: usize = 256 * 1024;
 
-/// One request as it arrived. `Debug` does not show its authorization.
-#[derive(Debug, Clone)]
+/// The fields that hold a key in one of the dialects, or what is as good as one.
+const SECRET_FIELDS: [&str; 7] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "api-key",
+    "x-api-key",
+    "x-goog-api-key",
+    "x-amz-security-token",
+];
+
+/// One request as it arrived. `Debug` shows no key.
+#[derive(Clone)]
 pub struct ReceivedRequest {
     pub method: Method,
     /// Path and query as sent.
@@ -57,6 +69,22 @@ impl ReceivedRequest {
     }
 }
 
+impl fmt::Debug for ReceivedRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Gemini's clients may put their key into the query.
+        let path = self.target.split('?').next().unwrap_or_default();
+        formatter
+            .debug_struct("ReceivedRequest")
+            .field("method", &self.method)
+            .field("path", &path)
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .field("body_bytes", &self.body_bytes)
+            .field("body_complete", &self.body_complete)
+            .finish()
+    }
+}
+
 impl Received {
     pub(crate) fn new() -> Received {
         Received { memory: Arc::default(), changes: watch::Sender::new(0) }
@@ -96,7 +124,7 @@ impl Received {
     }
 
     pub(crate) fn record(&self, mut request: ReceivedRequest) -> Delivery {
-        for name in [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION] {
+        for name in SECRET_FIELDS {
             if let header::Entry::Occupied(mut fields) = request.headers.entry(name) {
                 fields.iter_mut().for_each(|value| value.set_sensitive(true));
             }

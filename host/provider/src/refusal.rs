@@ -8,6 +8,10 @@ use http::{Method, StatusCode};
 pub enum Refusal {
     MissingKey,
     WrongKey,
+    /// A signature in place of a key, and what is wrong with it.
+    WrongSignature {
+        message: String,
+    },
     UnknownPath {
         method: Method,
         path: String,
@@ -22,7 +26,7 @@ pub enum Refusal {
     },
     BodyTooSlow,
     BodyBroken,
-    /// A wrong `x-provider-` field.
+    /// A wrong `x-provider-` field, or a wrong end of a model's name.
     WrongBehaviour {
         message: String,
     },
@@ -36,7 +40,7 @@ pub enum Refusal {
 impl Refusal {
     pub fn status(&self) -> StatusCode {
         match self {
-            Refusal::MissingKey | Refusal::WrongKey => StatusCode::UNAUTHORIZED,
+            Refusal::MissingKey | Refusal::WrongKey | Refusal::WrongSignature { .. } => StatusCode::UNAUTHORIZED,
             Refusal::UnknownPath { .. } => StatusCode::NOT_FOUND,
             Refusal::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::BodyTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,

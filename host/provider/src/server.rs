@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::cut::{CutStream, CutSwitch};
 use crate::service::Service;
-use crate::{ProviderOptions, Received};
+use crate::{Invoice, ProviderOptions, Received};
 
 /// After a failed `accept`, which mostly means that the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -26,6 +26,7 @@ pub struct Provider {
     listener: TcpListener,
     address: SocketAddr,
     received: Received,
+    invoice: Invoice,
     options: ProviderOptions,
 }
 
@@ -34,7 +35,7 @@ impl Provider {
     pub async fn bind(address: SocketAddr, options: ProviderOptions) -> io::Result<Provider> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Provider { listener, address, received: Received::new(), options })
+        Ok(Provider { listener, address, received: Received::new(), invoice: Invoice::default(), options })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -46,13 +47,18 @@ impl Provider {
         self.received.clone()
     }
 
+    /// What each key has used; a handle that stays good likewise.
+    pub fn invoice(&self) -> Invoice {
+        self.invoice.clone()
+    }
+
     /// Serves until `shutdown` is ready, then closes the listener, lets open answers end for
     /// [`ProviderOptions::drain_timeout`], and closes what is left.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let Provider { listener, received, options, .. } = self;
+        let Provider { listener, received, invoice, options, .. } = self;
         let drain_timeout = options.drain_timeout;
         let permits = Arc::new(Semaphore::new(options.connections_max));
-        let service = Arc::new(Service::new(options, received));
+        let service = Arc::new(Service::new(options, received, invoice));
         let (stop, _) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);

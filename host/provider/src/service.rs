@@ -3,32 +3,40 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Request, Response, header};
-use http_body_util::BodyExt;
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use serde_json::Value;
 
-use crate::behaviour::{Behaviour, Cut};
+use crate::behaviour::{Behaviour, Cut, page, split_name, spoil};
 use crate::body::{Chunks, ReplyBody};
 use crate::cut::CutSwitch;
-use crate::dialect::{Content, Reply, openai};
+use crate::dialect::{Call, Content, Dialect, Kept, Reply};
+use crate::invoice::{Account, Invoice};
+use crate::json;
+use crate::key::ProviderKey;
 use crate::received::{Delivery, ReceivedRequest};
 use crate::refusal::Refusal;
-use crate::{ProviderOptions, Received};
+use crate::{Fault, ProviderOptions, Received};
 
-/// What is read and thrown away of a body that is too long: a client that is still writing when the connection is closed
-/// would not see the answer.
-const DISCARD_BYTES_MAX: u64 = 16 * 1024 * 1024;
+mod intake;
+
+use intake::{Intake, read_body};
+
+/// No vendor's path: what a key has used.
+const INVOICE: &str = "/provider/invoice";
 
 pub struct Service {
     options: ProviderOptions,
     received: Received,
+    invoice: Invoice,
+    kept: Kept,
 }
 
 impl Service {
-    pub fn new(options: ProviderOptions, received: Received) -> Service {
-        Service { options, received }
+    pub fn new(options: ProviderOptions, received: Received, invoice: Invoice) -> Service {
+        Service { options, received, invoice, kept: Kept::default() }
     }
 
     pub async fn answer(
@@ -37,11 +45,12 @@ impl Service {
         switch: Arc<CutSwitch>,
     ) -> Result<Response<ReplyBody>, Infallible> {
         let (head, incoming) = request.into_parts();
-        let body = self.read_body(incoming).await;
+        let body = read_body(incoming, &self.options).await;
         let mut delivery = self.record(&head, &body);
-        let (behaviour, reply) = match self.decide(&head, body) {
+        let dialect = Dialect::of(head.uri.path(), &head.headers);
+        let (behaviour, reply) = match self.decide(dialect, &head, body) {
             Ok((behaviour, reply)) => (behaviour, reply),
-            Err(refusal) => (Behaviour::default(), openai::refuse(&refusal)),
+            Err(refusal) => (Behaviour::default(), dialect.refuse(&refusal)),
         };
         tokio::time::sleep(behaviour.first_byte_delay).await;
         if behaviour.cut == Some(Cut::BeforeHead) {
@@ -54,51 +63,75 @@ impl Service {
     }
 
     /// A refusal comes at once and whole; everything else follows the behaviour asked for.
-    fn decide(&self, head: &Parts, body: ReadBody) -> Result<(Behaviour, Reply), Refusal> {
-        self.check_key(&head.headers)?;
+    fn decide(&self, dialect: Dialect, head: &Parts, body: Intake) -> Result<(Behaviour, Reply), Refusal> {
+        let key = dialect.key(&self.options.keys, head, &body.bytes)?;
         if let Some(refusal) = body.refusal {
             return Err(refusal);
         }
-        let behaviour = self.options.behaviour.with_fields(&head.headers);
-        let behaviour = behaviour.map_err(|message| Refusal::WrongBehaviour { message })?;
-        let reply = match behaviour.failure {
-            Some(failure) => {
-                openai::refuse(&Refusal::Failure { status: failure.status, retry_after: failure.retry_after })
-            }
-            None => openai::answer(&head.method, head.uri.path(), &body.bytes)
-                .unwrap_or_else(|refusal| openai::refuse(&refusal)),
-        };
-        Ok((behaviour, reply))
+        let json = if body.bytes.is_empty() { Err("it is empty".to_owned()) } else { json::parse(&body.bytes) };
+        let path = head.uri.path();
+        let behaviour = self.behaviour(head, dialect.model_in(path, &json).as_deref())?;
+        if path == INVOICE && head.method == Method::GET {
+            return Ok((behaviour, self.invoice_of(key)));
+        }
+        if let Some(failure) = behaviour.plain_failure() {
+            let refusal = Refusal::Failure { status: failure.status, retry_after: failure.retry_after };
+            return Ok((behaviour, dialect.refuse(&refusal)));
+        }
+        if behaviour.fault == Some(Fault::Html) {
+            let page = page(&behaviour);
+            return Ok((behaviour, page));
+        }
+        let reply = self.reply(dialect, head, &body.bytes, &json, key, &behaviour);
+        let reply = reply.unwrap_or_else(|refusal| dialect.refuse(&refusal));
+        let spoiled = spoil(reply, &behaviour, dialect);
+        Ok((behaviour, spoiled))
     }
 
-    fn check_key(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let field = headers.get(header::AUTHORIZATION).ok_or(Refusal::MissingKey)?.as_bytes();
-        match field.split_at_checked("Bearer ".len()) {
-            Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"Bearer ") => {
-                if self.options.key.matches(key) {
-                    Ok(())
-                } else {
-                    Err(Refusal::WrongKey)
-                }
-            }
-            _ => Err(Refusal::MissingKey),
+    fn reply(
+        &self,
+        dialect: Dialect,
+        head: &Parts,
+        body: &Bytes,
+        json: &Result<Value, String>,
+        key: &ProviderKey,
+        behaviour: &Behaviour,
+    ) -> Result<Reply, Refusal> {
+        let account = Account { invoice: self.invoice.clone(), key: key.id(), dialect: dialect.name() };
+        dialect.answer(&Call {
+            method: &head.method,
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+            body,
+            json,
+            account,
+            kept: &self.kept,
+            asked: behaviour.asked(),
+            seed: behaviour.answer_seed,
+        })
+    }
+
+    /// The options', then the fields', then that of the model's name.
+    fn behaviour(&self, head: &Parts, model: Option<&str>) -> Result<Behaviour, Refusal> {
+        let wrong = |message| Refusal::WrongBehaviour { message };
+        let behaviour = self.options.behaviour.with_fields(&head.headers).map_err(wrong)?;
+        match model.and_then(|model| split_name(model).1) {
+            Some(suffix) => behaviour.with_suffix(suffix).map_err(wrong),
+            None => Ok(behaviour),
         }
     }
 
-    async fn read_body(&self, mut incoming: Incoming) -> ReadBody {
-        let mut body = BodyBuffer { kept: BytesMut::new(), bytes: 0 };
-        let bytes_max = self.options.body_bytes_max;
-        let reading = body.fill(&mut incoming, bytes_max);
-        let refusal = match tokio::time::timeout(self.options.body_timeout, reading).await {
-            Ok(Ok(())) if body.bytes > bytes_max as u64 => Some(Refusal::BodyTooLong { bytes_max }),
-            Ok(Ok(())) => None,
-            Ok(Err(_)) => Some(Refusal::BodyBroken),
-            Err(_) => Some(Refusal::BodyTooSlow),
-        };
-        ReadBody { bytes: body.kept.freeze(), length: body.bytes, refusal }
+    fn invoice_of(&self, key: &ProviderKey) -> Reply {
+        let id = key.id();
+        let lines: Vec<_> = self.invoice.lines().into_iter().filter(|line| line.key == id).collect();
+        let answers: Vec<_> = self.invoice.answers().into_iter().filter(|answer| answer.key == id).collect();
+        let total = self.invoice.total(&id);
+        let body = json::object! { "key": id, "total": total, "lines": lines, "answers": answers };
+        Reply::json(StatusCode::OK, &body)
     }
 
-    fn record(&self, head: &Parts, body: &ReadBody) -> Delivery {
+    fn record(&self, head: &Parts, body: &Intake) -> Delivery {
         self.received.record(ReceivedRequest {
             method: head.method.clone(),
             target: head.uri.to_string(),
@@ -110,40 +143,13 @@ impl Service {
     }
 }
 
-struct ReadBody {
-    bytes: Bytes,
-    length: u64,
-    refusal: Option<Refusal>,
-}
-
-/// Outlives the reading, so that what arrived is known when the time is up.
-struct BodyBuffer {
-    kept: BytesMut,
-    bytes: u64,
-}
-
-impl BodyBuffer {
-    async fn fill(&mut self, incoming: &mut Incoming, kept_bytes_max: usize) -> Result<(), hyper::Error> {
-        while let Some(frame) = incoming.frame().await {
-            let Ok(data) = frame?.into_data() else { continue };
-            self.bytes += data.len() as u64;
-            let room = kept_bytes_max - self.kept.len();
-            self.kept.extend_from_slice(data.get(..room).unwrap_or(&data));
-            if self.bytes > kept_bytes_max as u64 + DISCARD_BYTES_MAX {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
 fn response(reply: Reply, behaviour: &Behaviour, switch: Arc<CutSwitch>, delivery: Delivery) -> Response<ReplyBody> {
     let (chunks, length): (Chunks, Option<u64>) = match reply.content {
         Content::Whole(bytes) => {
             let length = bytes.len() as u64;
             (Box::new(std::iter::once(bytes)), Some(length))
         }
-        Content::Events(events) => (events, None),
+        Content::Stream(stream) => (Box::new(stream.events.map(|event| event.bytes)), None),
     };
     let mut response = Response::new(ReplyBody::new(chunks, length, behaviour, switch, delivery));
     *response.status_mut() = reply.status;

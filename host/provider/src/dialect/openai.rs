@@ -1,120 +1,102 @@
-//! The OpenAI dialect: chat completions and the list of models.
+//! The OpenAI dialect: chat completions, responses, embeddings and the list of models.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use serde::Serialize;
+use http::StatusCode;
+use http::header;
 
-use crate::dialect::{Content, Reply};
-use crate::model::{Model, fingerprint};
+use super::{Call, Reply};
+use crate::question::Question;
 use crate::refusal::Refusal;
 
-mod completion;
+mod chat;
+mod embeddings;
 mod error;
-mod field;
-mod message;
-mod request;
-mod stream;
+mod form;
+mod image;
+mod models;
+mod order;
+mod responses;
+mod tools;
 
-use error::ApiError;
-use request::ChatRequest;
+pub use chat::completions;
+pub use embeddings::embeddings;
+pub use error::ApiError;
+pub use responses::{Kept, RESPONSES_KEPT_BYTES_MAX, RESPONSES_KEPT_MAX};
 
-const CHAT: &str = "/v1/chat/completions";
-const MODELS: &str = "/v1/models";
-const MODEL: &str = "/v1/models/";
+/// The field with the id of a request.
+pub const REQUEST_ID: &str = "x-request-id";
 
 /// Everything but what concerns key, behaviour and the reading of the body.
-pub fn answer(method: &Method, path: &str, body: &Bytes) -> Result<Reply, Refusal> {
-    let require = |allowed: &'static str| match method.as_str() == allowed {
-        true => Ok(()),
-        false => Err(Refusal::WrongMethod { method: method.clone(), path: path.to_owned(), allowed }),
-    };
-    let answer = if path == CHAT {
-        require("POST")?;
-        chat(body)
-    } else if path == MODELS {
-        require("GET")?;
-        Ok(list_models())
-    } else if let Some(name) = path.strip_prefix(MODEL) {
-        require("GET")?;
-        one_model(name)
-    } else {
-        return Err(Refusal::UnknownPath { method: method.clone(), path: path.to_owned() });
+pub fn answer(call: &Call) -> Result<Reply, Refusal> {
+    answer_below("/v1", call)
+}
+
+/// The same paths below another one.
+pub fn answer_below(prefix: &str, call: &Call) -> Result<Reply, Refusal> {
+    let path = call.path.strip_prefix(prefix).ok_or_else(|| call.unknown_path())?;
+    let answer = match path {
+        "/chat/completions" => {
+            call.require("POST")?;
+            completions(call, None)
+        }
+        "/responses" => {
+            call.require("POST")?;
+            responses::create(call)
+        }
+        "/embeddings" => {
+            call.require("POST")?;
+            embeddings(call, None)
+        }
+        "/models" => {
+            call.require("GET")?;
+            Ok(models::list())
+        }
+        _ => {
+            if let Some(name) = path.strip_prefix("/models/") {
+                call.require("GET")?;
+                models::one(name)
+            } else if let Some(rest) = path.strip_prefix("/responses/") {
+                responses::one(call, rest)?
+            } else {
+                return Err(call.unknown_path());
+            }
+        }
     };
     Ok(answer.unwrap_or_else(ApiError::into_reply))
 }
 
 pub fn refuse(refusal: &Refusal) -> Reply {
-    let mut reply = ApiError::from(refusal).into_reply();
+    let reply = ApiError::from(refusal).into_reply();
     match refusal {
-        Refusal::WrongMethod { allowed, .. } => {
-            reply.headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
-        }
-        Refusal::MissingKey | Refusal::WrongKey => {
-            reply.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
+        Refusal::MissingKey | Refusal::WrongKey => reply.with(header::WWW_AUTHENTICATE, "Bearer"),
+        _ => with_remedy(reply, refusal),
+    }
+}
+
+/// What each vendor says in a field of its own: when to come back, and which method is right.
+pub fn with_remedy(reply: Reply, refusal: &Refusal) -> Reply {
+    match refusal {
+        Refusal::WrongMethod { allowed, .. } => reply.with(header::ALLOW, allowed),
         Refusal::Failure { retry_after: Some(after), .. } => {
-            reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
+            reply.with_value("retry-after", &after.as_secs().to_string())
         }
-        _ => {}
-    }
-    reply
-}
-
-fn chat(body: &Bytes) -> Result<Reply, ApiError> {
-    let request = ChatRequest::parse(body)?;
-    let answer = request.question.answer();
-    if !request.stream {
-        return Ok(json_reply(StatusCode::OK, &completion::render(&request, &answer)));
-    }
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert("x-request-id", request_id(body));
-    let content = Content::Events(Box::new(stream::events(&request, answer)));
-    Ok(Reply { status: StatusCode::OK, headers, content })
-}
-
-#[derive(Serialize)]
-struct ModelCard {
-    id: &'static str,
-    object: &'static str,
-    created: u64,
-    owned_by: &'static str,
-}
-
-#[derive(Serialize)]
-struct ModelList {
-    object: &'static str,
-    data: Vec<ModelCard>,
-}
-
-impl From<Model> for ModelCard {
-    fn from(model: Model) -> ModelCard {
-        ModelCard { id: model.name(), object: "model", created: model.created(), owned_by: "sluicegate" }
+        _ => reply,
     }
 }
 
-fn list_models() -> Reply {
-    let data = Model::ALL.into_iter().map(ModelCard::from).collect();
-    json_reply(StatusCode::OK, &ModelList { object: "list", data })
+/// What a request does not say itself: the provider's part of the seed, and figures that are asked for.
+fn prepare(question: &mut Question, call: &Call) {
+    question.seed = question.seed.wrapping_add(call.seed);
+    question.asked = call.asked;
 }
 
-fn one_model(name: &str) -> Result<Reply, ApiError> {
-    let model = Model::named(name).ok_or_else(|| ApiError::unknown_model(name))?;
-    Ok(json_reply(StatusCode::OK, &ModelCard::from(model)))
+/// A failure as the error event of a stream.
+fn failure(status: StatusCode) -> ApiError {
+    ApiError::from(&Refusal::Failure { status, retry_after: None })
 }
 
-fn json_reply(status: StatusCode, value: &impl Serialize) -> Reply {
-    // Only a map with keys other than strings or a failing `Serialize` could go wrong, and there is neither.
-    let body = Bytes::from(serde_json::to_vec(value).unwrap_or_default());
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert("x-request-id", request_id(&body));
-    Reply { status, headers, content: Content::Whole(body) }
-}
-
-/// A function of the bytes given, as everything here is one of the request.
-fn request_id(bytes: &[u8]) -> HeaderValue {
-    let id = format!("req_{:016x}", fingerprint(bytes));
-    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("req_0"))
+/// Seconds since 1970, from the fingerprint in place of a clock.
+fn created(fingerprint: u64) -> u64 {
+    const CREATED_MIN: u64 = 1_700_000_000;
+    const CREATED_RANGE: u64 = 10_000_000;
+    CREATED_MIN + fingerprint % CREATED_RANGE
 }

@@ -131,8 +131,8 @@ async fn a_wrong_parameter_is_named_in_openais_words() {
         ),
         (
             "n",
-            json!(2),
-            "Invalid 'n': integer above maximum value. Expected a value <= 1, but got 2 instead.",
+            json!(129),
+            "Invalid 'n': integer above maximum value. Expected a value <= 128, but got 129 instead.",
             json!("n"),
             json!("integer_above_max_value"),
         ),
@@ -172,25 +172,74 @@ async fn a_wrong_parameter_is_named_in_openais_words() {
             json!("invalid_type"),
         ),
         (
-            "tool_choice",
-            json!("required"),
-            "Unsupported value: 'tool_choice'. The models of this provider call no tools.",
-            json!("tool_choice"),
-            json!("unsupported_value"),
+            "tools",
+            json!([{ "type": "function", "function": { "name": "look up" } }]),
+            "Invalid 'tools[0].function.name': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.",
+            json!("tools[0].function.name"),
+            json!("invalid_value"),
         ),
         (
-            "logprobs",
-            json!(true),
-            "Unsupported value: 'logprobs'. The models of this provider know no probabilities.",
-            json!("logprobs"),
-            json!("unsupported_value"),
+            "tools",
+            json!([{ "type": "function", "function": { "name": "x".repeat(65) } }]),
+            "Invalid 'tools[0].function.name': string too long. Expected a string with maximum length 64, but got a string with length 65 instead.",
+            json!("tools[0].function.name"),
+            json!("string_above_max_length"),
+        ),
+        (
+            "tools",
+            vec![json!({ "type": "function", "function": { "name": "x" } }); 129].into(),
+            "Invalid 'tools': array too long. Expected an array with maximum length 128, but got an array with length 129 instead.",
+            json!("tools"),
+            json!("array_above_max_length"),
+        ),
+        (
+            "tool_choice",
+            json!("required"),
+            "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.",
+            json!("tool_choice"),
+            json!(null),
         ),
         (
             "response_format",
             json!({ "type": "json_object" }),
-            "Unsupported value: 'response_format'. The models of this provider answer in plain text.",
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
+            json!("messages"),
+            json!(null),
+        ),
+        (
+            "response_format",
+            json!({ "type": "json_schema", "json_schema": { "name": "a", "strict": true, "schema": { "type": "object", "properties": {} } } }),
+            "Invalid schema for response_format 'a': In context=(), 'additionalProperties' is required to be supplied and to be false.",
             json!("response_format"),
-            json!("unsupported_value"),
+            json!(null),
+        ),
+        (
+            "reasoning_effort",
+            json!("low"),
+            "Unsupported parameter: 'reasoning_effort' is not supported with this model.",
+            json!("reasoning_effort"),
+            json!("unsupported_parameter"),
+        ),
+        (
+            "messages",
+            json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "data:image/png;base64,AAAA" } }] }]),
+            "You uploaded an unsupported image. Please make sure your image has of one the following formats: ['png', 'jpeg', 'gif', 'webp'].",
+            json!("messages[0].content[0].image_url.url"),
+            json!("invalid_image_format"),
+        ),
+        (
+            "messages",
+            json!([{ "role": "tool", "tool_call_id": "a", "content": "x" }]),
+            "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.",
+            json!("messages.[0].role"),
+            json!(null),
+        ),
+        (
+            "messages",
+            vec![json!({ "role": "user", "content": "x" }); 2_049].into(),
+            "Invalid 'messages': array too long. Expected an array with maximum length 2048, but got an array with length 2049 instead.",
+            json!("messages"),
+            json!("array_above_max_length"),
         ),
         ("colour", json!("red"), "Unknown parameter: 'colour'.", json!("colour"), json!("unknown_parameter")),
     ];
@@ -200,6 +249,15 @@ async fn a_wrong_parameter_is_named_in_openais_words() {
         let answer = provider.chat(&request).await;
         assert_eq!((answer.status, answer.json()), (400, error(message, param, code)), "{name} = {value}");
     }
+}
+
+#[tokio::test]
+async fn probabilities_are_nobodys_to_ask_for() {
+    let provider = Running::start().await;
+    let request = json!({ "model": "echo-1", "messages": [{ "role": "user", "content": "x" }], "logprobs": true });
+    let answer = provider.chat(&request).await;
+    let message = "You are not allowed to request logprobs from this model";
+    assert_eq!((answer.status, answer.json()), (403, error(message, json!(null), json!(null))));
 }
 
 #[tokio::test]

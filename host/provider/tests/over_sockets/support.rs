@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use sluicegate_provider::{Provider, ProviderKey, ProviderOptions, Received};
+use sluicegate_provider::{Invoice, Provider, ProviderKey, ProviderOptions, Received};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -18,6 +18,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Running {
     pub address: SocketAddr,
     pub received: Received,
+    pub invoice: Invoice,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
@@ -31,10 +32,10 @@ impl Running {
         let mut options = ProviderOptions::new(ProviderKey::new(KEY));
         change(&mut options);
         let provider = Provider::bind("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
-        let (address, received) = (provider.address(), provider.received());
+        let (address, received, invoice) = (provider.address(), provider.received(), provider.invoice());
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(provider.serve(async move { drop(stopped.await) }));
-        Running { address, received, stop, serving }
+        Running { address, received, invoice, stop, serving }
     }
 
     /// Sends the signal to stop; the task ends when the provider has drained.
@@ -50,6 +51,15 @@ impl Running {
     /// `fields` are whole lines, each with its `\r\n`.
     pub async fn chat_with(&self, body: &Value, fields: &str) -> Answer {
         self.request("POST", "/v1/chat/completions", fields, body.to_string().as_bytes()).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_with(path, body, "").await
+    }
+
+    /// `fields` are whole lines, each with its `\r\n`.
+    pub async fn post_with(&self, path: &str, body: &Value, fields: &str) -> Answer {
+        self.request("POST", path, fields, body.to_string().as_bytes()).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -140,7 +150,7 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        assert_eq!(self.field("content-type"), Some("application/json"));
+        assert!(self.field("content-type").is_some_and(|kind| kind.starts_with("application/json")), "{self:?}");
         serde_json::from_slice(&self.body()).unwrap()
     }
 
@@ -153,4 +163,59 @@ impl Answer {
         let data = |event: &str| serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap();
         events.into_iter().map(data).collect()
     }
+    /// Name and data of each event; lines may end with LF or CRLF.
+    pub fn named_events(&self) -> Vec<(String, Value)> {
+        assert_eq!(self.field("content-type"), Some("text/event-stream; charset=utf-8"), "{self:?}");
+        let text = String::from_utf8(self.body()).unwrap().replace("\r\n", "\n");
+        let event = |event: &str| {
+            let (name, data) = match event.split_once('\n') {
+                Some((name, data)) => (name.strip_prefix("event: ").unwrap(), data),
+                None => ("", event),
+            };
+            (name.to_owned(), serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap())
+        };
+        text.split_terminator("\n\n").map(event).collect()
+    }
+
+    /// The headers and the payload of each frame of AWS's, with both checksums verified.
+    pub fn frames(&self) -> Vec<(Vec<(String, String)>, Value)> {
+        assert_eq!(self.field("content-type"), Some("application/vnd.amazon.eventstream"), "{self:?}");
+        let body = self.body();
+        let mut rest = &body[..];
+        let mut frames = Vec::new();
+        while !rest.is_empty() {
+            let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+            let (frame, behind) = rest.split_at(number(&rest[..4]) as usize);
+            let headers_end = 12 + number(&frame[4..8]) as usize;
+            let (checked, checksum) = frame.split_at(frame.len() - 4);
+            assert_eq!(
+                (number(&frame[8..12]), number(checksum)),
+                (crc32fast::hash(&frame[..8]), crc32fast::hash(checked))
+            );
+            let payload = serde_json::from_slice(&checked[headers_end..]).unwrap();
+            frames.push((headers(&frame[12..headers_end]), payload));
+            rest = behind;
+        }
+        frames
+    }
 }
+
+fn headers(mut bytes: &[u8]) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    while let [name_length, rest @ ..] = bytes {
+        let (name, rest) = rest.split_at(usize::from(*name_length));
+        let [7, high, low, rest @ ..] = rest else { panic!("a header that is no text: {rest:?}") };
+        let (value, rest) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        headers.push((String::from_utf8(name.to_vec()).unwrap(), String::from_utf8(value.to_vec()).unwrap()));
+        bytes = rest;
+    }
+    headers
+}
+
+/// A text of so many tokens.
+pub fn long_text(tokens: usize) -> String {
+    "word ".repeat(tokens).trim_end().to_owned()
+}
+
+/// A PNG as far as anybody looks.
+pub const PNG: &str = "iVBORw0KGgoAAAANSUhEUg==";

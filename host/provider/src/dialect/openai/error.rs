@@ -1,10 +1,10 @@
 //! OpenAI's error object, with the words that its users know.
 
 use http::StatusCode;
-use serde::Serialize;
 
-use super::json_reply;
+use super::REQUEST_ID;
 use crate::dialect::Reply;
+use crate::json::{Json, Kind, Problem, ProblemKind, bytes, object};
 use crate::refusal::Refusal;
 
 const INVALID_REQUEST: &str = "invalid_request_error";
@@ -20,19 +20,6 @@ pub struct ApiError {
     pub code: Option<&'static str>,
 }
 
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    error: ErrorObject<'a>,
-}
-
-#[derive(Serialize)]
-struct ErrorObject<'a> {
-    message: &'a str,
-    r#type: &'a str,
-    param: Option<&'a str>,
-    code: Option<&'a str>,
-}
-
 impl ApiError {
     /// 400 for a parameter.
     pub fn parameter(param: &str, code: &'static str, message: String) -> ApiError {
@@ -46,8 +33,8 @@ impl ApiError {
         ApiError { status, message: message.to_owned(), kind: INVALID_REQUEST, param: None, code: None }
     }
 
-    pub fn missing(param: &str) -> ApiError {
-        ApiError::parameter(param, "missing_required_parameter", format!("Missing required parameter: '{param}'."))
+    pub fn not_found(message: String, code: Option<&'static str>) -> ApiError {
+        ApiError { status: StatusCode::NOT_FOUND, message, kind: INVALID_REQUEST, param: None, code }
     }
 
     /// For what the dialect knows and the models of this provider do not do.
@@ -55,16 +42,96 @@ impl ApiError {
         ApiError::parameter(param, "unsupported_value", format!("Unsupported value: '{param}'. {what}"))
     }
 
+    pub fn unsupported_parameter(param: &str) -> ApiError {
+        let message = format!("Unsupported parameter: '{param}' is not supported with this model.");
+        ApiError::parameter(param, "unsupported_parameter", message)
+    }
+
     pub fn unknown_model(name: &str) -> ApiError {
-        let status = StatusCode::NOT_FOUND;
         let message = format!("The model `{name}` does not exist or you do not have access to it.");
-        ApiError { status, message, kind: INVALID_REQUEST, param: None, code: Some("model_not_found") }
+        ApiError::not_found(message, Some("model_not_found"))
+    }
+
+    pub fn forbidden(message: &str) -> ApiError {
+        ApiError { status: StatusCode::FORBIDDEN, ..ApiError::request(message) }
     }
 
     pub fn into_reply(self) -> Reply {
-        let ApiError { message, kind, param, code, .. } = &self;
-        let error = ErrorObject { message, r#type: kind, param: param.as_deref(), code: *code };
-        json_reply(self.status, &ErrorBody { error })
+        let body = object! { "error": self.object() };
+        Reply::json(self.status, &body).with_request_id(REQUEST_ID, &bytes(&body))
+    }
+
+    pub fn object(&self) -> Json {
+        object! { "message": self.message, "type": self.kind, "param": self.param, "code": self.code }
+    }
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> ApiError {
+        let param = problem.path;
+        let (code, message) = match problem.kind {
+            ProblemKind::Missing => ("missing_required_parameter", format!("Missing required parameter: '{param}'.")),
+            ProblemKind::Type { .. } if param.is_empty() => {
+                return ApiError::request("The JSON body of your request must be an object.");
+            }
+            ProblemKind::Type { expected, got, .. } => {
+                let message =
+                    format!("Invalid type for '{param}': expected {expected}, but got {} instead.", shown(got));
+                ("invalid_type", message)
+            }
+            ProblemKind::Below { number, least, got } => {
+                let message = format!(
+                    "Invalid '{param}': {number} below minimum value. Expected a value >= {least}, but got {got} instead."
+                );
+                (if number == "decimal" { "decimal_below_min_value" } else { "integer_below_min_value" }, message)
+            }
+            ProblemKind::Above { number, most, got } => {
+                let message = format!(
+                    "Invalid '{param}': {number} above maximum value. Expected a value <= {most}, but got {got} instead."
+                );
+                (if number == "decimal" { "decimal_above_max_value" } else { "integer_above_max_value" }, message)
+            }
+            ProblemKind::Choice { got, supported } => {
+                let supported: Vec<String> = supported.iter().map(|value| format!("'{value}'")).collect();
+                let message = format!("Invalid value: '{got}'. Supported values are: {}.", supported.join(", "));
+                ("invalid_value", message)
+            }
+            ProblemKind::Empty { what } => {
+                let message = format!(
+                    "Invalid '{param}': empty {what}. Expected an {what} with minimum length 1, but got an empty {what} instead."
+                );
+                ("empty_array", message)
+            }
+            ProblemKind::TooLong { what, most, got } => {
+                let article = if what == "array" { "an" } else { "a" };
+                let message = format!(
+                    "Invalid '{param}': {what} too long. Expected {article} {what} with maximum length {most}, but got {article} \
+                     {what} with length {got} instead."
+                );
+                (if what == "array" { "array_above_max_length" } else { "string_above_max_length" }, message)
+            }
+            ProblemKind::Pattern { pattern, .. } => {
+                let message = format!(
+                    "Invalid '{param}': string does not match pattern. Expected a string that matches the pattern '{pattern}'."
+                );
+                ("invalid_value", message)
+            }
+            ProblemKind::Unknown => ("unknown_parameter", format!("Unknown parameter: '{param}'.")),
+            ProblemKind::Other { code, message } => (code, message),
+        };
+        ApiError::parameter(&param, code, message)
+    }
+}
+
+fn shown(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Null => "null",
+        Kind::Boolean => "a boolean",
+        Kind::Decimal => "a decimal",
+        Kind::Integer => "an integer",
+        Kind::String => "a string",
+        Kind::Array => "an array",
+        Kind::Object => "an object",
     }
 }
 
@@ -80,6 +147,7 @@ impl From<&Refusal> for ApiError {
             ),
             // The key itself is not repeated, not even in part.
             Refusal::WrongKey => (INVALID_REQUEST, Some("invalid_api_key"), "Incorrect API key provided.".to_owned()),
+            Refusal::WrongSignature { message } => (INVALID_REQUEST, Some("invalid_api_key"), message.clone()),
             Refusal::UnknownPath { method, path } => (
                 INVALID_REQUEST,
                 Some("unknown_url"),
