@@ -56,7 +56,7 @@ impl Facts {
         let Facts { cpu, cores, memory_mib, kernel, rustc, build, gateway, tools, date, load } = self;
         let tools: String = tools.iter().map(|(name, version)| format!(", {name} {version}")).collect();
         format!(
-            "Taken on {date} on {cores} cores of {cpu}, {memory_mib} MiB, Linux {kernel}; {gateway}, a {build} build by \
+            "Taken on {date} on {cores} cores of {cpu}, {memory_mib} MiB, Linux {kernel}; {gateway}; measured by a {build} build of \
              {rustc}{tools}. The load that the run met was {load}."
         )
     }

@@ -60,7 +60,10 @@ fn run(options: &RunOptions) -> Result<()> {
     let folder = program.parent().context("this program lies in no folder")?;
     let target = folder.parent().context("this program is not in cargo's output folder")?;
     let gateway = options.gateway.clone().unwrap_or_else(|| folder.join("sluicegate"));
-    let facts = Facts::collect(&gateway, &options.tools().versions(&options.tools_needed()))?;
+    let mut facts = Facts::collect(&gateway, &options.tools().versions(&options.tools_needed()))?;
+    if options.gateway.is_some() {
+        facts.gateway += " of another build";
+    }
     facts.print();
     let mut sections = Vec::new();
     for part in options.parts() {

@@ -22,6 +22,7 @@ use crate::tools::Tool;
 
 pub use bare_hyper::{Options as BareHyperOptions, run as run_bare_hyper};
 pub use envoy::Filters;
+use gateway::MASKING;
 pub use gateway::{Chain, Isolation, PLUGINS};
 
 /// The slowest of them takes some 10 s to start.
@@ -129,14 +130,14 @@ impl Peer {
         Ok(Prepared { peer: self, folder, program, question })
     }
 
-    /// Whether each request passes policies, and whether all six.
+    /// Whether each request passes policies, and whether the one that masks is among them.
     fn policies(self) -> (bool, bool) {
         let count = match self {
             Peer::Gateway(chain) => chain.plugins,
             Peer::Envoy(filters) => filters.count(),
             _ => 0,
         };
-        (count > 0, count == PLUGINS)
+        (count > 0, count >= MASKING)
     }
 }
 
@@ -160,8 +161,8 @@ impl Running {
     pub fn new(peer: Peer, ground: &Ground) -> Result<Running> {
         let start = || {
             let running = peer.prepare(ground)?.start(&ground.cores.proxy)?;
-            if let (true, all_six) = peer.policies() {
-                running.question.check_policies(all_six)?;
+            if let (true, masks) = peer.policies() {
+                running.question.check_policies(masks)?;
             }
             anyhow::Ok(running)
         };

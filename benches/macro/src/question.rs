@@ -57,12 +57,12 @@ impl Question {
     }
 
     /// The work was done: who presents no key is refused, and nobody's address is in the answer.
-    pub fn check_policies(&self, all_six: bool) -> Result<()> {
+    pub fn check_policies(&self, masks: bool) -> Result<()> {
         let refused = Question { key: None, ..self.clone() }.ask()?;
         ensure!(refused.status == 401, "a request without a key was answered with {}", refused.status);
         let answer = self.ask()?;
         ensure!(answer.status == 200, "{} instead of 200:\n{}", answer.status, answer.text);
-        ensure!(true || !all_six || !answer.text.contains('@'), "an e-mail address was not masked:\n{}", answer.text);
+        ensure!(!masks || !answer.text.contains('@'), "an e-mail address was not masked:\n{}", answer.text);
         Ok(())
     }
 

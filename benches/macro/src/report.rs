@@ -68,7 +68,7 @@ pub fn write_docs(folder: &Path, facts: &Facts, sections: &[Section], is_whole: 
         text = between_marks(&text, GOALS, &format!("{}\n\n{}", facts.sentence(), aligned(&goals)))?;
     }
     fs::write(&file, text)?;
-    println!("written into {}", file.display());
+    println!("written into docs/performance.md and docs/plots");
     Ok(())
 }
 

@@ -29,6 +29,8 @@ pub enum Cell {
     Text(String),
     /// None where it could not be measured.
     Figure(Option<Samples>),
+    /// Shown without its spread, where there are many beside each other.
+    Median(Option<Samples>),
 }
 
 /// What must be so, and what we want.
@@ -119,6 +121,7 @@ impl Cell {
         match self {
             Cell::Text(text) => text.clone(),
             Cell::Figure(figure) => figure.as_ref().map(Samples::shown).unwrap_or_default(),
+            Cell::Median(figure) => figure.as_ref().map(|figure| digits(figure.median())).unwrap_or_default(),
         }
     }
 }

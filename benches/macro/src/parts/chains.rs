@@ -63,7 +63,7 @@ fn table(what: &str, measured: &Measured<Rate>, of: fn(&Rate) -> f64) -> Table {
     let columns: Vec<&str> = std::iter::once(what).chain(counts.iter().map(String::as_str)).collect();
     let mut table = Table::new(&columns);
     for (name, peer) in KINDS {
-        let figures = (0..=PLUGINS).map(|count| Cell::Figure(measured.samples(peer(count), of)));
+        let figures = (0..=PLUGINS).map(|count| Cell::Median(measured.samples(peer(count), of)));
         table.rows.push(std::iter::once(Cell::text(name)).chain(figures).collect());
     }
     table
