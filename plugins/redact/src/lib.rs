@@ -6,6 +6,7 @@ mod glance;
 mod kind;
 mod kinds;
 mod media;
+mod pass;
 mod redactor;
 mod state;
 mod table;

@@ -7,6 +7,8 @@ use crate::kinds::Found;
 
 /// An IPv6 address that ends as one of IPv4 does.
 const V6_MAX: usize = 45;
+/// Of an address that leaves out its first or last group, and one behind it.
+const V6_COLONS_MAX: usize = 9;
 const V4_PARTS: usize = 4;
 
 pub fn begins(byte: u8) -> bool {
@@ -33,7 +35,11 @@ fn v6(ahead: Ahead) -> Found {
     if run > V6_MAX || ahead.at(run)?.is_ascii_alphanumeric() {
         return Ok(None);
     }
-    let text = str::from_utf8(ahead.slice(0, run)).unwrap_or_default();
+    let bytes = ahead.slice(0, run);
+    if bytes.iter().filter(|byte| **byte == b':').count() > V6_COLONS_MAX {
+        return Ok(None);
+    }
+    let text = str::from_utf8(bytes).unwrap_or_default();
     let text = text.trim_end_matches('.');
     let whole = [Some(text), text.strip_suffix(':')];
     // Two colons alone are an address, too, and hardly ever meant as one.

@@ -105,7 +105,7 @@ fn cut(numbers: &mut Numbers, text: &[u8], size: usize) -> Vec<Vec<u8>> {
 fn any_text_in_any_pieces_becomes_what_a_naive_reading_of_the_whole_makes_of_it() {
     let mut numbers = Numbers(0x5eed_0000_0000_0001);
     let words = ["falcon", "falcon heavy", "x-ray", "漢"];
-    for round in 0..4_000 {
+    for round in 0..1_000 {
         let kinds: Vec<&str> = ALL.into_iter().filter(|_| numbers.below(4) > 0).collect();
         let words = if numbers.below(2) == 0 || kinds.is_empty() { &words[..] } else { &[] };
         let policy = policy(json!({ "kinds": kinds, "words": words }));

@@ -64,6 +64,8 @@ pub fn redact(text: &[u8], kinds: &[&str], words: &[&str], json: bool) -> Vec<u8
     output
 }
 
+type Find<'a> = Box<dyn Fn() -> Option<usize> + 'a>;
+
 fn begins(rest: &[u8], before: Option<u8>, kinds: &[&str], words: &[&str]) -> Option<(&'static str, usize)> {
     let behind = |signs: &[u8]| before.is_some_and(|byte| byte.is_ascii_alphanumeric() || signs.contains(&byte));
     let first = |pattern: &Regex| pattern.find(rest).map(|found| found.end());
@@ -75,12 +77,11 @@ fn begins(rest: &[u8], before: Option<u8>, kinds: &[&str], words: &[&str]) -> Op
         let fits = |length: &usize| pattern.is_match(&rest[..*length]) && holds(&rest[..*length]);
         lengths.filter(fits).collect::<Vec<_>>()
     };
-    let tries: [(&str, &str, Box<dyn Fn() -> Option<usize> + '_>); 9] = [
-        ("email", "email", Box::new(|| first(&EMAIL).filter(|_| !behind(b"._%+-")))),
-        ("secret", "secret", Box::new(|| first(&PEM).filter(|_| !behind(b"-")))),
-        ("secret", "secret", Box::new(|| first(&KEY).filter(|_| !behind(b"_-")))),
+    let tries: [(&str, Find); 9] = [
+        ("email", Box::new(|| first(&EMAIL).filter(|_| !behind(b"._%+-")))),
+        ("secret", Box::new(|| first(&PEM).filter(|_| !behind(b"-")))),
+        ("secret", Box::new(|| first(&KEY).filter(|_| !behind(b"_-")))),
         (
-            "secret",
             "secret",
             Box::new(|| {
                 let ends = |length: &usize| !next(*length).is_ascii_alphanumeric() && !b"_-".contains(&next(*length));
@@ -89,16 +90,14 @@ fn begins(rest: &[u8], before: Option<u8>, kinds: &[&str], words: &[&str]) -> Op
         ),
         (
             "iban",
-            "iban",
             Box::new(|| {
                 let ends = |length: &usize| !next(*length).is_ascii_alphanumeric();
                 longest(&IBAN, is_account).into_iter().find(ends).filter(|_| !behind(b""))
             }),
         ),
-        ("phone", "phone", Box::new(|| longest(&PHONE, |_| true).into_iter().find(apart).filter(|_| !behind(b"")))),
-        ("card", "card", Box::new(|| longest(&CARD, luhn).into_iter().find(apart).filter(|_| !behind(b".")))),
+        ("phone", Box::new(|| longest(&PHONE, |_| true).into_iter().find(apart).filter(|_| !behind(b"")))),
+        ("card", Box::new(|| longest(&CARD, luhn).into_iter().find(apart).filter(|_| !behind(b".")))),
         (
-            "ip",
             "ip",
             Box::new(|| {
                 let run = first(&V6)
@@ -109,10 +108,9 @@ fn begins(rest: &[u8], before: Option<u8>, kinds: &[&str], words: &[&str]) -> Op
                 texts.into_iter().find(is_address).map(str::len).filter(|_| !behind(b"."))
             }),
         ),
-        ("ip", "ip", Box::new(|| first(&V4).filter(apart).filter(|_| !behind(b".")))),
+        ("ip", Box::new(|| first(&V4).filter(apart).filter(|_| !behind(b".")))),
     ];
-    let found =
-        tries.iter().filter(|(kind, ..)| kinds.contains(kind)).find_map(|(_, name, find)| Some((*name, find()?)));
+    let found = tries.iter().filter(|(kind, _)| kinds.contains(kind)).find_map(|(kind, find)| Some((*kind, find()?)));
     found.or_else(|| {
         let word = |word: &&&str| rest.get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word.as_bytes()));
         words.iter().filter(word).map(|word| ("word", word.len())).max_by_key(|(_, length)| *length)
