@@ -1,12 +1,20 @@
 //! The acts by their names: a search each, then ways to keep the canary and to end.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use sluicegate_plugin::log::{self, Level};
 use sluicegate_plugin::labels;
+use sluicegate_plugin::log::{self, Level};
 
 use crate::canary::{Canary, Sought};
 use crate::{heard, memory, places};
+
+/// Of this instance so far.
+static CALLS: AtomicU32 = AtomicU32::new(0);
+
+pub fn count_call() {
+    CALLS.fetch_add(1, Ordering::Relaxed);
+}
 
 pub fn run(name: &str) {
     match name {
@@ -72,6 +80,7 @@ fn tell(sought: &Sought, found: usize, dirty: usize) {
     add("in-tables", places::search_table(sought));
     add("searches", 1);
     labels::set("searched", &memory::bytes().to_string());
+    labels::set("calls", &CALLS.load(Ordering::Relaxed).to_string());
 }
 
 fn add(name: &str, count: usize) {

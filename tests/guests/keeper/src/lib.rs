@@ -18,8 +18,6 @@ use sluicegate_plugin::{BodyNeed, Decision, Phase, Piece, Plugin, Problems, Sche
 struct Config {
     /// Nothing but that entries with different numbers are frozen apart.
     number: u32,
-    /// Bodies are left alone.
-    heads_only: bool,
 }
 
 struct Keeper {
@@ -30,11 +28,7 @@ impl Plugin for Keeper {
     type Config = Config;
 
     fn configure(config: Config, setup: &mut Setup) -> Result<Keeper, Problems> {
-        if config.heads_only {
-            setup.skip(Phase::Body).skip(Phase::ReplyBody);
-        } else {
-            setup.body(BodyNeed::stream()).reply_body(BodyNeed::stream());
-        }
+        setup.body(BodyNeed::stream()).reply_body(BodyNeed::stream());
         Ok(Keeper { _number: config.number })
     }
 
@@ -83,6 +77,7 @@ fn change(phase: Phase, bytes: Vec<u8>) -> Piece {
 
 /// What the request wants of this phase.
 fn act_of(phase: Phase) -> Option<String> {
+    act::count_call();
     let wanted = request::header_text("x-do")?;
     let mut pairs = wanted.split(',').filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == phase.as_str()).map(|(_, act)| act.to_owned())
