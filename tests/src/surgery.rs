@@ -55,16 +55,18 @@ pub fn with_functions(component: &[u8], count: u32, body: &[u8]) -> Vec<u8> {
     })
 }
 
-/// What code that is put in front of an exported function may use.
+/// What code that is put into a guest may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Added {
-    /// A global of type i32, 0 at the start.
+    /// The first of [`GLOBALS_ADDED`] globals of type i64, 0 at the start.
     pub global: u32,
     /// A table of 1,000 null references to functions.
     pub table: u32,
-    /// The function that this code begins; it is exported, so that it may be referred to.
+    /// A function that may be referred to, since it is exported.
     pub function: u32,
 }
+
+pub const GLOBALS_ADDED: u32 = 4;
 
 /// The component in which `code` runs before an exported function without parameters that gives one i32.
 ///
@@ -72,21 +74,64 @@ pub struct Added {
 /// If there is no such export.
 pub fn with_code_before(component: &[u8], export: &str, code: impl Fn(Added) -> Vec<u8>) -> Vec<u8> {
     changed(component, |module| {
-        let exports = section(module, EXPORTS);
-        let name = [number(export.len() as u32), export.as_bytes().to_vec(), vec![0]].concat();
-        let at = exports.bytes.windows(name.len()).position(|window| window == name).expect("the export") + name.len();
-        let (function, behind) = read_number(&exports.bytes[at..]);
-        let length = exports.bytes.len() - at - behind.len();
+        let function = exported(module, export);
         let kind = add(module, TYPES, 1, &[0x60, 0, 1, 0x7f]);
-        let global = add(module, GLOBALS, 1, &[0x7f, 1, 0x41, 0, 0x0b]);
-        let table = add(module, TABLES, 1, &[&[0x70, 0][..], &number(1000)].concat());
         // Imported functions are numbered first.
         let new = add(module, FUNCTIONS, 1, &number(kind)) + imported_functions(module);
-        let body = [vec![0], code(Added { global, table, function: new }), vec![0x10], number(function), vec![0x0b]];
-        let body = body.concat();
-        add(module, CODE, 1, &[number(body.len() as u32), body].concat());
+        let code = code(added(module, new));
+        add(module, CODE, 1, &body(&[&code[..], &[0x10], &number(function)].concat()));
+        let (at, length) = place_of_export(module, export);
         section(module, EXPORTS).bytes.splice(at..at + length, number(new));
     })
+}
+
+/// The component in which exported functions have other code, without local variables.
+///
+/// # Panics
+/// If there is no such export.
+pub fn with_code_instead(component: &[u8], exports: &[&str], code: impl Fn(&str, Added) -> Vec<u8>) -> Vec<u8> {
+    changed(component, |module| {
+        let functions: Vec<u32> = exports.iter().map(|export| exported(module, export)).collect();
+        let added = added(module, functions[0]);
+        let imported = imported_functions(module);
+        let (count, mut rest) = read_number(&section(module, CODE).bytes);
+        let mut bodies = Vec::new();
+        for _ in 0..count {
+            let (length, behind) = read_number(rest);
+            let head = rest.len() - behind.len();
+            bodies.push(rest[..head + length as usize].to_vec());
+            rest = &behind[length as usize..];
+        }
+        for (export, function) in exports.iter().zip(functions) {
+            bodies[(function - imported) as usize] = body(&code(export, added));
+        }
+        section(module, CODE).bytes = [number(count), bodies.concat()].concat();
+    })
+}
+
+fn added(module: &mut Vec<Section>, function: u32) -> Added {
+    let global = add(module, GLOBALS, GLOBALS_ADDED, &[0x7e, 1, 0x42, 0, 0x0b].repeat(GLOBALS_ADDED as usize));
+    let table = add(module, TABLES, 1, &[&[0x70, 0][..], &number(1000)].concat());
+    Added { global, table, function }
+}
+
+/// A function without local variables, as it stands in a section.
+fn body(code: &[u8]) -> Vec<u8> {
+    [&number(code.len() as u32 + 2)[..], &[0], code, &[0x0b]].concat()
+}
+
+fn exported(module: &mut Vec<Section>, export: &str) -> u32 {
+    let (at, _) = place_of_export(module, export);
+    read_number(&section(module, EXPORTS).bytes[at..]).0
+}
+
+/// Where the number of an exported function stands in its section, and how many bytes it has.
+fn place_of_export(module: &mut Vec<Section>, export: &str) -> (usize, usize) {
+    let bytes = &section(module, EXPORTS).bytes;
+    let name = [number(export.len() as u32), export.as_bytes().to_vec(), vec![0]].concat();
+    let at = bytes.windows(name.len()).position(|window| window == name).expect("the export") + name.len();
+    let (_, behind) = read_number(&bytes[at..]);
+    (at, bytes.len() - at - behind.len())
 }
 
 /// With one more core module, which nobody instantiates.

@@ -4,8 +4,7 @@ mod bodies;
 mod bulk;
 mod floods;
 mod handles;
-mod secrets;
-mod state;
+mod tables;
 
 use sluicegate_tests::{Gateway, guests};
 

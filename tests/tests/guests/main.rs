@@ -8,6 +8,7 @@ mod future;
 mod giant;
 mod gossip;
 mod hostile;
+mod keeper;
 mod liar;
 mod marker;
 mod scribe;

@@ -3,9 +3,9 @@
 use std::hint::black_box;
 
 use sluicegate_plugin::edits::EditError;
-use sluicegate_plugin::{exchange, labels, log, metrics, notes, request};
+use sluicegate_plugin::{labels, log, metrics, notes, request};
 
-use crate::{bulk, handles, reenter, secret};
+use crate::{bulk, handles, reenter};
 
 macro_rules! acts {
     ($($act:ident $name:literal $run:expr,)+) => {
@@ -60,12 +60,6 @@ acts! {
     LongTexts "long-texts" long_texts(),
     LogLong "log-long" log::warn("l".repeat(1 << 20)),
     Methods "methods" try_methods(),
-    // A request's secret.
-    Keep "keep" secret::keep(),
-    KeepSome "keep-some" drop(secret::keep_some()),
-    KeepAndTrap "keep-and-trap" { secret::keep(); panic!("told to trap") },
-    KeepAndLoop "keep-and-loop" { secret::keep(); log::warn(format!("kept of {}", exchange::id())); bulk::spin() },
-    Scan "scan" secret::scan(),
 }
 
 pub fn say(name: &str, value: impl ToString) {

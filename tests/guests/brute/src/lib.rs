@@ -1,4 +1,4 @@
-//! Does by force what safe code does not: instructions that run for long, re-entry, forged handles, memory read to its last byte.
+//! Does by force what safe code does not: instructions that run for long, re-entry, forged handles.
 //!
 //! As with `hostile`, the request's field `x-do` holds `PHASE=ACT`, several separated by commas; in a body phase the act is done at
 //! each piece. What an act finds out becomes labels, which the access log prints.
@@ -10,7 +10,6 @@ mod bodies;
 mod bulk;
 mod handles;
 mod reenter;
-mod secret;
 
 use serde::Deserialize;
 use sluicegate_plugin::{BodyNeed, Decision, MetricKind, Phase, Piece, Plugin, Problems, Schema, Setup, request};
