@@ -45,13 +45,35 @@ impl Sought {
     }
 
     pub fn is_foreign(&self, [first, second, third, fourth]: Words) -> bool {
-        self.is_canary(first, second) && (third ^ MASK != self.own[0] || fourth ^ MASK != self.own[1])
+        self.is_canary(first, second) && !self.is_remnant([third, fourth])
+    }
+
+    /// Whether what stands behind a first half is no other request's second half: it is the request's own, or the start of it and
+    /// then whatever stood there before, as at the end of a piece of a body.
+    fn is_remnant(&self, half: [u64; 2]) -> bool {
+        let masked = half_bytes(half.map(|word| word ^ MASK));
+        let own = half_bytes(self.own);
+        let canary = [half_bytes(self.all), own].concat();
+        let stands_in_own = |rest: &[u8]| {
+            let mut twice = canary.iter().chain(&canary).copied().collect::<Vec<u8>>();
+            twice.truncate(canary.len() + rest.len());
+            rest.is_empty() || twice.windows(rest.len()).any(|window| window == rest)
+        };
+        let is_text = half_bytes(half).iter().all(u8::is_ascii_hexdigit);
+        !is_text || (0..=16).any(|cut| masked[..cut] == own[..cut] && stands_in_own(&masked[cut..]))
     }
 
     /// Of the first half, whoever's.
     pub fn is_canary(&self, first: u64, second: u64) -> bool {
         first ^ MASK == self.all[0] && second ^ MASK == self.all[1]
     }
+}
+
+fn half_bytes([first, second]: [u64; 2]) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&first.to_le_bytes());
+    bytes[8..].copy_from_slice(&second.to_le_bytes());
+    bytes
 }
 
 fn words(bytes: &[u8]) -> Words {
