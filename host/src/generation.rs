@@ -22,10 +22,9 @@ use crate::error::{Code, Refusal};
 use crate::http::fields::{self, RequestHost};
 use crate::http::path;
 use crate::router::{Explanation, Match, Router};
-use crate::secrets::Registered;
 use crate::telemetry::request_id::RequestId;
 
-/// Taken once by each request, and kept to its last byte.
+/// Taken once by each request, which keeps what it needs of it to its last byte.
 pub struct Generation {
     pub id: u64,
     ground: Arc<Ground>,
@@ -34,8 +33,6 @@ pub struct Generation {
     plans: HashMap<String, Arc<Plan>>,
     /// For requests that no route matches: the global chain.
     unmatched: Arc<Plan>,
-    /// Its credentials are known to the redactor while it lives.
-    _registered: Registered,
 }
 
 impl Generation {

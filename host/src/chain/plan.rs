@@ -13,7 +13,7 @@ use super::shadow::Room;
 use super::targets::Targets;
 use super::trace::{CallTrace, OnFailure, Recorder, Traces};
 use crate::config::{Limits, Route};
-use crate::secrets::{Credentials, Redaction};
+use crate::secrets::{Credentials, Redaction, Registered};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::{EntryMetrics, RouteMetrics};
 
@@ -30,6 +30,8 @@ pub struct Ground {
     pub open: Arc<GenerationExchanges>,
     /// Knows the secrets of all live generations.
     pub redaction: Redaction,
+    /// Keeps this generation's own secrets known to the redactor, to the last byte of its last request.
+    pub registered: Registered,
     pub traces: Arc<Traces>,
 }
 

@@ -154,6 +154,7 @@ impl Foundation {
             access_log: self.access_log.clone(),
             open: Arc::new(GenerationExchanges::new(self.open.clone())),
             redaction: self.redaction.clone(),
+            registered,
             traces: self.traces.clone(),
         };
         let generation = Generation {
@@ -162,7 +163,6 @@ impl Foundation {
             router: Router::new(&config.routes),
             plans,
             unmatched: Arc::new(unmatched),
-            _registered: registered,
         };
         Ok(Built { generation, plugin_files })
     }
