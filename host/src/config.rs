@@ -31,6 +31,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Mistake};
 pub use exchanges::{EXCHANGES_MAX, check_exchanges, load_exchanges, parse_exchanges};
 pub use include::{FOLDER_ENTRIES_MAX, INCLUDED_FILES_MAX};
 pub use model::*;
+pub use near::nearest;
 pub use place::Place;
 pub use read::TEXT_BYTES_MAX;
 pub use schema::{bind, exchanges_schema, included_schema, schema};

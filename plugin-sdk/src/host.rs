@@ -91,8 +91,9 @@ pub mod reply {
 /// Facts about the exchange that no plugin can change.
 pub mod exchange {
     pub use super::backend::exchange::{
-        client_address, elapsed_us, entry, generation, id, outcome, reply_bytes, route,
+        client_address, elapsed_us, entry, generation, id, outcome, reply_bytes, route, used,
     };
+    pub use crate::bindings::base::sluicegate::plugin::exchange::Usage;
 }
 
 /// This plugin's own bytes for this exchange, at most 64 KiB; they reach it whichever instance serves it.

@@ -77,9 +77,12 @@ impl Setup {
         self
     }
 
-    /// A named upstream that the policy will call.
+    /// An upstream that the policy speaks of, however often. The gateway refuses an entry that names one which its configuration
+    /// does not have.
     pub fn upstream(&mut self, name: &str) -> &mut Setup {
-        self.upstreams.push(name.to_owned());
+        if !self.upstreams.iter().any(|known| known == name) {
+            self.upstreams.push(name.to_owned());
+        }
         self
     }
 

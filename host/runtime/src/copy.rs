@@ -18,6 +18,8 @@ pub struct Snapshot {
     labels: BTreeMap<String, String>,
     plan: TargetPlan,
     outcome: &'static str,
+    upstream: Option<u32>,
+    request_bytes: u64,
     reply_bytes: u64,
 }
 
@@ -43,13 +45,15 @@ impl Exchange {
             labels: state.labels.clone(),
             plan: state.plan.clone(),
             outcome: state.outcome,
+            upstream: state.upstream,
             notes: Vec::new(),
         };
         drop(state);
-        let reply_bytes = AtomicU64::new(self.reply_bytes.load(Ordering::Relaxed));
+        let now = |bytes: &AtomicU64| AtomicU64::new(bytes.load(Ordering::Relaxed));
         Exchange {
             facts: self.facts.clone(),
-            reply_bytes,
+            request_bytes: now(&self.request_bytes),
+            reply_bytes: now(&self.reply_bytes),
             log_lines: AtomicU32::new(0),
             deeds: self.deeds.as_ref().map(|_| Deeds::default()),
             state: Mutex::new(copy),
@@ -66,6 +70,8 @@ impl Exchange {
             labels: state.labels.clone(),
             plan: state.plan.clone(),
             outcome: state.outcome,
+            upstream: state.upstream,
+            request_bytes: self.request_bytes.load(Ordering::Relaxed),
             reply_bytes: self.reply_bytes.load(Ordering::Relaxed),
         }
     }
@@ -74,6 +80,8 @@ impl Exchange {
     pub fn refresh(&self, now: Snapshot, own: Changes) {
         let mut state = self.lock();
         state.outcome = now.outcome;
+        state.upstream = now.upstream;
+        self.request_bytes.store(now.request_bytes, Ordering::Relaxed);
         self.reply_bytes.store(now.reply_bytes, Ordering::Relaxed);
         match own.request_head {
             true => state.request.sent = now.request.sent,
@@ -166,6 +174,20 @@ mod tests {
         let state = copy.lock();
         assert!(state.request.headers.contains_key("x-own") && !state.request.headers.contains_key("x-later"));
         assert!(state.labels.contains_key("later"));
+    }
+
+    #[test]
+    fn a_copy_knows_what_the_original_has_used() {
+        let original = exchange();
+        original.request_bytes.store(3, Ordering::Relaxed);
+        let copy = original.copy();
+        assert_eq!(copy.request_bytes.load(Ordering::Relaxed), 3);
+        original.request_bytes.store(5, Ordering::Relaxed);
+        original.add_reply_bytes(7);
+        original.lock().upstream = Some(1);
+        copy.refresh(original.snapshot(), Changes::default());
+        let used = (copy.request_bytes.load(Ordering::Relaxed), copy.reply_bytes.load(Ordering::Relaxed));
+        assert_eq!((used, copy.lock().upstream), ((5, 7), Some(1)));
     }
 
     #[test]

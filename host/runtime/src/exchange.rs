@@ -21,6 +21,8 @@ pub const IDENTITY_PARTS: [&str; 6] = ["key", "consumer", "team", "subject", "is
 /// call, never across a wait.
 pub struct Exchange {
     pub facts: ExchangeFacts,
+    /// Bytes of the request's body, as received.
+    pub request_bytes: AtomicU64,
     /// Bytes of the answer's body that went to the client.
     pub reply_bytes: AtomicU64,
     /// Lines that its plugins wrote to the log, those included that were dropped.
@@ -58,6 +60,8 @@ pub struct State {
     pub plan: TargetPlan,
     /// Set before `finish`.
     pub outcome: &'static str,
+    /// Number of the target that answered, or was tried last. Set before `finish`.
+    pub upstream: Option<u32>,
     /// By chain position.
     pub(crate) notes: Vec<Vec<u8>>,
 }
@@ -105,10 +109,11 @@ impl Exchange {
             labels: BTreeMap::new(),
             plan: TargetPlan::default(),
             outcome: "",
+            upstream: None,
             notes: Vec::new(),
         };
-        let (reply_bytes, log_lines) = (AtomicU64::new(0), AtomicU32::new(0));
-        Exchange { facts, reply_bytes, log_lines, deeds: None, state: Mutex::new(state) }
+        let (request_bytes, reply_bytes, log_lines) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU32::new(0));
+        Exchange { facts, request_bytes, reply_bytes, log_lines, deeds: None, state: Mutex::new(state) }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {

@@ -8,6 +8,8 @@ use crate::unstable;
 
 /// Metrics one plugin may declare.
 const METRICS_MAX: usize = 32;
+/// Upstreams one plugin may name: more than the bundled `router` can with all of its rules.
+const UPSTREAMS_MAX: usize = 2_048;
 /// Bytes of a metric's or another declared name.
 const NAME_BYTES_MAX: usize = 64;
 /// The words that `requires` and `provides` know.
@@ -90,6 +92,12 @@ impl Setup {
             return Err(format!(
                 "its setup declares {} metrics; at most {METRICS_MAX} are possible",
                 setup.metrics.len()
+            ));
+        }
+        if setup.upstreams.len() > UPSTREAMS_MAX {
+            return Err(format!(
+                "its setup names {} upstreams; at most {UPSTREAMS_MAX} are possible",
+                setup.upstreams.len()
             ));
         }
         let metrics = setup.metrics.into_iter().map(MetricSpec::check).collect::<Result<Vec<_>, _>>()?;

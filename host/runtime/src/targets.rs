@@ -4,6 +4,9 @@
 pub trait Candidates: Send + Sync {
     fn count(&self) -> usize;
 
+    /// Empty for a number that is no candidate's.
+    fn name(&self, number: u32) -> String;
+
     /// One text a candidate; empty where the name is not known.
     fn facts(&self, name: &str) -> Vec<String>;
 
@@ -17,6 +20,10 @@ pub struct NoCandidates;
 impl Candidates for NoCandidates {
     fn count(&self) -> usize {
         0
+    }
+
+    fn name(&self, _number: u32) -> String {
+        String::new()
     }
 
     fn facts(&self, _name: &str) -> Vec<String> {

@@ -99,7 +99,7 @@ impl Run {
                 // From here on the upstream's own time for its answer counts.
                 return std::future::pending().await;
             }
-            let now = self.request_bytes.load(Ordering::Relaxed);
+            let now = self.exchange.request_bytes.load(Ordering::Relaxed);
             still = if now == before && now > 0 { still + 1 } else { 0 };
             before = now;
         }

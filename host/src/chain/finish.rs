@@ -61,8 +61,13 @@ impl Finisher {
     fn end(&mut self, outcome: Outcome) {
         let Some(open) = self.open.take() else { return };
         let run = self.run.clone();
-        let outcome = *run.log().outcome.get_or_insert(outcome);
-        run.exchange.lock().outcome = outcome.as_str();
+        let (outcome, upstream) = {
+            let mut log = run.log();
+            (*log.outcome.get_or_insert(outcome), log.upstream)
+        };
+        let mut state = run.exchange.lock();
+        (state.outcome, state.upstream) = (outcome.as_str(), upstream);
+        drop(state);
         let has_finish = run.positions_that_ran().next().is_some() || run.has_shadows();
         match tokio::runtime::Handle::try_current() {
             Ok(handle) if has_finish => drop(handle.spawn(async move {
@@ -181,7 +186,7 @@ impl Run {
                 .filter(|number| log.upstream != Some(**number))
                 .filter_map(|number| self.plan.targets.name(*number))
                 .collect(),
-            request_bytes: self.request_bytes.load(Ordering::Relaxed),
+            request_bytes: self.exchange.request_bytes.load(Ordering::Relaxed),
             reply_bytes: self.exchange.reply_bytes.load(Ordering::Relaxed),
             first_byte: log.first_byte,
             duration,
@@ -213,7 +218,7 @@ impl Run {
             fault: log.fault.map(Fault::as_str),
             code: log.code.as_deref(),
             decided_by: decided_by.map(|link| link.entry.name.to_string()),
-            request_bytes: self.request_bytes.load(Ordering::Relaxed),
+            request_bytes: self.exchange.request_bytes.load(Ordering::Relaxed),
             reply_bytes: self.exchange.reply_bytes.load(Ordering::Relaxed),
             first_byte_us: log.first_byte.map(micros),
             duration_us: micros(duration),

@@ -203,7 +203,7 @@ impl Metered {
             }
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
-                let total = self.run.request_bytes.fetch_add(length, Ordering::Relaxed) + length;
+                let total = self.run.exchange.request_bytes.fetch_add(length, Ordering::Relaxed) + length;
                 let bytes_max = self.run.ground.limits.body_bytes_max;
                 if let Some(bytes) = frame.data_ref().filter(|_| total <= bytes_max) {
                     self.taps.push(&self.run, bytes);

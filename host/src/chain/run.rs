@@ -23,8 +23,6 @@ pub(super) struct Run {
     pub(super) plan: Arc<Plan>,
     pub(super) exchange: Arc<Exchange>,
     pub(super) log: Mutex<Log>,
-    /// Of the request's body, as received.
-    pub(super) request_bytes: AtomicU64,
     /// Its last byte has been handed on.
     pub(super) request_ended: AtomicBool,
     /// When the route's time for the whole exchange is over.
@@ -86,7 +84,6 @@ impl Run {
             ground,
             exchange,
             log: Mutex::new(log),
-            request_bytes: AtomicU64::new(0),
             request_ended: AtomicBool::new(false),
             depth: AtomicUsize::new(0),
             ran: AtomicU64::new(0),

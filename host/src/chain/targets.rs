@@ -53,6 +53,10 @@ impl Candidates for Targets {
         self.0.len()
     }
 
+    fn name(&self, number: u32) -> String {
+        Targets::name(self, number).unwrap_or_default()
+    }
+
     fn facts(&self, name: &str) -> Vec<String> {
         let fact = |target: &Target| match name {
             "name" => target.upstream.config().name.clone(),

@@ -20,7 +20,7 @@ use crate::chain::{
     Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, Targets, Traces, credential_fields,
 };
 use crate::clock::Clock;
-use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route, signature_path};
+use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route, nearest, signature_path};
 use crate::plugin_source::{FETCHES_AT_ONCE, PluginSources, Signatures, SourceError, Terms, read_signatures};
 use crate::router::Router;
 use crate::secrets::{Credentials, Redaction};
@@ -112,6 +112,7 @@ impl Foundation {
         let (plugins, plugin_files) = self.plugins(config, &credentials).await?;
         let keys: Arc<dyn Keys> = Arc::new(LocalKeys { ring: KeyRing::new(&config.keys), clock: self.clock.clone() });
         let bench = Bench { generation: id, keys: keys.clone(), clock: self.clock.clone() };
+        known_upstreams(&plugins, config)?;
         self_tests(&bench, &plugins, config).await?;
         let mut book = Book::default();
         let mut entries = HashMap::new();
@@ -319,6 +320,33 @@ impl Foundation {
             targets: Arc::new(targets),
             route,
         })
+    }
+}
+
+/// A name that is misspelt in an entry's config is found here, and not by the requests that would go there.
+fn known_upstreams(plugins: &Loaded, config: &Config) -> Result<(), BuildError> {
+    let mut diagnostics = Vec::new();
+    let mut at: Option<&ChainEntry> = None;
+    // Two versions of an entry may name the same one.
+    let mut said = BTreeSet::new();
+    for (entry, plugin) in plugins.values() {
+        let unknown = plugin.setup().upstreams.iter().filter(|name| !config.upstreams.contains_key(*name));
+        for name in unknown.filter(|name| said.insert((&entry.name, *name))) {
+            let help = match nearest(name, config.upstreams.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "declare it under `upstreams`".to_owned(),
+            };
+            let message = format!(
+                "entry `{}` names the upstream `{name}`, which this configuration does not have: {help}",
+                entry.name
+            );
+            diagnostics.push(entry.place.entry_problem(&message));
+            at.get_or_insert(entry);
+        }
+    }
+    match at {
+        Some(entry) => Err(BuildError { entry: Some(entry.name.clone()), ..failed(Stage::Upstreams, diagnostics) }),
+        None => Ok(()),
     }
 }
 

@@ -22,7 +22,9 @@ pub struct Exchange {
     pub(super) client_address: String,
     pub(super) outcome: String,
     pub(super) started_ms: u64,
+    pub(super) request_bytes: u64,
     pub(super) reply_bytes: u64,
+    pub(super) upstream: String,
     pub(super) identity: BTreeMap<String, String>,
     pub(super) presented: Vec<(Place, Result<Owner, Failure>)>,
     pub(super) notes: Vec<u8>,
@@ -86,7 +88,9 @@ impl Exchange {
             entry: "entry-1".to_owned(),
             client_address: "192.0.2.1".to_owned(),
             outcome: String::new(),
+            request_bytes: 0,
             reply_bytes: 0,
+            upstream: String::new(),
             identity: BTreeMap::new(),
             presented: Vec::new(),
             notes: Vec::new(),
@@ -159,6 +163,24 @@ impl Exchange {
     /// What a figure says of each of the targets, such as `in-flight`. Unknown unless given.
     pub fn figure<const N: usize>(mut self, name: &str, values: [Option<u64>; N]) -> Exchange {
         self.figures.insert(name.to_owned(), values.into());
+        self
+    }
+
+    /// Bytes of the request's body and of the answer's that have passed, as the gateway counts them.
+    pub fn bytes(mut self, request: u64, reply: u64) -> Exchange {
+        (self.request_bytes, self.reply_bytes) = (request, reply);
+        self
+    }
+
+    /// A label that another policy has set.
+    pub fn labelled(mut self, name: &str, value: &str) -> Exchange {
+        self.labels.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The upstream that answers, as `finish` finds it.
+    pub fn upstream(mut self, name: &str) -> Exchange {
+        self.upstream = name.to_owned();
         self
     }
 

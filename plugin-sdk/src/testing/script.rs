@@ -189,7 +189,8 @@ pub mod reply {
 }
 
 pub mod exchange {
-    use super::with;
+    use super::{Stage, with};
+    use crate::exchange::Usage;
 
     pub fn id() -> String {
         with("exchange::id", |exchange| exchange.id.clone())
@@ -221,6 +222,16 @@ pub mod exchange {
 
     pub fn elapsed_us() -> u64 {
         with("exchange::elapsed_us", |exchange| (exchange.host.now_ms() - exchange.started_ms) * 1_000)
+    }
+
+    pub fn used() -> Usage {
+        with("exchange::used", |exchange| Usage {
+            request_bytes: exchange.request_bytes,
+            reply_bytes: exchange.reply_bytes,
+            status: exchange.reply_status(),
+            outcome: exchange.outcome.clone(),
+            upstream: if exchange.stage == Stage::Finish { exchange.upstream.clone() } else { String::new() },
+        })
     }
 }
 

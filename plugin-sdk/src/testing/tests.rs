@@ -323,6 +323,16 @@ fn lines_of_the_crate_log_are_recorded_like_the_hosts_own() {
 }
 
 #[test]
+fn what_an_exchange_has_used_is_told_and_its_upstream_at_the_end() {
+    let mut exchange = Exchange::new("GET", "/").bytes(3, 5).upstream("near");
+    exchange.reply(204, &[]);
+    let used = script::run(&mut exchange, Stage::ReplyHead, exchange::used);
+    assert_eq!((used.request_bytes, used.reply_bytes, used.status, used.upstream.as_str()), (3, 5, 204, ""));
+    let used = script::run(&mut exchange, Stage::Finish, exchange::used);
+    assert_eq!(used.upstream, "near");
+}
+
+#[test]
 fn a_body_of_json_is_read_and_written() {
     #[derive(Debug, PartialEq, Deserialize, serde::Serialize)]
     struct Order {

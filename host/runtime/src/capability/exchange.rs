@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use wasmtime::Result;
 
-use crate::bindings::host::exchange::Host;
+use crate::bindings::host::exchange::{Host, Usage};
 use crate::instance::PluginState;
 
 impl Host for PluginState {
@@ -40,5 +40,17 @@ impl Host for PluginState {
     fn elapsed_us(&mut self) -> Result<u64> {
         let elapsed = self.enter()?.facts.started.elapsed();
         Ok(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn used(&mut self) -> Result<Usage> {
+        let exchange = self.enter()?;
+        let state = exchange.lock();
+        Ok(Usage {
+            request_bytes: exchange.request_bytes.load(Ordering::Relaxed),
+            reply_bytes: exchange.reply_bytes.load(Ordering::Relaxed),
+            status: state.reply.as_ref().map_or(0, |reply| reply.status.as_u16()),
+            outcome: state.outcome.to_owned(),
+            upstream: state.upstream.map(|number| exchange.facts.candidates.name(number)).unwrap_or_default(),
+        })
     }
 }

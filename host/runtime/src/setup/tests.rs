@@ -63,6 +63,13 @@ fn a_body_phase_and_its_mode_go_together() {
 }
 
 #[test]
+fn upstreams_end_at_their_number() {
+    let many = |count: usize| wit::Setup { upstreams: vec!["a".to_owned(); count], ..setup(&["route"]) };
+    assert!(Setup::check(many(2_048), all()).is_ok());
+    assert!(refused(many(2_049)).contains("names 2049 upstreams; at most 2048"));
+}
+
+#[test]
 fn metrics_end_at_their_number_and_their_names_at_their_form() {
     let named = |name: &str| wit::Setup { metrics: vec![metric(name)], ..setup(&["head"]) };
     for name in ["", "9lives", "Upper", "with-dash", "caf\u{e9}", &"n".repeat(65)] {

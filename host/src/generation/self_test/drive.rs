@@ -215,6 +215,13 @@ impl<'a> Walk<'a> {
             _ => state.plan.close(),
         }
         if phase == Phase::Finish {
+            let went_upstream = self.outcome.decision() == Decision::Proceed;
+            let first = match self.phases.contains(Phase::Route) {
+                true => state.plan.order().first().copied(),
+                // It had no part in the plan, which begins with the first one.
+                false => (!self.test.request.targets.is_empty()).then_some(0),
+            };
+            state.upstream = first.filter(|_| went_upstream);
             state.outcome = if self.outcome.decision() == Decision::Reject { "rejected" } else { "complete" };
             state.reply.iter_mut().for_each(|reply| reply.sent = true);
         }

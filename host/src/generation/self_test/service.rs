@@ -61,6 +61,10 @@ impl Candidates for Idle {
         self.0.len()
     }
 
+    fn name(&self, number: u32) -> String {
+        usize::try_from(number).ok().and_then(|number| self.0.get(number)).cloned().unwrap_or_default()
+    }
+
     fn facts(&self, name: &str) -> Vec<String> {
         match name {
             "name" => self.0.clone(),
