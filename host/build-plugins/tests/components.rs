@@ -73,17 +73,29 @@ fn short(name: &str) -> String {
 
 #[test]
 fn a_plugin_imports_what_it_calls_and_exports_the_phases_that_it_has() {
-    let packages = ["plugin-api-key", "plugin-headers", "plugin-rate-limit", "plugin-redact"];
-    let [api_key, headers, rate_limit, redact] = components(&packages).try_into().ok().unwrap();
+    let packages =
+        ["plugin-api-key", "plugin-headers", "plugin-meter", "plugin-rate-limit", "plugin-redact", "plugin-router"];
+    let [api_key, headers, meter, rate_limit, redact, router] = components(&packages).try_into().ok().unwrap();
     assert_eq!(api_key.imports, ["identity-writer", "keys", "log"]);
     assert_eq!(api_key.exports, ["head", "policy"]);
     assert_eq!(headers.imports, ["exchange", "identity", "log", "reply", "request"]);
     assert_eq!(headers.exports, ["head", "policy", "reply-head"]);
+    assert_eq!(meter.imports, ["exchange", "identity", "labels", "log", "metrics"]);
+    assert_eq!(meter.exports, ["finish", "policy"]);
     assert_eq!(rate_limit.imports, ["counters", "exchange", "identity", "log", "notes", "reply", "request"]);
     assert_eq!(rate_limit.exports, ["head", "policy", "reply-head"]);
     assert_eq!(redact.imports, ["log", "metrics", "notes", "reply", "request"]);
     assert_eq!(redact.exports, ["body", "policy", "reply-body", "reply-head"]);
-    for (component, names) in [(api_key, "places"), (headers, "reply"), (rate_limit, "limits"), (redact, "kinds")] {
+    assert_eq!(router.imports, ["identity", "labels", "log", "random", "request", "targets"]);
+    assert_eq!(router.exports, ["policy", "route"]);
+    for (component, names) in [
+        (api_key, "places"),
+        (headers, "reply"),
+        (meter, "prices"),
+        (rate_limit, "limits"),
+        (redact, "kinds"),
+        (router, "rules"),
+    ] {
         println!("{} bytes, imports {:?}", component.bytes, component.imports);
         assert!(component.bytes < BYTES_MAX, "{} bytes", component.bytes);
         let schema = component.config_schema;

@@ -7,11 +7,13 @@ pub struct Bundled {
     pub grants: &'static [&'static str],
 }
 
-pub const BUNDLED: [Bundled; 4] = [
+pub const BUNDLED: [Bundled; 6] = [
     Bundled { name: "api-key", grants: &["keys", "identity-writer"] },
     Bundled { name: "rate-limit", grants: &["identity", "counters"] },
     Bundled { name: "redact", grants: &["metrics"] },
     Bundled { name: "headers", grants: &["identity"] },
+    Bundled { name: "router", grants: &["targets", "identity", "random"] },
+    Bundled { name: "meter", grants: &["metrics", "identity"] },
 ];
 
 pub fn bundled(name: &str) -> Option<&'static Bundled> {

@@ -48,7 +48,11 @@ fn the_plugins_of_a_configuration_are_in_its_schema() {
         [("team.wasm", &team), ("silent.wasm", &silent), ("sluicegate.toml", CONFIG.as_bytes())];
     let folder = folder(&files);
     let (without, _) = printed(folder.path(), &["schema"]);
-    assert_eq!(bound(&without), ["api-key", "headers", "rate-limit", "redact"], "those that are bundled");
+    assert_eq!(
+        bound(&without),
+        ["api-key", "headers", "meter", "rate-limit", "redact", "router"],
+        "those that are bundled"
+    );
     let (schema, notes) = printed(folder.path(), &["schema", "-c", "sluicegate.toml"]);
     assert!(bound(&schema).contains(&"team"));
     assert_eq!(schema["definitions"]["plugin-team"]["properties"]["header"]["type"], "string");

@@ -29,7 +29,10 @@ fn what_is_left_out_has_safe_defaults() {
     assert_eq!(config.data_dir, PathBuf::from("/etc/gateway/.sluicegate"));
     assert_eq!(config.access_log, AccessLog::Stdout);
     assert!(config.admin.is_none() && config.routes.is_empty() && config.global_chain.is_empty());
-    assert_eq!(config.plugins.keys().collect::<Vec<_>>(), ["api-key", "headers", "rate-limit", "redact"]);
+    assert_eq!(
+        config.plugins.keys().collect::<Vec<_>>(),
+        ["api-key", "headers", "meter", "rate-limit", "redact", "router"]
+    );
     assert!(config.plugins.values().all(|source| matches!(source, PluginSource::Bundled(_))));
     assert_eq!(config.limits.head_bytes_max, 65_536);
     assert_eq!(config.limits.drain_timeout, Duration::from_secs(30));
