@@ -15,7 +15,10 @@ pub const PLUGINS: usize = SIX.len();
 /// With so many plugins, addresses in answers are masked.
 pub const MASKING: usize = 5;
 
-/// Name and config of each, in their order. Until a router and a meter are bundled, `headers` stands in their places.
+/// With so many plugins there is a choice of upstreams.
+const ROUTING: usize = 4;
+
+/// Name and config of each, in their order.
 const SIX: [(&str, &str); 6] = [
     ("api-key", "{}"),
     ("rate-limit", r#"{ limits = [{ name = "requests", requests = 1000000000, window_ms = 60000, by = "key" }] }"#),
@@ -24,9 +27,13 @@ const SIX: [(&str, &str); 6] = [
         r#"{ request = [{ set = "x-served-for", value = "${identity.consumer}" }, { remove = "x-debug" }],
              reply = [{ set = "x-served-for", value = "${identity.consumer}" }, { remove = "server" }] }"#,
     ),
-    ("headers", r#"{ request = [{ set = "x-upstream", value = "first" }] }"#),
+    (
+        "router",
+        r#"{ strategy = "weighted", targets = [{ upstream = "service", weight = 90 }, { upstream = "second", weight = 10 }] }"#,
+    ),
     ("redact", r#"{ bodies = ["reply"], kinds = ["email", "card"] }"#),
-    ("headers", r#"{ reply = [{ set = "x-cost", value = "2" }] }"#),
+    // Per MiB what is 2 nano-USD per byte.
+    ("meter", "{ prices = [{ request = 1000, reply_mib = 2097152 }] }"),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +83,10 @@ fn config(ground: &Ground, folder: &Path, address: SocketAddr, chain: Chain) -> 
             (url, "credential = \"models\"\n")
         }
     };
-    text += &format!("\n[upstreams.service]\nurl = \"{url}\"\n{credential}");
+    let upstreams: &[&str] = if chain.plugins < ROUTING { &["service"] } else { &["service", "second"] };
+    for name in upstreams {
+        text += &format!("\n[upstreams.{name}]\nurl = \"{url}\"\n{credential}");
+    }
     let isolation = match chain.isolation {
         Isolation::Pooled => "pooled",
         Isolation::Request => "request",
@@ -86,7 +96,7 @@ fn config(ground: &Ground, folder: &Path, address: SocketAddr, chain: Chain) -> 
             "\n[[chains.bench]]\nname = \"entry-{number}\"\nplugin = \"{plugin}\"\nisolation = \"{isolation}\"\nconfig = {config}\n"
         );
     }
-    text += "\n[[routes]]\nname = \"bench\"\nupstream = \"service\"\n";
+    text += &format!("\n[[routes]]\nname = \"bench\"\nupstreams = {upstreams:?}\n");
     if chain.plugins > 0 {
         text += "chain = \"bench\"\n";
     }
