@@ -1,0 +1,321 @@
+//! Reads a stream of named events: a message starts, its blocks start, grow and stop, and it says why it ended.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::answer::{self, begin, piece, say, text};
+use super::error;
+use super::usage::Figures;
+use crate::answer::{Event, Piece};
+use crate::call::Operation;
+use crate::dialect::ReadStream;
+use crate::error::Broken;
+use crate::json::{Document, Value};
+use crate::sse::{Decoder, EVENT_BYTES_MAX, Frame};
+
+/// Blocks that are open at once; the vendor has one.
+const OPEN_BLOCKS_MAX: usize = 64;
+/// Of one thought, which must go back as a whole.
+const THOUGHT_BYTES_MAX: usize = EVENT_BYTES_MAX;
+/// Of what came first, for a sentence about a stream that is none.
+const HEAD_BYTES: usize = 64;
+
+#[derive(Debug, Default, PartialEq)]
+enum State {
+    #[default]
+    Fresh,
+    Begun,
+    /// Done or failed.
+    Over,
+}
+
+#[derive(Debug)]
+enum Block {
+    Text,
+    Thinking(Thinking),
+    /// `whole`: what its start has, which counts where no pieces follow.
+    Tool {
+        tool: u32,
+        whole: Option<String>,
+    },
+    /// Thoughts that are sealed already, and what nobody but a client of this dialect asks for.
+    Other,
+}
+
+/// As it goes back.
+#[derive(Debug, Serialize)]
+struct Thinking {
+    r#type: &'static str,
+    thinking: String,
+    signature: String,
+}
+
+#[derive(Default)]
+pub struct StreamReader {
+    decoder: Decoder,
+    state: State,
+    /// Those that are open, by their index.
+    blocks: BTreeMap<u64, Block>,
+    tools: u32,
+    /// There was text.
+    said: bool,
+    ended: bool,
+    figures: Figures,
+    head: Vec<u8>,
+    /// A body that is no stream but one JSON object.
+    whole: Option<Vec<u8>>,
+    seen_bytes: bool,
+}
+
+impl ReadStream for StreamReader {
+    fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Broken> {
+        if self.state == State::Over {
+            return Ok(());
+        }
+        if self.head.len() < HEAD_BYTES {
+            self.head.extend(bytes.iter().take(HEAD_BYTES - self.head.len()));
+        }
+        if !self.seen_bytes
+            && let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace())
+        {
+            self.seen_bytes = true;
+            match first {
+                b'{' => self.whole = Some(Vec::new()),
+                b'<' => return Err(error::broken("A stream of events was expected", &self.head)),
+                _ => {}
+            }
+        }
+        let Some(whole) = &mut self.whole else {
+            let mut frames = Vec::new();
+            self.decoder.push(bytes, &mut frames)?;
+            return self.frames(&frames, events);
+        };
+        whole.extend_from_slice(bytes);
+        match whole.len() > EVENT_BYTES_MAX {
+            true => Err(Broken::new(format!("The answer is no stream, and longer than {EVENT_BYTES_MAX} bytes."))),
+            false => Ok(()),
+        }
+    }
+
+    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Broken> {
+        if self.state == State::Over {
+            return Ok(());
+        }
+        if let Some(whole) = self.whole.take() {
+            self.state = State::Over;
+            events.extend(answer::read_answer(Operation::Chat, &Bytes::from(whole))?);
+            return Ok(());
+        }
+        let mut frames = Vec::new();
+        self.decoder.end(&mut frames)?;
+        self.frames(&frames, events)?;
+        match self.state {
+            State::Over => Ok(()),
+            State::Begun => Err(Broken::new("The stream ended before its `message_stop` event.")),
+            State::Fresh if self.head.is_empty() => {
+                Err(Broken::new("The stream ended before its `message_start` event."))
+            }
+            State::Fresh => Err(error::broken("The stream ended before its `message_start` event", &self.head)),
+        }
+    }
+}
+
+impl StreamReader {
+    fn frames(&mut self, frames: &[Frame], events: &mut Vec<Event>) -> Result<(), Broken> {
+        for frame in frames {
+            let data = frame.data.as_deref().map_or("", str::trim);
+            if self.state == State::Over {
+                break;
+            }
+            // The latter is how imitations end, behind the vendor's own end.
+            if data.is_empty() || data == "[DONE]" {
+                continue;
+            }
+            let document = Document::parse(Bytes::copy_from_slice(data.as_bytes()))
+                .ok()
+                .filter(|document| document.root.as_object().is_some())
+                .ok_or_else(|| error::broken("An event's data was expected to be a JSON object", data.as_bytes()))?;
+            self.event(&frame.name, &document, events)?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, name: &str, document: &Document, events: &mut Vec<Event>) -> Result<(), Broken> {
+        let event = &document.root;
+        let named = event.get("type").and_then(Value::as_str);
+        let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
+        match named.unwrap_or(name) {
+            "message_start" => {
+                let message = event.get("message").unwrap_or(event);
+                self.begin(message, events);
+                self.count(document, message, events);
+            }
+            "content_block_start" => {
+                self.begin(&NOTHING, events);
+                self.block_start(document, index, event.get("content_block"), events)?;
+            }
+            "content_block_delta" => {
+                if let Some(delta) = event.get("delta") {
+                    self.block_delta(index, delta, events)?;
+                }
+            }
+            "content_block_stop" => {
+                if let Some(block) = self.blocks.remove(&index) {
+                    stop(block, events);
+                }
+            }
+            "message_delta" => {
+                self.begin(&NOTHING, events);
+                if let Some(delta) = event.get("delta").filter(|delta| !text(delta, "stop_reason").is_empty()) {
+                    self.end_choice(delta, events);
+                }
+                self.count(document, event, events);
+            }
+            "message_stop" => {
+                self.begin(&NOTHING, events);
+                self.end_choice(&NOTHING, events);
+                events.push(Event::Done);
+                self.state = State::Over;
+            }
+            "error" => self.fail(event, document, events)?,
+            // An error without a name is how some servers break off.
+            _ if event.get("error").is_some_and(|error| !error.is_null()) => self.fail(event, document, events)?,
+            // `ping`, and what the vendor may add.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, message: &Value, events: &mut Vec<Event>) {
+        if self.state == State::Fresh {
+            self.state = State::Begun;
+            events.push(begin(message));
+        }
+    }
+
+    fn count(&mut self, document: &Document, holder: &Value, events: &mut Vec<Event>) {
+        if let Some(usage) = holder.get("usage").filter(|usage| usage.as_object().is_some()) {
+            self.figures.add(document, Some(usage));
+            events.extend(self.figures.usage().map(Event::Usage));
+        }
+    }
+
+    /// Once.
+    fn end_choice(&mut self, ended: &Value, events: &mut Vec<Event>) {
+        // A block that nobody has stopped is whole all the same where its message is.
+        for block in std::mem::take(&mut self.blocks).into_values() {
+            stop(block, events);
+        }
+        if !std::mem::replace(&mut self.ended, true) {
+            answer::end(ended, self.tools, self.said, events);
+        }
+    }
+
+    fn fail(&mut self, event: &Value, document: &Document, events: &mut Vec<Event>) -> Result<(), Broken> {
+        let error = error::described(event, None)
+            .ok_or_else(|| error::broken("An error event was expected to hold its error", document.source()))?;
+        events.push(Event::Error(error));
+        self.state = State::Over;
+        Ok(())
+    }
+
+    fn block_start(
+        &mut self,
+        document: &Document,
+        index: u64,
+        block: Option<&Value>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Broken> {
+        let Some(block) = block else { return Ok(()) };
+        if let Some(before) = self.blocks.remove(&index) {
+            stop(before, events);
+        }
+        if self.blocks.len() >= OPEN_BLOCKS_MAX {
+            return Err(Broken::new(format!("The answer has more than {OPEN_BLOCKS_MAX} blocks open at once.")));
+        }
+        let opened = match text(block, "type") {
+            "text" => {
+                self.said |= !text(block, "text").is_empty();
+                say(Piece::Text, text(block, "text"), events);
+                Block::Text
+            }
+            "thinking" => {
+                say(Piece::Thought, text(block, "thinking"), events);
+                Block::Thinking(Thinking {
+                    r#type: "thinking",
+                    thinking: text(block, "thinking").to_owned(),
+                    signature: text(block, "signature").to_owned(),
+                })
+            }
+            "redacted_thinking" => {
+                events.push(answer::sealed(document.raw(block).to_owned()));
+                Block::Other
+            }
+            "tool_use" => {
+                let tool = answer::next_tool(&mut self.tools)?;
+                events.push(answer::tool_begin(tool, block));
+                let input = block.get("input").filter(|input| input.as_object().is_some());
+                Block::Tool { tool, whole: Some(input.map_or("{}", |input| document.raw(input)).to_owned()) }
+            }
+            _ => Block::Other,
+        };
+        self.blocks.insert(index, opened);
+        Ok(())
+    }
+
+    fn block_delta(&mut self, index: u64, delta: &Value, events: &mut Vec<Event>) -> Result<(), Broken> {
+        let Some(block) = self.blocks.get_mut(&index) else {
+            return Err(Broken::new(format!(
+                "The stream has a piece of block {index} outside of the block's `content_block_start` and `content_block_stop` events."
+            )));
+        };
+        match (block, text(delta, "type")) {
+            (Block::Text, "text_delta") => {
+                self.said |= !text(delta, "text").is_empty();
+                say(Piece::Text, text(delta, "text"), events);
+            }
+            (Block::Thinking(thinking), "thinking_delta") => {
+                let said = text(delta, "thinking");
+                say(Piece::Thought, said, events);
+                grow(&mut thinking.thinking, said)?;
+            }
+            (Block::Thinking(thinking), "signature_delta") => grow(&mut thinking.signature, text(delta, "signature"))?,
+            (Block::Tool { tool, whole }, "input_json_delta") => {
+                let said = text(delta, "partial_json");
+                if !said.is_empty() {
+                    *whole = None;
+                    events.push(piece(Piece::ToolArguments { tool: *tool, text: said.to_owned() }));
+                }
+            }
+            // Citations, and what the vendor may add.
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn grow(thought: &mut String, piece: &str) -> Result<(), Broken> {
+    if thought.len().saturating_add(piece.len()) > THOUGHT_BYTES_MAX {
+        return Err(Broken::new(format!("A thought of the answer is longer than {THOUGHT_BYTES_MAX} bytes.")));
+    }
+    thought.push_str(piece);
+    Ok(())
+}
+
+fn stop(block: Block, events: &mut Vec<Event>) {
+    match block {
+        Block::Thinking(thinking) => {
+            if let Ok(raw) = serde_json::to_string(&thinking) {
+                events.push(answer::sealed(raw));
+            }
+        }
+        Block::Tool { tool, whole: Some(whole) } => {
+            events.push(piece(Piece::ToolArguments { tool, text: whole }));
+        }
+        Block::Tool { .. } | Block::Text | Block::Other => {}
+    }
+}
+
+static NOTHING: Value = Value { kind: crate::json::Kind::Null, span: 0..0 };
