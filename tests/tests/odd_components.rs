@@ -31,7 +31,7 @@ fn rounds(quick: usize) -> usize {
 }
 
 fn runtime() -> Runtime {
-    let options = EngineOptions { instances_max: 16, memory_bytes_max: 64 << 20, cache_dir: None };
+    let options = EngineOptions { instances_max: 16, memory_bytes_max: 64 << 20, ..EngineOptions::default() };
     Runtime::new(options).expect("room for a few instances")
 }
 

@@ -7,7 +7,6 @@
 //! One difference remains: what reaches out of bounds traps after the pieces before it were written. Nobody can look at them, as a
 //! trap ends the instance.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use wasmparser::{
@@ -25,9 +24,9 @@ pub(crate) const COMPONENT_LAYER: &[u8] = b"\0asm\x0d\0\x01\0";
 pub(crate) const MODULE_IN_COMPONENT: u8 = 1;
 pub(crate) const COMPONENT_IN_COMPONENT: u8 = 4;
 pub(crate) const CUSTOM: u8 = 0;
-const TYPES: u8 = 1;
+pub(crate) const TYPES: u8 = 1;
 pub(crate) const IMPORTS: u8 = 2;
-const FUNCTIONS: u8 = 3;
+pub(crate) const FUNCTIONS: u8 = 3;
 pub(crate) const CODE: u8 = 10;
 
 pub(crate) type Result<T> = std::result::Result<T, BinaryReaderError>;
@@ -39,11 +38,6 @@ enum Bulk {
     Copy { to: u32, from: u32 },
     Init { data: u32, memory: u32 },
 }
-
-/// Where the code of a module's own functions stands after the split, by the function's number without imports.
-///
-/// For each place that was split: the offset behind it in the function's new body, and how much further on that is in the old one.
-pub(crate) type Shifts = BTreeMap<u32, Vec<(usize, usize)>>;
 
 /// The component with every such instruction split. What cannot be read is returned as it is: the compiler will say why.
 pub(crate) fn bounded(component: &[u8]) -> Vec<u8> {
@@ -57,7 +51,7 @@ fn split_in_component(bytes: &[u8], depth: usize) -> Result<Vec<u8>> {
     let mut out = COMPONENT_LAYER.to_vec();
     for (id, section) in sections(bytes)? {
         match id {
-            MODULE_IN_COMPONENT => write_section(&mut out, id, &split_in_module(section)?.0),
+            MODULE_IN_COMPONENT => write_section(&mut out, id, &split_in_module(section)?),
             COMPONENT_IN_COMPONENT => write_section(&mut out, id, &split_in_component(section, depth + 1)?),
             _ => write_section(&mut out, id, section),
         }
@@ -65,16 +59,11 @@ fn split_in_component(bytes: &[u8], depth: usize) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// What the split moves in one core module.
-pub(crate) fn shifts(module: &[u8]) -> Shifts {
-    split_in_module(module).map(|(_, shifts)| shifts).unwrap_or_default()
-}
-
-fn split_in_module(bytes: &[u8]) -> Result<(Vec<u8>, Shifts)> {
+pub(crate) fn split_in_module(bytes: &[u8]) -> Result<Vec<u8>> {
     let all = sections(bytes)?;
     let section = |wanted: u8| all.iter().find(|(id, _)| *id == wanted).map(|(_, section)| *section);
     let (Some(types), Some(functions), Some(code)) = (section(TYPES), section(FUNCTIONS), section(CODE)) else {
-        return Ok((bytes.to_vec(), Shifts::new()));
+        return Ok(bytes.to_vec());
     };
     let mut type_count = 0_u32;
     for group in TypeSectionReader::new(BinaryReader::new(types, 0))? {
@@ -91,11 +80,9 @@ fn split_in_module(bytes: &[u8]) -> Result<(Vec<u8>, Shifts)> {
     let mut bodies = Vec::new();
     let bodies_before = CodeSectionReader::new(BinaryReader::new(code, 0))?;
     let body_count = bodies_before.count();
-    let mut shifts = Shifts::new();
-    for (number, body) in (0..).zip(bodies_before) {
+    for body in bodies_before {
         let body = body?;
         let places = bulk_places(&body)?;
-        let start = body.range().start;
         let mut rest = body.range();
         let mut changed = Vec::with_capacity(body.as_bytes().len());
         for (place, bulk) in places {
@@ -107,15 +94,13 @@ fn split_in_module(bytes: &[u8]) -> Result<(Vec<u8>, Shifts)> {
             changed.push(0x10);
             write_number(&mut changed, imported + own + u32::try_from(kind).unwrap_or(u32::MAX));
             rest.start = place.end;
-            let behind = (place.end - start).saturating_sub(changed.len());
-            shifts.entry(number).or_default().push((changed.len(), behind));
         }
         changed.extend_from_slice(code.get(rest).unwrap_or_default());
         write_number(&mut bodies, u32::try_from(changed.len()).unwrap_or(u32::MAX));
         bodies.extend_from_slice(&changed);
     }
     if kinds.is_empty() {
-        return Ok((bytes.to_vec(), Shifts::new()));
+        return Ok(bytes.to_vec());
     }
     let added = u32::try_from(kinds.len()).unwrap_or(u32::MAX);
     for kind in &kinds {
@@ -144,7 +129,7 @@ fn split_in_module(bytes: &[u8]) -> Result<(Vec<u8>, Shifts)> {
             _ => write_section(&mut out, id, section),
         }
     }
-    Ok((out, shifts))
+    Ok(out)
 }
 
 /// Where the instructions stand that are split.

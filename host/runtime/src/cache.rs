@@ -10,14 +10,15 @@ use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
-use crate::image::{Frozen, Image};
+use crate::image::{Code, Frozen, Image};
 use crate::setup::Setup;
 
-/// Raised whenever the form of a file changes, or what is made of one and the same component.
-const FORMAT: u32 = 3;
+/// Raised whenever the form of a file changes, or what is made of one and the same component; also with each change of the contract,
+/// whose types are compared with a component's when it is made, and not when it is read.
+const FORMAT: u32 = 4;
 const MAGIC: &[u8; 8] = b"sluicegc";
 /// Bytes of one file.
 const FILE_BYTES_MAX: u64 = 512 << 20;
@@ -45,6 +46,8 @@ pub(crate) struct Cache {
 struct Record {
     key: [u8; DIGEST_BYTES],
     engine_hash: u64,
+    /// The code is a module's, and no component's.
+    is_module: bool,
     /// None for a component that is not frozen: its code is the same for all configs.
     image: Option<ImageRecord>,
 }
@@ -75,29 +78,32 @@ impl Cache {
 
     /// None where there is no such file, or one that must not be run: that one is removed.
     pub(crate) fn load(&self, key: &Key, engine: &Engine) -> Option<Image> {
-        let (component, image) = self.read(key, engine)?;
+        let (code, image) = self.read(key, engine)?;
         let ImageRecord { digest, setup, frozen } = image?;
-        Some(Image { component, setup, frozen, digest, making: None, symbols: None })
+        Some(Image { code, setup, frozen, digest, making: None, symbols: None })
     }
 
     /// The same for a component that is not frozen.
     pub(crate) fn load_code(&self, key: &Key, engine: &Engine) -> Option<Component> {
-        self.read(key, engine).map(|(component, _)| component)
+        match self.read(key, engine)? {
+            (Code::Component(component), _) => Some(component),
+            (Code::Module(_), _) => None,
+        }
     }
 
     /// Keeps an image. A failure costs a compilation at the next start, so it is logged and not raised.
     pub(crate) fn store(&self, key: &Key, image: &Image) {
-        let Image { component, setup, frozen, digest, .. } = image;
+        let Image { code, setup, frozen, digest, .. } = image;
         let record = ImageRecord { digest: digest.clone(), setup: setup.clone(), frozen: frozen.clone() };
-        self.write(key, component, Some(record));
+        self.write(key, code, Some(record));
     }
 
     /// The same for a component that is not frozen.
     pub(crate) fn store_code(&self, key: &Key, component: &Component) {
-        self.write(key, component, None);
+        self.write(key, &Code::Component(component.clone()), None);
     }
 
-    fn read(&self, key: &Key, engine: &Engine) -> Option<(Component, Option<ImageRecord>)> {
+    fn read(&self, key: &Key, engine: &Engine) -> Option<(Code, Option<ImageRecord>)> {
         let path = self.path(key)?;
         match read(&path, key, self.engine_hash, engine) {
             Ok(kept) => {
@@ -115,10 +121,11 @@ impl Cache {
         }
     }
 
-    fn write(&self, key: &Key, component: &Component, image: Option<ImageRecord>) {
+    fn write(&self, key: &Key, code: &Code, image: Option<ImageRecord>) {
         let Some(path) = self.path(key) else { return };
-        let record = Record { key: key.0, engine_hash: self.engine_hash, image };
-        if let Err(error) = write(&path, &record, component) {
+        let is_module = matches!(code, Code::Module(_));
+        let record = Record { key: key.0, engine_hash: self.engine_hash, is_module, image };
+        if let Err(error) = write(&path, &record, code) {
             tracing::warn!(file = %path.display(), "cannot keep compiled code: {error}");
         }
         if let Some(dir) = &self.dir
@@ -164,9 +171,9 @@ fn mark_used(path: &Path) {
 }
 
 /// The frame: magic, SHA-256 of the rest, length of the record, record, code.
-fn write(path: &Path, record: &Record, component: &Component) -> io::Result<()> {
+fn write(path: &Path, record: &Record, code: &Code) -> io::Result<()> {
     let record = bincode::serde::encode_to_vec(record, bincode::config::standard()).map_err(io::Error::other)?;
-    let code = component.serialize().map_err(|error| io::Error::other(format!("{error:#}")))?;
+    let code = code.serialize().map_err(|error| io::Error::other(format!("{error:#}")))?;
     let mut rest = Vec::with_capacity(4 + record.len() + code.len());
     rest.extend_from_slice(&(record.len() as u32).to_le_bytes());
     rest.extend_from_slice(&record);
@@ -185,7 +192,7 @@ fn write(path: &Path, record: &Record, component: &Component) -> io::Result<()> 
     written
 }
 
-fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result<(Component, Option<ImageRecord>)> {
+fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result<(Code, Option<ImageRecord>)> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.len() > FILE_BYTES_MAX {
@@ -209,15 +216,21 @@ fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result
     if record.key != key.0 || record.engine_hash != engine_hash {
         return Err(invalid("it belongs to another plugin, configuration, version or machine"));
     }
-    Ok((map(engine, code)?, record.image))
+    Ok((map(engine, code, record.is_module)?, record.image))
 }
 
 #[expect(unsafe_code, reason = "precompiled code can be mapped in no other way")]
-fn map(engine: &Engine, code: &[u8]) -> io::Result<Component> {
-    // SAFETY: `code` must come from `Component::serialize` of this engine. The file is in a directory that only this user can
+fn map(engine: &Engine, code: &[u8], is_module: bool) -> io::Result<Code> {
+    // SAFETY: `code` must come from `serialize` of this engine. The file is in a directory that only this user can
     // write to, its checksum is right, and its record names this engine's version, target and settings; wasmtime checks
-    // version and target once more.
-    unsafe { Component::deserialize(engine, code) }.map_err(|error| invalid(&format!("{error:#}")))
+    // version and target once more, and whether it is a module's or a component's.
+    let mapped = unsafe {
+        match is_module {
+            true => Module::deserialize(engine, code).map(Code::Module),
+            false => Component::deserialize(engine, code).map(Code::Component),
+        }
+    };
+    mapped.map_err(|error| invalid(&format!("{error:#}")))
 }
 
 /// The directory must be ours, and no one else may write to it: who writes there runs code here.

@@ -1,12 +1,12 @@
 //! A second exchange on which a plugin may do what it likes: what it reads is kept up to date, what it changes stays there.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::deeds::Deeds;
 use crate::exchange::{Exchange, Identity, ReplyHead, RequestHead, State};
-use crate::targets::TargetPlan;
+use crate::targets::{Candidates, TargetPlan};
 
 /// What plugins read of an exchange, at one moment.
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub struct Snapshot {
     identity: Identity,
     labels: BTreeMap<String, String>,
     plan: TargetPlan,
+    candidates: OnceLock<Arc<dyn Candidates>>,
     outcome: &'static str,
     upstream: Option<u32>,
     request_bytes: u64,
@@ -56,6 +57,7 @@ impl Exchange {
             reply_bytes: now(&self.reply_bytes),
             log_lines: AtomicU32::new(0),
             deeds: self.deeds.as_ref().map(|_| Deeds::default()),
+            candidates: self.candidates.clone(),
             state: Mutex::new(copy),
         }
     }
@@ -69,6 +71,7 @@ impl Exchange {
             identity: state.identity.clone(),
             labels: state.labels.clone(),
             plan: state.plan.clone(),
+            candidates: self.candidates.clone(),
             outcome: state.outcome,
             upstream: state.upstream,
             request_bytes: self.request_bytes.load(Ordering::Relaxed),
@@ -80,6 +83,9 @@ impl Exchange {
     pub fn refresh(&self, now: Snapshot, own: Changes) {
         let mut state = self.lock();
         state.outcome = now.outcome;
+        if let Some(candidates) = now.candidates.into_inner() {
+            self.choose_candidates(candidates);
+        }
         state.upstream = now.upstream;
         self.request_bytes.store(now.request_bytes, Ordering::Relaxed);
         self.reply_bytes.store(now.reply_bytes, Ordering::Relaxed);

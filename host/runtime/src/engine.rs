@@ -45,11 +45,13 @@ pub struct EngineOptions {
     pub memory_bytes_max: u64,
     /// Where compiled code is kept between starts; created with mode 0700. None keeps nothing.
     pub cache_dir: Option<PathBuf>,
+    /// Every plugin is called as a component, also where its one module could be called directly: so that both can be compared.
+    pub as_components: bool,
 }
 
 impl Default for EngineOptions {
     fn default() -> EngineOptions {
-        EngineOptions { instances_max: 1000, memory_bytes_max: 256 << 20, cache_dir: None }
+        EngineOptions { instances_max: 1000, memory_bytes_max: 256 << 20, cache_dir: None, as_components: false }
     }
 }
 

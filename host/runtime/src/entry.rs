@@ -39,7 +39,7 @@ pub struct Entry {
 /// What an entry keeps of one exchange between its calls; dropping it gives up the instance.
 #[derive(Default)]
 pub struct Held {
-    instance: Option<Box<Instance>>,
+    instance: Option<Instance>,
     /// The last phase that was called.
     last: Option<Phase>,
 }
@@ -146,17 +146,17 @@ impl Held {
 /// One call, with the instance that serves it: it comes back unless it has failed.
 async fn work(
     plugin: Arc<Plugin>,
-    instance: Option<Box<Instance>>,
+    instance: Option<Instance>,
     exchange: Arc<Exchange>,
     position: usize,
     bytes_max: u64,
     call: Call,
-) -> Result<(Box<Instance>, Verdict), Failure> {
+) -> Result<(Instance, Verdict), Failure> {
     let mut instance = match instance {
         Some(instance) => instance,
         None => plugin.acquire().await?,
     };
-    let verdict = instance.call(&plugin.indices, &exchange, position, bytes_max, &call).await?;
+    let verdict = instance.call(&plugin.prepared, &exchange, position, bytes_max, &call).await?;
     Ok((instance, verdict))
 }
 

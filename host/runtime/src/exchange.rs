@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use http::{HeaderMap, HeaderName, Method, StatusCode};
@@ -29,6 +29,8 @@ pub struct Exchange {
     pub(crate) log_lines: AtomicU32,
     /// Only where it is traced.
     pub(crate) deeds: Option<Deeds>,
+    /// Where it can go, once that is known better than from its route.
+    pub(crate) candidates: OnceLock<Arc<dyn Candidates>>,
     pub(crate) state: Mutex<State>,
 }
 
@@ -44,7 +46,7 @@ pub struct ExchangeFacts {
     pub services: Arc<Services>,
     /// Request fields that carry credentials on this route, the usual ones included.
     pub credential_fields: Arc<[HeaderName]>,
-    /// Where it can go.
+    /// Where it can go, as far as its route says.
     pub candidates: Arc<dyn Candidates>,
 }
 
@@ -113,11 +115,28 @@ impl Exchange {
             notes: Vec::new(),
         };
         let (request_bytes, reply_bytes, log_lines) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU32::new(0));
-        Exchange { facts, request_bytes, reply_bytes, log_lines, deeds: None, state: Mutex::new(state) }
+        Exchange {
+            facts,
+            request_bytes,
+            reply_bytes,
+            log_lines,
+            deeds: None,
+            candidates: OnceLock::new(),
+            state: Mutex::new(state),
+        }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Narrows down where it can go, once and before the phase `route`.
+    pub fn choose_candidates(&self, candidates: Arc<dyn Candidates>) {
+        drop(self.candidates.set(candidates));
+    }
+
+    pub(crate) fn candidates(&self) -> &dyn Candidates {
+        self.candidates.get().unwrap_or(&self.facts.candidates).as_ref()
     }
 
     /// Whether a request's field carries credentials here; `name` in any case.

@@ -73,7 +73,7 @@ impl Places {
     fn add(&mut self, frame: &FrameInfo, symbols: Option<&Symbols>) {
         let symbols = symbols.filter(|symbols| symbols.fits(frame.module()));
         let lines = match (symbols, frame.func_offset()) {
-            (Some(symbols), Some(offset)) => symbols.lines(frame.func_index(), offset),
+            (Some(symbols), Some(offset)) => symbols.lines(frame.module(), frame.func_index(), offset),
             _ => Vec::new(),
         };
         self.push_all(name(frame.func_name().unwrap_or_default()), &lines);

@@ -1,16 +1,17 @@
-//! A compiled component, frozen after `configure` where that is possible.
+//! A compiled plugin, frozen after `configure` where that is possible.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
+use wasmtime::{Module, ResourcesRequired};
 
 use crate::setup::Setup;
 use crate::symbols::Symbols;
 
 pub(crate) struct Image {
-    pub(crate) component: Component,
+    pub(crate) code: Code,
     pub(crate) setup: Setup,
     pub(crate) frozen: Frozen,
     /// SHA-256 of the component as it was handed in, in hexadecimal.
@@ -19,6 +20,40 @@ pub(crate) struct Image {
     pub(crate) making: Option<Making>,
     /// Of the component as it was handed in, where it has them; read from it at its first load.
     pub(crate) symbols: Option<Arc<Symbols>>,
+}
+
+/// What the engine has compiled.
+#[derive(Clone)]
+pub(crate) enum Code {
+    Component(Component),
+    /// The one module of a component, which is called directly.
+    Module(Module),
+}
+
+impl Code {
+    /// Pages of memory that it begins with.
+    pub(crate) fn initial_memory(&self) -> Option<u64> {
+        let required = match self {
+            Code::Component(component) => component.resources_required(),
+            Code::Module(module) => Some(module.resources_required()),
+        };
+        required.and_then(|required: ResourcesRequired| required.max_initial_memory_size)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let range = match self {
+            Code::Component(component) => component.image_range(),
+            Code::Module(module) => module.image_range(),
+        };
+        (range.end as usize).saturating_sub(range.start as usize)
+    }
+
+    pub(crate) fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
+        match self {
+            Code::Component(component) => component.serialize(),
+            Code::Module(module) => module.serialize(),
+        }
+    }
 }
 
 /// What making a plugin ready took.

@@ -8,7 +8,7 @@ use crate::capability::{CORE_INTERFACES, GRANTS};
 use crate::phase::{Phase, PhaseSet};
 use crate::unstable;
 
-const PACKAGE: &str = "sluicegate:plugin/";
+pub(crate) const PACKAGE: &str = "sluicegate:plugin/";
 /// The contract that this host speaks; a plugin may ask for an equal or lower patch version.
 const CONTRACT: (u64, u64) = (0, 1);
 /// Bytes of a component.

@@ -9,16 +9,16 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
-use wasmtime::component::{Instance as ComponentInstance, InstancePre};
+use wasmtime::component::Instance as ComponentInstance;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
-use crate::bindings::guest;
-use crate::bindings::host::types as wit;
 use crate::call::{Call, Verdict};
 use crate::deeds::Site;
+use crate::direct::Lent;
 use crate::exchange::Exchange;
 use crate::failure::{Failure, FailureKind, Violation};
 use crate::frames;
+use crate::guest::{Called, Configured, Guest, Prepared};
 use crate::limits::{Limiter, PluginLimits};
 use crate::phase::Phase;
 use crate::symbols::Symbols;
@@ -42,6 +42,8 @@ pub(crate) struct PluginState {
     /// Of calls outside any exchange.
     pub(crate) configure_log_lines: Arc<AtomicU32>,
     pub(crate) wasi: Option<Box<Wasi>>,
+    /// Of a guest that is called directly.
+    pub(crate) lent: Lent,
     symbols: Option<Arc<Symbols>>,
     limiter: Limiter,
     ticks_left: u64,
@@ -65,72 +67,18 @@ pub(crate) struct InstanceContext {
     pub(crate) symbols: Option<Arc<Symbols>>,
 }
 
-/// The exported functions, each looked up when it is first called.
-#[derive(Default)]
-struct Functions {
-    policy: Option<guest::policy::Guest>,
-    head: Option<guest::head::Guest>,
-    body: Option<guest::body::Guest>,
-    route: Option<guest::route::Guest>,
-    reply_head: Option<guest::reply_head::Guest>,
-    reply_body: Option<guest::reply_body::Guest>,
-    finish: Option<guest::finish::Guest>,
-}
-
-/// Where they stand in the component.
-#[derive(Clone, Default)]
-pub(crate) struct Indices {
-    policy: Option<guest::policy::GuestIndices>,
-    head: Option<guest::head::GuestIndices>,
-    body: Option<guest::body::GuestIndices>,
-    route: Option<guest::route::GuestIndices>,
-    reply_head: Option<guest::reply_head::GuestIndices>,
-    reply_body: Option<guest::reply_body::GuestIndices>,
-    finish: Option<guest::finish::GuestIndices>,
-}
-
 pub(crate) struct Instance {
     store: Store<PluginState>,
-    instance: ComponentInstance,
-    functions: Functions,
+    guest: Guest,
     /// Calls served, for recycling.
     pub(crate) calls: u64,
     pub(crate) last_used: Instant,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Looks up a function of the guest once and keeps it.
-macro_rules! function {
-    ($self:ident, $indices:ident, $name:ident) => {
-        match &$self.functions.$name {
-            Some(found) => found,
-            None => {
-                let index = $indices.$name.as_ref().ok_or_else(|| Failure::bad_return("the phase is not exported"))?;
-                let found =
-                    index.load(&mut $self.store, &$self.instance).map_err(|error| classify(&error, false, None))?;
-                $self.functions.$name.insert(found)
-            }
-        }
-    };
-}
-
-impl Indices {
-    pub(crate) fn new<T>(pre: &InstancePre<T>) -> Indices {
-        Indices {
-            policy: guest::policy::GuestIndices::new(pre).ok(),
-            head: guest::head::GuestIndices::new(pre).ok(),
-            body: guest::body::GuestIndices::new(pre).ok(),
-            route: guest::route::GuestIndices::new(pre).ok(),
-            reply_head: guest::reply_head::GuestIndices::new(pre).ok(),
-            reply_body: guest::reply_body::GuestIndices::new(pre).ok(),
-            finish: guest::finish::GuestIndices::new(pre).ok(),
-        }
-    }
-}
-
 impl Instance {
     pub(crate) async fn new(
-        pre: &InstancePre<PluginState>,
+        prepared: &Prepared,
         context: &InstanceContext,
         permit: Option<OwnedSemaphorePermit>,
     ) -> Result<Instance, Failure> {
@@ -144,6 +92,7 @@ impl Instance {
             host_calls_left: 0,
             configure_log_lines: Arc::default(),
             wasi: None,
+            lent: Lent::default(),
             symbols: context.symbols.clone(),
             limiter: Limiter::new(&context.limits),
             ticks_left: 0,
@@ -152,24 +101,23 @@ impl Instance {
             ticker: context.ticker.clone(),
             ticking: None,
         };
-        let mut store = Store::new(pre.engine(), state);
+        let mut store = Store::new(prepared.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(usize::try_from(context.limits.memory_bytes_max).unwrap_or(usize::MAX));
         store.epoch_deadline_callback(at_tick);
         arm(&mut store);
-        let instance = match pre.instantiate_async(&mut store).await {
-            Ok(instance) => instance,
+        let guest = match prepared.instantiate(&mut store).await {
+            Ok(guest) => guest,
             Err(error) => return Err(store.data().classify(&error)),
         };
         store.data_mut().ticking = None;
-        let functions = Functions::default();
-        Ok(Instance { store, instance, functions, calls: 0, last_used: Instant::now(), _permit: permit })
+        Ok(Instance { store, guest, calls: 0, last_used: Instant::now(), _permit: permit })
     }
 
     /// Calls one phase. After an error the instance must not be used again.
     pub(crate) async fn call(
         &mut self,
-        indices: &Indices,
+        prepared: &Prepared,
         exchange: &Arc<Exchange>,
         position: usize,
         bytes_max: u64,
@@ -180,7 +128,7 @@ impl Instance {
         state.site = Site { position, phase: call.phase() };
         arm(&mut self.store);
         let wall = self.store.data().wall();
-        let called = within(wall, pin!(self.call_phase(indices, bytes_max, call))).await;
+        let called = within(wall, pin!(self.call_phase(prepared, bytes_max, call))).await;
         let state = self.store.data_mut();
         let host_calls = state.limits.host_calls_max.saturating_sub(state.host_calls_left);
         exchange.note_done(state.site, |done| done.host_calls += host_calls);
@@ -190,53 +138,20 @@ impl Instance {
         called?
     }
 
-    async fn call_phase(&mut self, indices: &Indices, bytes_max: u64, call: &Call) -> Result<Verdict, Failure> {
-        let called = match call {
-            Call::Head => {
-                let head = function!(self, indices, head);
-                head.call_on_head(&mut self.store).await.map(Verdict::from_decision)
-            }
-            Call::Body { bytes, end } => {
-                let body = function!(self, indices, body);
-                let piece = body.call_on_body(&mut self.store, bytes, *end).await;
-                piece.map(|piece| Verdict::from_piece(piece, bytes_max))
-            }
-            Call::Route => {
-                let route = function!(self, indices, route);
-                route.call_on_route(&mut self.store).await.map(Verdict::from_decision)
-            }
-            Call::ReplyHead => {
-                let reply_head = function!(self, indices, reply_head);
-                reply_head.call_on_reply_head(&mut self.store).await.map(Verdict::from_decision)
-            }
-            Call::ReplyBody { bytes, end } => {
-                let reply_body = function!(self, indices, reply_body);
-                let piece = reply_body.call_on_reply_body(&mut self.store, bytes, *end).await;
-                piece.map(|piece| Verdict::from_piece(piece, bytes_max))
-            }
-            Call::Finish => {
-                let finish = function!(self, indices, finish);
-                finish.call_on_finish(&mut self.store).await.map(|()| Ok(Verdict::Proceed))
-            }
-        };
-        match called {
+    async fn call_phase(&mut self, prepared: &Prepared, bytes_max: u64, call: &Call) -> Called {
+        match self.guest.call(&mut self.store, prepared, bytes_max, call).await {
             Ok(verdict) => verdict,
             Err(error) => Err(self.store.data().classify(&error)),
         }
     }
 
     /// Calls `configure`: outside any exchange, so that every host call but `log` traps.
-    pub(crate) async fn configure(
-        &mut self,
-        indices: &Indices,
-        config: &str,
-    ) -> Result<Result<wit::Setup, Vec<wit::Problem>>, Failure> {
+    pub(crate) async fn configure(&mut self, prepared: &Prepared, config: &str) -> Result<Configured, Failure> {
         arm(&mut self.store);
         let wall = self.store.data().wall();
         let configured = {
             let configuring = pin!(async {
-                let policy = function!(self, indices, policy);
-                let configured = policy.call_configure(&mut self.store, config).await;
+                let configured = self.guest.configure(&mut self.store, prepared, config).await;
                 configured.map_err(|error| self.store.data().classify(&error))
             });
             within(wall, configuring).await
@@ -246,29 +161,8 @@ impl Instance {
     }
 
     /// Resolves the function of each phase, so that a wrong signature is found at load.
-    pub(crate) fn resolve(&mut self, indices: &Indices) -> Result<(), Failure> {
-        if indices.policy.is_some() {
-            function!(self, indices, policy);
-        }
-        if indices.head.is_some() {
-            function!(self, indices, head);
-        }
-        if indices.body.is_some() {
-            function!(self, indices, body);
-        }
-        if indices.route.is_some() {
-            function!(self, indices, route);
-        }
-        if indices.reply_head.is_some() {
-            function!(self, indices, reply_head);
-        }
-        if indices.reply_body.is_some() {
-            function!(self, indices, reply_body);
-        }
-        if indices.finish.is_some() {
-            function!(self, indices, finish);
-        }
-        Ok(())
+    pub(crate) fn resolve(&mut self, prepared: &Prepared) -> Result<(), Failure> {
+        self.guest.resolve(&mut self.store, prepared).map_err(|error| classify(&error, false, None))
     }
 
     /// Linear memory in use, in bytes.
@@ -281,8 +175,12 @@ impl Instance {
         self.store.data().wasi.as_ref().is_none_or(|wasi| wasi.holds_nothing())
     }
 
-    pub(crate) fn parts(&mut self) -> (&mut Store<PluginState>, &ComponentInstance) {
-        (&mut self.store, &self.instance)
+    /// None of what is no component.
+    pub(crate) fn component(&mut self) -> Option<(&mut Store<PluginState>, &ComponentInstance)> {
+        match &self.guest {
+            Guest::Component(component) => Some((&mut self.store, &component.instance)),
+            Guest::Direct(_) => None,
+        }
     }
 }
 

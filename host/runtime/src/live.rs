@@ -14,12 +14,12 @@ const PIECE_BYTES_MAX: u64 = 64 << 20;
 /// Gone when it is dropped. After a failure it must not be called again.
 pub struct Live<'a> {
     pub(crate) plugin: &'a Plugin,
-    pub(crate) instance: Box<Instance>,
+    pub(crate) instance: Instance,
 }
 
 impl Live<'_> {
     pub async fn call(&mut self, exchange: &Arc<Exchange>, call: &Call) -> Result<Verdict, Failure> {
-        self.instance.call(&self.plugin.indices, exchange, 0, PIECE_BYTES_MAX, call).await
+        self.instance.call(&self.plugin.prepared, exchange, 0, PIECE_BYTES_MAX, call).await
     }
 
     /// Its linear memories together, in bytes.

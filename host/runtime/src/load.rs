@@ -10,16 +10,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::Module;
+use wasmtime::component::{Component, Linker};
 
 use self::make::Recipe;
 use crate::cache::{hex, sha256};
 use crate::capability::{self, CORE_INTERFACES};
+use crate::direct;
 use crate::engine::{PluginKey, Runtime, Shared};
 use crate::failure::{Failure, FailureKind};
-use crate::image::{Frozen, Image};
+use crate::guest::Prepared;
+use crate::image::{Code, Frozen, Image};
 use crate::inspect::Inspection;
-use crate::instance::{Indices, Instance, InstanceContext, PluginState};
+use crate::instance::{Instance, InstanceContext, PluginState};
 use crate::limits::PluginLimits;
 use crate::plugin::{Isolation, Plugin};
 use crate::pool::Pool;
@@ -155,7 +158,7 @@ async fn first_instance(plugin: &Plugin) -> Result<(), LoadError> {
         problems: Vec::new(),
     };
     let mut instance = plugin.acquire().await.map_err(failed)?;
-    instance.resolve(&plugin.indices).map_err(failed)?;
+    instance.resolve(&plugin.prepared).map_err(failed)?;
     plugin.release(instance);
     Ok(())
 }
@@ -207,7 +210,7 @@ impl Loader<'_> {
             );
             return Err(self.error(LoadStage::Snapshot, message));
         }
-        let plugin = self.finish(image, &linker, config)?;
+        let plugin = self.finish(image, &linker, &inspection, config)?;
         self.shared.plugins.remember(known, &plugin);
         Ok(plugin)
     }
@@ -238,15 +241,14 @@ impl Loader<'_> {
         let gives_way = bytes.len() >= LONG_WORK_BYTES && self.shared.serves.load(Ordering::Relaxed);
         let component = if gives_way { when_idle(compile) } else { compile() }
             .map_err(|error| self.error(LoadStage::Compile, format!("it does not compile: {error:#}")))?;
-        self.check_memory(&component)?;
+        self.check_memory(&Code::Component(component.clone()))?;
         Ok(component)
     }
 
     /// Also for what comes from the disk or from another entry: those may have had other limits.
-    fn check_memory(&self, component: &Component) -> Result<(), LoadError> {
-        let memory = component.resources_required().and_then(|required| required.max_initial_memory_size);
+    fn check_memory(&self, code: &Code) -> Result<(), LoadError> {
         // A page has 64 KiB.
-        let wanted = memory.unwrap_or(0).saturating_mul(64 << 10);
+        let wanted = code.initial_memory().unwrap_or(0).saturating_mul(64 << 10);
         let allowed = self.spec.limits.memory_bytes_max.min(self.shared.options.memory_bytes_max);
         if wanted > allowed {
             let message = format!(
@@ -261,9 +263,8 @@ impl Loader<'_> {
     }
 
     /// Instantiates, and runs `configure` with time enough.
-    async fn configure(&self, recipe: &Recipe<'_>, component: &Component) -> Result<(Instance, Setup), LoadError> {
-        let Recipe { inspection, linker, config, symbols, .. } = recipe;
-        let pre = self.pre(linker, component)?;
+    async fn configure(&self, recipe: &Recipe<'_>, prepared: &Prepared) -> Result<(Instance, Setup), LoadError> {
+        let Recipe { inspection, config, symbols, .. } = recipe;
         let limits =
             PluginLimits { cpu_max: CONFIGURE_TIME_MAX, wall_max: CONFIGURE_TIME_MAX * 4, ..self.spec.limits.clone() };
         // It runs on a thread of its own.
@@ -280,9 +281,8 @@ impl Loader<'_> {
             };
             self.error(LoadStage::Configure, format!("`configure` failed: {failure}; {remedy}"))
         };
-        let mut instance = self.instantiate(&pre, &context).await?;
-        let indices = Indices::new(&pre);
-        let setup = match instance.configure(&indices, config).await.map_err(failed)? {
+        let mut instance = self.instantiate(prepared, &context).await?;
+        let setup = match instance.configure(prepared, config).await.map_err(failed)? {
             Ok(setup) => setup,
             Err(problems) if problems.is_empty() => {
                 let message = "it refuses its config and does not say what is wrong with it: ask its author";
@@ -307,14 +307,18 @@ impl Loader<'_> {
         &self,
         image: Arc<Image>,
         linker: &Linker<PluginState>,
+        inspection: &Inspection,
         config: String,
     ) -> Result<Arc<Plugin>, LoadError> {
-        self.check_memory(&image.component)?;
-        let pre = self.pre(linker, &image.component)?;
+        self.check_memory(&image.code)?;
+        let prepared = match &image.code {
+            Code::Component(component) => self.prepared(linker, component)?,
+            Code::Module(module) => self.direct(module, inspection)?,
+        };
         let pool = Arc::new(Pool::new(self.spec.limits.memory_bytes_max));
         self.shared.slots.register(&pool);
         let plugin = Plugin {
-            indices: Indices::new(&pre),
+            prepared,
             context: InstanceContext { symbols: image.symbols.clone(), ..self.context() },
             isolation: self.spec.isolation,
             slots: self.shared.slots.clone(),
@@ -322,21 +326,16 @@ impl Loader<'_> {
             paces: Default::default(),
             config: (image.frozen != Frozen::Yes).then_some(config),
             phases: image.setup.phase_set(),
-            pre,
             pool,
             image,
         };
         Ok(Arc::new(plugin))
     }
 
-    async fn instantiate(
-        &self,
-        pre: &InstancePre<PluginState>,
-        context: &InstanceContext,
-    ) -> Result<Instance, LoadError> {
+    async fn instantiate(&self, prepared: &Prepared, context: &InstanceContext) -> Result<Instance, LoadError> {
         let reserved = self.shared.slots.reserve(CONFIGURE_TIME_MAX).await;
         let permit = reserved.map_err(|failure| self.not_instantiated(&failure))?;
-        Instance::new(pre, context, Some(permit)).await.map_err(|failure| self.not_instantiated(&failure))
+        Instance::new(prepared, context, Some(permit)).await.map_err(|failure| self.not_instantiated(&failure))
     }
 
     /// Only what is granted is linked.
@@ -359,12 +358,19 @@ impl Loader<'_> {
         Ok(linker)
     }
 
-    fn pre(&self, linker: &Linker<PluginState>, component: &Component) -> Result<InstancePre<PluginState>, LoadError> {
-        linker.instantiate_pre(component).map_err(|error| {
-            let message =
-                format!("its imports do not fit the contract: {error:#}; build it again with this gateway's SDK");
-            self.error(LoadStage::Inspect, message)
-        })
+    fn prepared(&self, linker: &Linker<PluginState>, component: &Component) -> Result<Prepared, LoadError> {
+        let pre = linker.instantiate_pre(component).map_err(|error| self.imports_do_not_fit(&error))?;
+        Ok(Prepared::of_component(pre))
+    }
+
+    fn direct(&self, module: &Module, inspection: &Inspection) -> Result<Prepared, LoadError> {
+        let prepared = direct::Prepared::new(&self.shared.engine, module, &inspection.grants);
+        Ok(Prepared::Direct(Arc::new(prepared.map_err(|error| self.imports_do_not_fit(&error))?)))
+    }
+
+    fn imports_do_not_fit(&self, error: &wasmtime::Error) -> LoadError {
+        let message = format!("its imports do not fit the contract: {error:#}; build it again with this gateway's SDK");
+        self.error(LoadStage::Inspect, message)
     }
 
     fn context(&self) -> InstanceContext {

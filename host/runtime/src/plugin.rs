@@ -5,15 +5,15 @@ use std::sync::Arc;
 use crate::bindings::host::types as wit;
 use crate::engine::Slots;
 use crate::failure::{Failure, FailureKind};
+use crate::guest::Prepared;
 use crate::image::{Frozen, Image, Making};
-use crate::instance::{Indices, Instance, InstanceContext, PluginState};
+use crate::instance::{Instance, InstanceContext};
 use crate::live::Live;
 use crate::phase::{Phase, PhaseSet};
 use crate::pool::Pool;
 use crate::setup::Setup;
 use crate::turns::{Pace, Turns};
 use crate::version::Version;
-use wasmtime::component::InstancePre;
 
 /// How instances are shared between requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,8 +36,7 @@ impl Isolation {
 /// A plugin with one config. Ready to be called; shared by all requests.
 pub struct Plugin {
     pub(crate) image: Arc<Image>,
-    pub(crate) pre: InstancePre<PluginState>,
-    pub(crate) indices: Indices,
+    pub(crate) prepared: Prepared,
     pub(crate) context: InstanceContext,
     pub(crate) isolation: Isolation,
     pub(crate) slots: Slots,
@@ -66,8 +65,7 @@ impl Plugin {
     pub fn apart(&self) -> Plugin {
         Plugin {
             image: self.image.clone(),
-            pre: self.pre.clone(),
-            indices: self.indices.clone(),
+            prepared: self.prepared.clone(),
             context: self.context.clone(),
             isolation: self.isolation,
             slots: self.slots.clone(),
@@ -96,6 +94,11 @@ impl Plugin {
         }
     }
 
+    /// Whether it is called as a component, or as the one module that its component is made of.
+    pub fn is_component(&self) -> bool {
+        matches!(self.prepared, Prepared::Component(..))
+    }
+
     /// What it took to make it ready; none if its compiled code came from the disk.
     pub fn making(&self) -> Option<Making> {
         self.image.making
@@ -103,8 +106,7 @@ impl Plugin {
 
     /// Bytes of its compiled code, which all instances share.
     pub fn code_bytes(&self) -> usize {
-        let range = self.image.component.image_range();
-        (range.end as usize).saturating_sub(range.start as usize)
+        self.image.code.bytes()
     }
 
     /// A new instance for whoever measures it.
@@ -113,7 +115,7 @@ impl Plugin {
     }
 
     /// A warm instance, or a new one.
-    pub(crate) async fn acquire(&self) -> Result<Box<Instance>, Failure> {
+    pub(crate) async fn acquire(&self) -> Result<Instance, Failure> {
         match self.pool.take() {
             Some(instance) => Ok(instance),
             // Apart, so that a call of a warm instance does not carry the room for it.
@@ -122,7 +124,7 @@ impl Plugin {
     }
 
     /// Takes back an instance whose last call went well.
-    pub(crate) fn release(&self, instance: Box<Instance>) {
+    pub(crate) fn release(&self, instance: Instance) {
         if self.isolation == Isolation::Pooled && !self.slots.is_short() {
             self.pool.put(instance);
             // A call may have begun to wait in between, and have seen no idle instance.
@@ -132,11 +134,11 @@ impl Plugin {
         }
     }
 
-    async fn create(&self) -> Result<Box<Instance>, Failure> {
+    async fn create(&self) -> Result<Instance, Failure> {
         let permit = self.slots.reserve(self.context.limits.wall_max).await?;
-        let mut instance = Box::new(Instance::new(&self.pre, &self.context, Some(permit)).await?);
+        let mut instance = Instance::new(&self.prepared, &self.context, Some(permit)).await?;
         if let Some(config) = &self.config {
-            match instance.configure(&self.indices, config).await? {
+            match instance.configure(&self.prepared, config).await? {
                 Ok(wit::Setup { .. }) => {}
                 Err(_) => {
                     let message = "`configure` refused a config that it had accepted at load";

@@ -36,7 +36,7 @@ impl<'a> Instrumented<'a> {
         if !instance.holds_nothing() {
             return Err("it holds a handle of the host after `configure`".into());
         }
-        let (store, component) = instance.parts();
+        let (store, component) = instance.component().ok_or("it is no component")?;
         store.set_hostcall_fuel(READ_BYTES_MAX);
         let mut access = Access { store, instance: component, error: None };
         let frozen = self.wizer.snapshot_component(&self.context, &mut access).await;

@@ -4,19 +4,22 @@
 //! plugin wrote its tables, too, so nothing of them is looked at on a thread that serves requests, and reading them has an end whatever
 //! they say.
 //!
-//! Line tables name places in the module as it was built. What is compiled is another one, since `bounded` splits instructions; the
-//! snapshot that freezes it leaves code as it is. So a place is found by function and offset, and the offset is mapped back.
+//! Line tables name places in the module as it was built. What is compiled is another one, since `bounded` splits instructions and
+//! `direct` adds imports; the snapshot that freezes it leaves code as it is. So a place is found by function and offset, and the
+//! offset is mapped back.
 
 mod dwarf;
+mod moves;
 mod texts;
 
-use wasmparser::{BinaryReader, CodeSectionReader, ImportSectionReader, Name, NameSectionReader, TypeRef};
+use wasmparser::{BinaryReader, CodeSectionReader, Name, NameSectionReader};
 use wasmtime::Module;
 
+use self::moves::Moves;
 use crate::bounded::{
-    self, CODE, COMPONENT_IN_COMPONENT, COMPONENT_LAYER, CUSTOM, DEPTH_MAX, IMPORTS, MODULE_IN_COMPONENT, Result,
-    Shifts, sections,
+    self, CODE, COMPONENT_IN_COMPONENT, COMPONENT_LAYER, CUSTOM, DEPTH_MAX, MODULE_IN_COMPONENT, Result, sections,
 };
+use crate::direct;
 
 /// Bytes of all line tables and what belongs to them; longer ones are not read.
 const DWARF_BYTES_MAX: usize = 32 << 20;
@@ -36,10 +39,12 @@ pub(crate) const RUST: &str = "/rustc/library/";
 pub(crate) struct Symbols {
     /// As its name section has it; the modules that the component linker adds have other names.
     module: Option<String>,
-    imported: u32,
     /// Where each of its own functions begins in the code section.
     starts: Vec<usize>,
-    shifts: Shifts,
+    /// As it runs in its component.
+    moves: Moves,
+    /// As it runs where it is called directly.
+    direct: Option<Moves>,
     lines: Lines,
 }
 
@@ -81,7 +86,10 @@ impl Symbols {
             let mut modules = Vec::new();
             modules_within(component, 0, &mut modules).ok()?;
             let with_lines = modules.into_iter().find(|module| dwarf::has_lines(module))?;
-            Symbols::of_module(with_lines).ok()?
+            let symbols = Symbols::of_module(with_lines).ok()??;
+            let direct = direct::module_of(&bounded::bounded(component)).ok();
+            let direct = direct.and_then(|module| Moves::between(with_lines, &module).ok());
+            Some(Symbols { direct, ..symbols })
         });
         read.ok().flatten()
     }
@@ -90,12 +98,6 @@ impl Symbols {
         let all = sections(module)?;
         let section = |wanted: u8| all.iter().find(|(id, _)| *id == wanted).map(|(_, section)| *section);
         let Some(code) = section(CODE) else { return Ok(None) };
-        let mut imported = 0;
-        if let Some(imports) = section(IMPORTS) {
-            for import in ImportSectionReader::new(BinaryReader::new(imports, 0))?.into_imports() {
-                imported += u32::from(matches!(import?.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
-            }
-        }
         let mut starts = Vec::new();
         for body in CodeSectionReader::new(BinaryReader::new(code, 0))? {
             starts.push(body?.range().start);
@@ -103,7 +105,8 @@ impl Symbols {
         let customs = || all.iter().filter(|(id, _)| *id == CUSTOM).map(|(_, section)| *section);
         let Some(lines) = dwarf::lines(customs(), code.len()) else { return Ok(None) };
         let module_name = customs().find_map(module_name);
-        Ok(Some(Symbols { module: module_name, imported, starts, shifts: bounded::shifts(module), lines }))
+        let moves = Moves::between(module, &bounded::split_in_module(module)?)?;
+        Ok(Some(Symbols { module: module_name, starts, moves, direct: None, lines }))
     }
 
     /// Whether it speaks of this module of the component.
@@ -112,18 +115,22 @@ impl Symbols {
     }
 
     /// The innermost first. `function` counts imports; `offset` is that in the function as it runs.
-    pub(crate) fn lines(&self, function: u32, offset: usize) -> Vec<Line<'_>> {
-        self.place(function, offset).map(|place| self.lines.at(place)).unwrap_or_default()
+    pub(crate) fn lines(&self, module: &Module, function: u32, offset: usize) -> Vec<Line<'_>> {
+        let moves = self.moves_of(module.imports().len());
+        self.place(moves, function, offset).map(|place| self.lines.at(place)).unwrap_or_default()
+    }
+
+    /// Which of both ways a module runs its imports tell: `direct` adds some.
+    fn moves_of(&self, imports: usize) -> &Moves {
+        let direct = self.direct.as_ref().filter(|moves| moves.imported as usize == imports);
+        direct.unwrap_or(&self.moves)
     }
 
     /// In the code section as it was built.
-    fn place(&self, function: u32, offset: usize) -> Option<u32> {
-        let own = function.checked_sub(self.imported)?;
+    fn place(&self, moves: &Moves, function: u32, offset: usize) -> Option<u32> {
+        let own = function.checked_sub(moves.imported)?;
         let start = self.starts.get(own as usize)?;
-        let shifts = self.shifts.get(&own).map_or(&[][..], |shifts| shifts);
-        let behind = shifts.partition_point(|(behind, _)| *behind <= offset);
-        let moved = behind.checked_sub(1).and_then(|last| shifts.get(last)).map_or(0, |(_, moved)| *moved);
-        u32::try_from(start + offset + moved).ok()
+        u32::try_from(start + moves.back(own, offset)?).ok()
     }
 }
 

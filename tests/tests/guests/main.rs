@@ -1,5 +1,6 @@
 //! Hostile plugins: refused at load with a sentence that helps, or failing in a way that only their own request notices.
 
+mod asker;
 mod brute;
 mod chooser;
 mod clerk;

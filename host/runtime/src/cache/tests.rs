@@ -38,15 +38,8 @@ fn image(engine: &Engine) -> Image {
         requires: Vec::new(),
         provides: Vec::new(),
     };
-    let component = Component::from_binary(engine, EMPTY).unwrap();
-    Image {
-        component,
-        setup,
-        frozen: Frozen::No("why".to_owned()),
-        digest: "d".to_owned(),
-        making: None,
-        symbols: None,
-    }
+    let code = Code::Component(Component::from_binary(engine, EMPTY).unwrap());
+    Image { code, setup, frozen: Frozen::No("why".to_owned()), digest: "d".to_owned(), making: None, symbols: None }
 }
 
 /// The frame around `rest`, with a checksum that fits.
@@ -79,7 +72,7 @@ fn what_was_stored_comes_back_and_under_no_other_key() {
 fn code_that_belongs_to_no_config_comes_back_and_is_no_image() {
     let (_folder, engine, cache, key, _) = stored("code");
     let code = cache.key("digest", "for all");
-    cache.store_code(&code, &image(&engine).component);
+    cache.store_code(&code, &Component::from_binary(&engine, EMPTY).unwrap());
     assert!(cache.load_code(&code, &engine).is_some() && cache.load(&code, &engine).is_none());
     assert!(cache.path(&code).unwrap().is_file() && cache.load(&key, &engine).is_some());
 }

@@ -50,7 +50,7 @@ impl Host for PluginState {
             reply_bytes: exchange.reply_bytes.load(Ordering::Relaxed),
             status: state.reply.as_ref().map_or(0, |reply| reply.status.as_u16()),
             outcome: state.outcome.to_owned(),
-            upstream: state.upstream.map(|number| exchange.facts.candidates.name(number)).unwrap_or_default(),
+            upstream: state.upstream.map(|number| exchange.candidates().name(number)).unwrap_or_default(),
         })
     }
 }

@@ -12,11 +12,11 @@ const SHOWN_MAX: usize = 64;
 
 impl Host for PluginState {
     fn facts(&mut self, name: String) -> Result<Vec<String>> {
-        Ok(self.enter()?.facts.candidates.facts(&name))
+        Ok(self.enter()?.candidates().facts(&name))
     }
 
     fn figures(&mut self, name: String) -> Result<Vec<Option<u64>>> {
-        Ok(self.enter()?.facts.candidates.figures(&name))
+        Ok(self.enter()?.candidates().figures(&name))
     }
 
     fn plan(&mut self) -> Result<Vec<u32>> {
@@ -26,7 +26,7 @@ impl Host for PluginState {
     fn set_plan(&mut self, order: Vec<u32>) -> Result<bool> {
         let exchange = self.enter()?;
         let deed = self.deed("targets.set-plan", "", |exchange| Shown::text(names(exchange, &order)));
-        let count = exchange.facts.candidates.count();
+        let count = exchange.candidates().count();
         let taken = exchange.lock().plan.set(order, count);
         self.noted(deed, (!taken).then_some("not-taken"));
         Ok(taken)
@@ -35,7 +35,7 @@ impl Host for PluginState {
 
 /// As a person reads a plan; a number that is no candidate stays a number.
 fn names(exchange: &Exchange, order: &[u32]) -> String {
-    let known = exchange.facts.candidates.facts("name");
+    let known = exchange.candidates().facts("name");
     let name = |number: &u32| known.get(*number as usize).cloned().unwrap_or_else(|| number.to_string());
     order.iter().take(SHOWN_MAX).map(name).collect::<Vec<_>>().join(", ")
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use wasmtime::Module;
 use wasmtime::component::{Component, Linker};
 
 use super::{LoadError, Loader};
 use crate::bounded::bounded;
 use crate::cache::Key;
-use crate::image::{Frozen, Image, Making};
+use crate::direct;
+use crate::image::{Code, Frozen, Image, Making};
 use crate::inspect::Inspection;
 use crate::instance::PluginState;
 use crate::plugin::Isolation;
@@ -55,20 +57,28 @@ impl Loader<'_> {
         let mut watch = Watch::start();
         let component = self.compile(&instrumented.bytes)?;
         let mut compile = watch.lap();
-        let (mut instance, setup) = self.configure(recipe, &component).await?;
+        let prepared = self.prepared(recipe.linker, &component)?;
+        let (mut instance, setup) = self.configure(recipe, &prepared).await?;
+        // Then its types are those of the contract; the wrong one of a phase is found at its first instance.
+        let is_typed = instance.resolve(&prepared).is_ok();
         let configure = watch.lap();
         let frozen = instrumented.freeze(&mut instance).await;
         drop(instance);
         let freeze = watch.lap();
         let frozen_bytes = frozen.as_ref().ok().map(Vec::len);
-        let (component, frozen) = match frozen {
-            Ok(bytes) => (self.compile(&bytes)?, Frozen::Yes),
-            Err(reason) => (self.compile(wasm)?, Frozen::No(reason)),
+        let (code, frozen) = match frozen {
+            Ok(bytes) => {
+                match self.direct_module(&bytes, recipe).filter(|_| is_typed && !self.shared.options.as_components) {
+                    Some(module) => (Code::Module(module), Frozen::Yes),
+                    None => (Code::Component(self.compile(&bytes)?), Frozen::Yes),
+                }
+            }
+            Err(reason) => (Code::Component(self.compile(wasm)?), Frozen::No(reason)),
         };
         compile += watch.lap();
         let making = Some(Making { compile, configure, freeze, frozen_bytes });
         let (digest, symbols) = (recipe.digest.to_owned(), recipe.symbols.clone());
-        let image = Image { component, setup, frozen, digest, making, symbols };
+        let image = Image { code, setup, frozen, digest, making, symbols };
         self.shared.cache.store(&key, &image);
         Ok(Arc::new(image))
     }
@@ -78,12 +88,13 @@ impl Loader<'_> {
         let key = self.shared.cache.key(recipe.digest, CODE_FOR_ALL_CONFIGS);
         let mut watch = Watch::start();
         let component = self.code_for_all_configs(&key)?;
-        self.check_memory(&component)?;
         let compile = watch.lap();
-        let (_, setup) = self.configure(recipe, &component).await?;
+        let (_, setup) = self.configure(recipe, &self.prepared(recipe.linker, &component)?).await?;
+        let code = Code::Component(component);
+        self.check_memory(&code)?;
         let making = Making { compile, configure: watch.lap(), freeze: Duration::ZERO, frozen_bytes: None };
         let image = Arc::new(Image {
-            component,
+            code,
             setup,
             frozen: Frozen::No(reason),
             digest: recipe.digest.to_owned(),
@@ -94,9 +105,23 @@ impl Loader<'_> {
         Ok(image)
     }
 
+    /// The one module of a component that consists of one. Whatever is in the way, the component itself will do.
+    fn direct_module(&self, component: &[u8], recipe: &Recipe<'_>) -> Option<Module> {
+        let compiled = direct::module_of(component).map_err(str::to_owned).and_then(|module| {
+            let module = Module::from_binary(&self.shared.engine, &module).map_err(|error| format!("{error:#}"))?;
+            self.direct(&module, recipe.inspection).map_err(|error| error.message)?;
+            Ok(module)
+        });
+        let entry = self.spec.entry.as_ref();
+        compiled.inspect_err(|reason| tracing::debug!(plugin = entry, "it is called as a component: {reason}")).ok()
+    }
+
     /// From an image with another config, from the disk, or compiled.
     fn code_for_all_configs(&self, key: &Key) -> Result<Component, LoadError> {
-        let known = self.shared.images.get(key).map(|image| image.component.clone());
+        let known = self.shared.images.get(key).and_then(|image| match &image.code {
+            Code::Component(component) => Some(component.clone()),
+            Code::Module(_) => None,
+        });
         if let Some(component) = known.or_else(|| self.shared.cache.load_code(key, &self.shared.engine)) {
             return Ok(component);
         }

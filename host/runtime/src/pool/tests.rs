@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
 
 use super::*;
-use crate::instance::{InstanceContext, PluginState};
+use crate::guest::Prepared;
+use crate::instance::InstanceContext;
 use crate::limits::PluginLimits;
 use crate::ticker::Ticker;
 use crate::version::Version;
 
 /// Makes instances of a component with nothing in it.
 struct Maker {
-    pre: InstancePre<PluginState>,
+    prepared: Prepared,
     context: InstanceContext,
 }
 
@@ -32,12 +33,13 @@ impl Maker {
             ticker: Arc::new(Ticker::start(engine.weak()).unwrap()),
             symbols: None,
         };
-        Maker { pre: Linker::new(&engine).instantiate_pre(&component).unwrap(), context }
+        let pre = Linker::new(&engine).instantiate_pre(&component).unwrap();
+        Maker { prepared: Prepared::of_component(pre), context }
     }
 
     /// `calls`: what tells it from others.
-    async fn instance(&self, calls: u64) -> Box<Instance> {
-        let mut instance = Box::new(Instance::new(&self.pre, &self.context, None).await.unwrap());
+    async fn instance(&self, calls: u64) -> Instance {
+        let mut instance = Instance::new(&self.prepared, &self.context, None).await.unwrap();
         instance.calls = calls;
         instance
     }

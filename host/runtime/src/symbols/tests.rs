@@ -46,21 +46,17 @@ fn a_place_behind_split_instructions_is_found_where_it_was_built() {
     assert_ne!(before, after);
     let mut modules = Vec::new();
     modules_within(&built, 0, &mut modules).unwrap();
-    let symbols = Symbols {
-        module: None,
-        imported: 1,
-        starts: vec![2],
-        shifts: bounded::shifts(modules[0]),
-        lines: Lines::default(),
-    };
+    let moves = Moves::between(modules[0], &bounded::split_in_module(modules[0]).unwrap()).unwrap();
+    let symbols = Symbols { module: None, starts: vec![2], moves, direct: None, lines: Lines::default() };
+    let place = |function, offset| symbols.place(symbols.moves_of(1), function, offset);
     // Each function begins behind its length, which has one byte before and after.
     let runs_at = find(&after, &marker) - 2;
-    assert_eq!(symbols.place(1, runs_at), Some(find(&before, &marker) as u32));
+    assert_eq!(place(1, runs_at), Some(find(&before, &marker) as u32));
     // The call that stands for the first copy is that copy, and what stands before it has not moved.
-    assert_eq!(symbols.place(1, 7), Some(find(&before, &[0xfc, 10]) as u32));
-    assert_eq!(symbols.place(1, 3), Some(5));
+    assert_eq!(place(1, 7), Some(find(&before, &[0xfc, 10]) as u32));
+    assert_eq!(place(1, 3), Some(5));
     // What the split adds has no place, and neither has an import.
-    assert_eq!((symbols.place(2, 0), symbols.place(0, 0)), (None, None));
+    assert_eq!((place(2, 0), place(0, 0)), (None, None));
 }
 
 #[test]

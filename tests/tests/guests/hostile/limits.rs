@@ -203,7 +203,10 @@ async fn memory_is_kept_between_requests_by_warm_instances_alone() {
     let origin = Origin::start().await;
     let (fresh, warm) =
         (format!("isolation = \"request\", {}", roomy()), format!("isolation = \"pooled\", {}", roomy()));
-    let gateway = gateway(&origin, "", &[Cell { name: "fresh", entry: &fresh }, Cell { name: "warm", entry: &warm }]);
+    // Each worker has warm instances of its own.
+    let one_worker = "workers = 1\n";
+    let gateway =
+        gateway(&origin, one_worker, &[Cell { name: "fresh", entry: &fresh }, Cell { name: "warm", entry: &warm }]);
     for name in ["fresh", "warm"] {
         for secret in ["one", "two", "three"] {
             let ask = Ask::to(&format!("/{name}")).field("x-do", "head=canary").field("x-secret", secret);

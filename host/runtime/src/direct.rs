@@ -1,0 +1,136 @@
+//! Calls of a plugin without the machinery of components around them.
+//!
+//! Nearly every plugin is one module of core WebAssembly, and a component around it that says in types what it imports and exports.
+//! Once those types have been compared with the contract, the module is taken out ([`unbundle`]), gets the little code that must run
+//! on its own stack ([`weld`]), and is called and linked as what it is; what the component model does at each call is done here,
+//! for the types of the contract alone. Any other component keeps the usual way.
+
+mod host;
+mod layout;
+mod lift;
+mod lower;
+mod params;
+mod shim;
+mod table;
+mod types;
+mod unbundle;
+mod weld;
+
+use std::collections::BTreeSet;
+
+use wasmtime::{Engine, Instance, InstancePre, Linker, Module, ModuleExport, Store, TypedFunc, format_err};
+
+use self::host::Returned;
+use self::unbundle::{Odd, Unbundled};
+use crate::call::{Call, Verdict};
+use crate::capability::CORE_INTERFACES;
+use crate::failure::Failure;
+use crate::instance::PluginState;
+use crate::phase::Phase;
+
+pub(crate) use self::host::Lent;
+
+/// The module of a component that consists of one, ready to be compiled. Errors say why a component is of another kind.
+pub(crate) fn module_of(component: &[u8]) -> Odd<Vec<u8>> {
+    weld::weld(&Unbundled::of(component)?, table::allocates)
+}
+
+/// A module with its imports linked.
+pub(crate) struct Prepared {
+    pre: InstancePre<PluginState>,
+    memory: Option<ModuleExport>,
+    phases: [Option<ModuleExport>; Phase::ALL.len()],
+}
+
+impl Prepared {
+    /// Only what is granted is linked.
+    pub(crate) fn new(engine: &Engine, module: &Module, grants: &BTreeSet<String>) -> wasmtime::Result<Prepared> {
+        let mut linker = Linker::new(engine);
+        host::link_own(&mut linker)?;
+        for interface in CORE_INTERFACES.into_iter().chain(grants.iter().map(String::as_str)) {
+            table::link(&mut linker, interface)?;
+        }
+        Ok(Prepared {
+            pre: linker.instantiate_pre(module)?,
+            memory: module.get_export_index(weld::MEMORY),
+            phases: Phase::ALL.map(|phase| module.get_export_index(phase.as_str())),
+        })
+    }
+
+    pub(crate) async fn instantiate(&self, store: &mut Store<PluginState>) -> wasmtime::Result<Guest> {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let memory = self.memory.as_ref().and_then(|memory| instance.get_module_export(&mut *store, memory));
+        let bytes_max = store.hostcall_fuel();
+        store.data_mut().lent = Lent::new(memory.and_then(wasmtime::Extern::into_memory), bytes_max);
+        Ok(Guest { instance, entries: Default::default() })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        self.pre.module().engine()
+    }
+}
+
+/// An instance of a module.
+pub(crate) struct Guest {
+    instance: Instance,
+    /// By phase, each looked up when it is first called.
+    entries: [Option<Entry>; Phase::ALL.len()],
+}
+
+#[derive(Clone)]
+enum Entry {
+    Plain(TypedFunc<(), ()>),
+    /// Length of the bytes, and whether they are the last.
+    WithBytes(TypedFunc<(i32, i32), ()>),
+}
+
+impl Guest {
+    pub(crate) async fn call(
+        &mut self,
+        store: &mut Store<PluginState>,
+        prepared: &Prepared,
+        bytes_max: u64,
+        call: &Call,
+    ) -> wasmtime::Result<Result<Verdict, Failure>> {
+        self.find(store, prepared, call.phase())?;
+        match (call, &self.entries[call.phase() as usize]) {
+            (Call::Body { bytes, end } | Call::ReplyBody { bytes, end }, Some(Entry::WithBytes(entry))) => {
+                let length = u32::try_from(bytes.len()).map_err(|_| format_err!("a piece of a body is too long"))?;
+                store.data_mut().lent.enter(Some(bytes.clone()));
+                entry.call_async(&mut *store, (length.cast_signed(), i32::from(*end))).await?;
+            }
+            (_, Some(Entry::Plain(entry))) => {
+                store.data_mut().lent.enter(None);
+                entry.call_async(&mut *store, ()).await?;
+            }
+            _ => return Ok(Err(Failure::bad_return("the phase is not exported"))),
+        }
+        Ok(match store.data_mut().lent.returned() {
+            Returned::Nothing => Ok(Verdict::Proceed),
+            Returned::Decision(decision) => Verdict::from_decision(decision),
+            Returned::Piece(piece) => Verdict::from_piece(piece, bytes_max),
+        })
+    }
+
+    /// Looks up a phase's entry once.
+    fn find(&mut self, store: &mut Store<PluginState>, prepared: &Prepared, phase: Phase) -> wasmtime::Result<()> {
+        let (entry, export) = (&mut self.entries[phase as usize], &prepared.phases[phase as usize]);
+        if let (None, Some(export)) = (&entry, export) {
+            let found = self.instance.get_module_export(&mut *store, export);
+            let function = found.and_then(wasmtime::Extern::into_func).ok_or_else(|| format_err!("no function"))?;
+            *entry = Some(match weld::takes_bytes(phase) {
+                true => Entry::WithBytes(function.typed(&*store)?),
+                false => Entry::Plain(function.typed(&*store)?),
+            });
+        }
+        Ok(())
+    }
+
+    /// Looks up the entry of each phase.
+    pub(crate) fn resolve(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> wasmtime::Result<()> {
+        Phase::ALL.into_iter().try_for_each(|phase| self.find(store, prepared, phase))
+    }
+}
+
+#[cfg(test)]
+mod tests;

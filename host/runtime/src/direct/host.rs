@@ -1,0 +1,220 @@
+//! The functions of the contract for a module that calls them directly: the same ones that components call, with what the component
+//! model would do around them.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use wasmtime::{Caller, Linker, Memory, Result, Trap, WasmRet, format_err};
+
+use super::lift::{Lift, Source};
+use super::lower::{Blocks, Lower};
+use super::params::{Flat, Params};
+use super::weld::{DELIVER, OWN, TAKE};
+use crate::bindings::host::types::{Decision, Piece};
+use crate::failure::{FailureKind, Violation};
+use crate::instance::PluginState;
+use crate::phase::Phase;
+
+/// What the store of a module knows of it.
+#[derive(Default)]
+pub(crate) struct Lent {
+    memory: Option<Memory>,
+    /// Bytes that a guest may hand over in one call of the host.
+    bytes_max: usize,
+    blocks: Blocks,
+    /// Blocks are a phase's parameters, and no result of a host call.
+    is_entering: bool,
+    /// The phase has returned: nothing is called any more but what frees its result.
+    has_returned: bool,
+    returned: Returned,
+}
+
+/// The result of the phase that was called last.
+#[derive(Default)]
+pub(crate) enum Returned {
+    #[default]
+    Nothing,
+    Decision(Decision),
+    Piece(Piece),
+}
+
+impl Lent {
+    pub(super) fn new(memory: Option<Memory>, bytes_max: usize) -> Lent {
+        Lent { memory, bytes_max, ..Lent::default() }
+    }
+
+    /// Before a phase is called; `bytes`: what a body's phase gets.
+    pub(super) fn enter(&mut self, bytes: Option<Bytes>) {
+        self.blocks.clear();
+        (self.is_entering, self.has_returned, self.returned) = (bytes.is_some(), false, Returned::Nothing);
+        if let Some(bytes) = bytes {
+            self.blocks.begin_bytes(bytes);
+        }
+    }
+
+    pub(super) fn returned(&mut self) -> Returned {
+        std::mem::take(&mut self.returned)
+    }
+}
+
+/// The memory of the guest, and the state of its store.
+fn parts<'a>(caller: &'a mut Caller<'_, PluginState>) -> Result<(&'a mut [u8], &'a mut PluginState)> {
+    let memory = caller.data().lent.memory.ok_or_else(|| format_err!("the module has no memory"))?;
+    Ok(memory.data_and_store_mut(caller))
+}
+
+/// Reads the parameters of a host call. As in the component model, none is possible while the guest allocates for the host, and none
+/// while it frees what it returned.
+fn lift<P: Params>(flat: P::Flat, memory: &[u8], lent: &Lent) -> Result<P> {
+    if !lent.blocks.is_empty() || lent.has_returned {
+        return Err(Trap::CannotLeaveComponent.into());
+    }
+    P::lift(flat, &mut Source { memory, bytes_left: lent.bytes_max })
+}
+
+/// The guest's memory may be absent where a call needs none.
+fn call<P: Params, R>(
+    caller: &mut Caller<'_, PluginState>,
+    flat: P::Flat,
+    function: impl Fn(&mut PluginState, P) -> Result<R>,
+) -> Result<R> {
+    if caller.data().lent.memory.is_none() {
+        let params = lift(flat, &[], &caller.data().lent)?;
+        return function(caller.data_mut(), params);
+    }
+    let (memory, state) = parts(caller)?;
+    let params = lift(flat, memory, &state.lent)?;
+    function(state, params)
+}
+
+/// What fits into one number of core WebAssembly, or nothing at all.
+pub(super) trait Plain {
+    type Core: WasmRet;
+
+    fn core(self) -> Self::Core;
+}
+
+macro_rules! plain {
+    ($($ty:ty => $core:ty, $value:ident => $number:expr;)*) => {
+        $(impl Plain for $ty {
+            type Core = $core;
+
+            fn core(self) -> $core {
+                let $value = self;
+                $number
+            }
+        })*
+    };
+}
+
+plain! {
+    () => (), nothing => nothing;
+    bool => i32, word => i32::from(word);
+    u16 => i32, number => i32::from(number);
+    u64 => i64, number => number.cast_signed();
+}
+
+/// A function whose result is one number.
+pub(super) fn plain<P: Params + 'static, R: Plain>(
+    linker: &mut Linker<PluginState>,
+    name: (&str, &str),
+    function: impl Fn(&mut PluginState, P) -> Result<R> + Send + Sync + 'static,
+) -> Result<()>
+where
+    Result<R::Core>: WasmRet,
+{
+    P::Flat::define(linker, name, move |mut caller, flat| Ok(call(&mut caller, flat, &function)?.core()))
+}
+
+/// A function whose result is written to an address, and holds no text and no list.
+pub(super) fn written<P: Params + 'static, R: Lower>(
+    linker: &mut Linker<PluginState>,
+    name: (&str, &str),
+    function: impl Fn(&mut PluginState, P) -> Result<R> + Send + Sync + 'static,
+) -> Result<()> {
+    P::Flat::define_with_pointer(linker, name, move |mut caller, flat, pointer| {
+        let result = call(&mut caller, flat, &function)?;
+        let (memory, state) = parts(&mut caller)?;
+        state.lent.blocks.begin(result, pointer.cast_unsigned(), memory)
+    })
+}
+
+/// A function whose result needs memory of the guest; returns what `Blocks::wanted` says.
+pub(super) fn allocating<P: Params + 'static, R: Lower>(
+    linker: &mut Linker<PluginState>,
+    name: (&str, &str),
+    function: impl Fn(&mut PluginState, P) -> Result<R> + Send + Sync + 'static,
+) -> Result<()> {
+    P::Flat::define_with_pointer(linker, name, move |mut caller, flat, pointer| {
+        let result = call(&mut caller, flat, &function)?;
+        begin(&mut caller, result, pointer)
+    })
+}
+
+/// The same for one that waits.
+pub(super) fn waiting<P, R>(
+    linker: &mut Linker<PluginState>,
+    (interface, name): (&str, &str),
+    function: impl for<'a> Fn(&'a mut PluginState, P) -> Waiting<'a, R> + Copy + Send + Sync + 'static,
+) -> Result<()>
+where
+    P: Params + Send + 'static,
+    R: Lower + Send + 'static,
+{
+    linker.func_wrap_async(interface, name, move |mut caller: Caller<'_, PluginState>, all| {
+        Box::new(async move {
+            let (flat, pointer) = P::Flat::split(all);
+            let params = {
+                let (memory, state) = parts(&mut caller)?;
+                lift(flat, memory, &state.lent)?
+            };
+            let result = function(caller.data_mut(), params).await?;
+            begin(&mut caller, result, pointer)
+        })
+    })?;
+    Ok(())
+}
+
+/// The work of a function that waits.
+pub(super) type Waiting<'a, R> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
+
+fn begin<R: Lower>(caller: &mut Caller<'_, PluginState>, result: R, pointer: i32) -> Result<i64> {
+    let (memory, state) = parts(caller)?;
+    state.lent.blocks.begin(result, pointer.cast_unsigned(), memory)?;
+    Ok(state.lent.blocks.wanted())
+}
+
+/// Links what the code calls that `weld` adds.
+pub(super) fn link_own(linker: &mut Linker<PluginState>) -> Result<()> {
+    linker.func_wrap(OWN, DELIVER, |mut caller: Caller<'_, PluginState>, pointer: i32| {
+        let (memory, state) = parts(&mut caller)?;
+        let Lent { blocks, is_entering, .. } = &mut state.lent;
+        let delivered = blocks.deliver(pointer.cast_unsigned(), memory, !*is_entering);
+        match std::mem::take(is_entering) {
+            true => delivered.map_err(bad_return),
+            false => delivered,
+        }
+    })?;
+    linker.func_wrap(OWN, TAKE, |mut caller: Caller<'_, PluginState>, pointer: i32| -> Result<()> {
+        let (memory, state) = parts(&mut caller)?;
+        let mut source = Source { memory, bytes_left: state.lent.bytes_max };
+        let pointer = pointer.cast_unsigned();
+        state.lent.returned = match state.site.phase {
+            Phase::Body | Phase::ReplyBody => Returned::Piece(result(pointer, &mut source)?),
+            _ => Returned::Decision(result(pointer, &mut source)?),
+        };
+        state.lent.has_returned = true;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn result<T: Lift>(pointer: u32, source: &mut Source<'_>) -> Result<T> {
+    source.value(pointer).map_err(bad_return)
+}
+
+/// What is wrong with a result is no failure of a host call, although it is found in one.
+fn bad_return(error: wasmtime::Error) -> wasmtime::Error {
+    Violation::raise(FailureKind::BadReturn, format!("{error:#}"))
+}

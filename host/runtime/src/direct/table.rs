@@ -1,0 +1,137 @@
+//! Every function of the contract that a module may import, and what its result needs.
+
+use wasmtime::{Linker, Result};
+
+use super::host::{Waiting, allocating, plain, waiting, written};
+use crate::bindings::host;
+use crate::bindings::host::counters::Claim;
+use crate::bindings::host::keys::Place;
+use crate::bindings::host::log::Level;
+use crate::instance::PluginState;
+
+macro_rules! functions {
+    ($($interface:literal = $module:ident {
+        $($kind:ident $function:ident($($param:ident: $ty:ty),*) as $name:literal;)*
+    })*) => {
+        /// Links one interface by its name in the contract; those without functions are none.
+        pub(super) fn link(linker: &mut Linker<PluginState>, interface: &str) -> Result<()> {
+            match interface {
+                $($interface => {
+                    $($kind(linker, ($interface, $name), functions!(@call $kind $module $function $($param: $ty),*))?;)*
+                })*
+                _ => {}
+            }
+            Ok(())
+        }
+
+        /// Whether the result of a function needs memory of the guest; none where the contract has no such function.
+        pub(super) fn allocates(interface: &str, name: &str) -> Option<bool> {
+            match (interface, name) {
+                $($(($interface, $name) => Some(functions!(@allocates $kind)),)*)*
+                _ => None,
+            }
+        }
+    };
+    (@call waiting $module:ident $function:ident $($param:ident: $ty:ty),*) => {{
+        fn work(state: &mut PluginState, ($($param,)*): ($($ty,)*)) -> Waiting<'_, functions!(@result $function)> {
+            Box::pin(host::$module::Host::$function(state, $($param),*))
+        }
+        work
+    }};
+    (@call $kind:ident $module:ident $function:ident $($param:ident: $ty:ty),*) => {
+        |state: &mut PluginState, ($($param,)*): ($($ty,)*)| host::$module::Host::$function(state, $($param),*)
+    };
+    (@result identify) => { std::result::Result<host::keys::Owner, host::keys::Failure> };
+    (@result take) => { Vec<host::counters::Taken> };
+    (@allocates allocating) => { true };
+    (@allocates waiting) => { true };
+    (@allocates $kind:ident) => { false };
+}
+
+functions! {
+    "request" = request {
+        allocating method() as "method";
+        allocating scheme() as "scheme";
+        allocating authority() as "authority";
+        allocating path() as "path";
+        allocating query() as "query";
+        allocating header(name: String) as "header";
+        allocating header_values(name: String) as "header-values";
+        allocating headers() as "headers";
+        written set_method(method: String) as "set-method";
+        written set_path(path: String) as "set-path";
+        written set_query(query: Option<String>) as "set-query";
+        written set_header(name: String, value: Vec<u8>) as "set-header";
+        written append_header(name: String, value: Vec<u8>) as "append-header";
+        written remove_header(name: String) as "remove-header";
+    }
+    "reply" = reply {
+        plain status() as "status";
+        allocating header(name: String) as "header";
+        allocating header_values(name: String) as "header-values";
+        allocating headers() as "headers";
+        written set_status(status: u16) as "set-status";
+        written set_header(name: String, value: Vec<u8>) as "set-header";
+        written append_header(name: String, value: Vec<u8>) as "append-header";
+        written remove_header(name: String) as "remove-header";
+    }
+    "exchange" = exchange {
+        allocating id() as "id";
+        allocating route() as "route";
+        allocating entry() as "entry";
+        plain generation() as "generation";
+        allocating client_address() as "client-address";
+        allocating outcome() as "outcome";
+        plain reply_bytes() as "reply-bytes";
+        plain elapsed_us() as "elapsed-us";
+        allocating used() as "used";
+    }
+    "notes" = notes {
+        allocating load() as "load";
+        plain store(bytes: Vec<u8>) as "store";
+    }
+    "labels" = labels {
+        allocating get(name: String) as "get";
+        plain set(name: String, value: String) as "set";
+    }
+    "log" = log {
+        plain write(level: Level, message: String) as "write";
+    }
+    "clock" = clock {
+        plain now_ms() as "now-ms";
+        plain monotonic_ns() as "monotonic-ns";
+    }
+    "random" = random {
+        allocating bytes(count: u32) as "bytes";
+    }
+    "identity" = identity {
+        allocating get(part: String) as "get";
+    }
+    "identity-writer" = identity_writer {
+        written set(part: String, value: String) as "set";
+    }
+    "keys" = keys {
+        waiting identify(place: Place) as "identify";
+    }
+    "counters" = counters {
+        waiting take(claims: Vec<Claim>) as "take";
+    }
+    "metrics" = metrics {
+        plain add(name: String, by: u64) as "add";
+        plain observe(name: String, value: f64) as "observe";
+    }
+    "targets" = targets {
+        allocating facts(name: String) as "facts";
+        allocating figures(name: String) as "figures";
+        allocating plan() as "plan";
+        plain set_plan(order: Vec<u32>) as "set-plan";
+    }
+    "credentials-in-clear" = credentials_in_clear {
+        allocating header(name: String) as "header";
+        allocating query(name: String) as "query";
+        allocating cookie(name: String) as "cookie";
+        written set_header(name: String, value: Vec<u8>) as "set-header";
+        allocating reply_cookies() as "reply-cookies";
+        written append_reply_cookie(value: Vec<u8>) as "append-reply-cookie";
+    }
+}

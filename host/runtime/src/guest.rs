@@ -1,0 +1,217 @@
+//! A plugin's code ready to be instantiated, and an instance of it: as a component, or as the one module that the component is.
+
+use wasmtime::component::{Instance as ComponentInstance, InstancePre};
+use wasmtime::{Engine, Store};
+
+use crate::bindings::guest;
+use crate::bindings::host::types as wit;
+use crate::call::{Call, Verdict};
+use crate::direct;
+use crate::failure::Failure;
+use crate::instance::PluginState;
+
+/// Code with its imports linked.
+#[derive(Clone)]
+pub(crate) enum Prepared {
+    Component(InstancePre<PluginState>, Indices),
+    Direct(std::sync::Arc<direct::Prepared>),
+}
+
+/// Where the exported functions stand in a component.
+#[derive(Clone, Default)]
+pub(crate) struct Indices {
+    policy: Option<guest::policy::GuestIndices>,
+    head: Option<guest::head::GuestIndices>,
+    body: Option<guest::body::GuestIndices>,
+    route: Option<guest::route::GuestIndices>,
+    reply_head: Option<guest::reply_head::GuestIndices>,
+    reply_body: Option<guest::reply_body::GuestIndices>,
+    finish: Option<guest::finish::GuestIndices>,
+}
+
+/// An instance.
+pub(crate) enum Guest {
+    Component(Box<Component>),
+    Direct(Box<direct::Guest>),
+}
+
+/// An instance of a component, and its functions, each looked up when it is first called.
+pub(crate) struct Component {
+    pub(crate) instance: ComponentInstance,
+    policy: Option<guest::policy::Guest>,
+    head: Option<guest::head::Guest>,
+    body: Option<guest::body::Guest>,
+    route: Option<guest::route::Guest>,
+    reply_head: Option<guest::reply_head::Guest>,
+    reply_body: Option<guest::reply_body::Guest>,
+    finish: Option<guest::finish::Guest>,
+}
+
+/// The decision of a phase, or what is wrong with it.
+pub(crate) type Called = Result<Verdict, Failure>;
+
+/// What `configure` returned.
+pub(crate) type Configured = Result<wit::Setup, Vec<wit::Problem>>;
+
+/// Looks up a function of the guest once and keeps it.
+macro_rules! function {
+    ($self:ident, $store:ident, $indices:ident, $name:ident) => {
+        match &$self.$name {
+            Some(found) => found,
+            None => {
+                let index =
+                    $indices.$name.as_ref().ok_or_else(|| wasmtime::format_err!("the phase is not exported"))?;
+                let found = index.load(&mut *$store, &$self.instance)?;
+                $self.$name.insert(found)
+            }
+        }
+    };
+}
+
+impl Prepared {
+    pub(crate) fn of_component(pre: InstancePre<PluginState>) -> Prepared {
+        let indices = Indices {
+            policy: guest::policy::GuestIndices::new(&pre).ok(),
+            head: guest::head::GuestIndices::new(&pre).ok(),
+            body: guest::body::GuestIndices::new(&pre).ok(),
+            route: guest::route::GuestIndices::new(&pre).ok(),
+            reply_head: guest::reply_head::GuestIndices::new(&pre).ok(),
+            reply_body: guest::reply_body::GuestIndices::new(&pre).ok(),
+            finish: guest::finish::GuestIndices::new(&pre).ok(),
+        };
+        Prepared::Component(pre, indices)
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        match self {
+            Prepared::Component(pre, _) => pre.engine(),
+            Prepared::Direct(prepared) => prepared.engine(),
+        }
+    }
+
+    pub(crate) async fn instantiate(&self, store: &mut Store<PluginState>) -> wasmtime::Result<Guest> {
+        Ok(match self {
+            Prepared::Component(pre, _) => {
+                Guest::Component(Box::new(Component::new(pre.instantiate_async(store).await?)))
+            }
+            Prepared::Direct(prepared) => Guest::Direct(Box::new(prepared.instantiate(store).await?)),
+        })
+    }
+}
+
+impl Guest {
+    /// Calls one phase.
+    pub(crate) async fn call(
+        &mut self,
+        store: &mut Store<PluginState>,
+        prepared: &Prepared,
+        bytes_max: u64,
+        call: &Call,
+    ) -> wasmtime::Result<Called> {
+        match (self, prepared) {
+            // Apart, so that a direct call does not carry the room for it.
+            (Guest::Component(guest), Prepared::Component(_, indices)) => {
+                Box::pin(guest.call(store, indices, bytes_max, call)).await
+            }
+            (Guest::Direct(guest), Prepared::Direct(prepared)) => guest.call(store, prepared, bytes_max, call).await,
+            _ => Err(other_code()),
+        }
+    }
+
+    /// Only components are configured: a module is taken out of one when it is frozen.
+    pub(crate) async fn configure(
+        &mut self,
+        store: &mut Store<PluginState>,
+        prepared: &Prepared,
+        config: &str,
+    ) -> wasmtime::Result<Configured> {
+        match (self, prepared) {
+            (Guest::Component(guest), Prepared::Component(_, indices)) => {
+                function!(guest, store, indices, policy).call_configure(store, config).await
+            }
+            _ => Err(other_code()),
+        }
+    }
+
+    /// Resolves the function of each phase, so that a wrong signature is found at load.
+    pub(crate) fn resolve(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> wasmtime::Result<()> {
+        match (self, prepared) {
+            (Guest::Component(guest), Prepared::Component(_, indices)) => guest.resolve(store, indices),
+            (Guest::Direct(guest), Prepared::Direct(prepared)) => guest.resolve(store, prepared),
+            _ => Err(other_code()),
+        }
+    }
+}
+
+fn other_code() -> wasmtime::Error {
+    wasmtime::format_err!("an instance of other code")
+}
+
+impl Component {
+    fn new(instance: ComponentInstance) -> Component {
+        Component {
+            instance,
+            policy: None,
+            head: None,
+            body: None,
+            route: None,
+            reply_head: None,
+            reply_body: None,
+            finish: None,
+        }
+    }
+
+    async fn call(
+        &mut self,
+        store: &mut Store<PluginState>,
+        indices: &Indices,
+        bytes_max: u64,
+        call: &Call,
+    ) -> wasmtime::Result<Called> {
+        Ok(match call {
+            Call::Head => Verdict::from_decision(function!(self, store, indices, head).call_on_head(store).await?),
+            Call::Body { bytes, end } => {
+                let piece = function!(self, store, indices, body).call_on_body(store, bytes, *end).await?;
+                Verdict::from_piece(piece, bytes_max)
+            }
+            Call::Route => Verdict::from_decision(function!(self, store, indices, route).call_on_route(store).await?),
+            Call::ReplyHead => {
+                let reply_head = function!(self, store, indices, reply_head);
+                Verdict::from_decision(reply_head.call_on_reply_head(store).await?)
+            }
+            Call::ReplyBody { bytes, end } => {
+                let reply_body = function!(self, store, indices, reply_body);
+                Verdict::from_piece(reply_body.call_on_reply_body(store, bytes, *end).await?, bytes_max)
+            }
+            Call::Finish => {
+                function!(self, store, indices, finish).call_on_finish(store).await?;
+                Ok(Verdict::Proceed)
+            }
+        })
+    }
+
+    fn resolve(&mut self, store: &mut Store<PluginState>, indices: &Indices) -> wasmtime::Result<()> {
+        if indices.policy.is_some() {
+            function!(self, store, indices, policy);
+        }
+        if indices.head.is_some() {
+            function!(self, store, indices, head);
+        }
+        if indices.body.is_some() {
+            function!(self, store, indices, body);
+        }
+        if indices.route.is_some() {
+            function!(self, store, indices, route);
+        }
+        if indices.reply_head.is_some() {
+            function!(self, store, indices, reply_head);
+        }
+        if indices.reply_body.is_some() {
+            function!(self, store, indices, reply_body);
+        }
+        if indices.finish.is_some() {
+            function!(self, store, indices, finish);
+        }
+        Ok(())
+    }
+}
