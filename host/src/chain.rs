@@ -10,6 +10,7 @@ mod events;
 mod failover;
 mod finish;
 mod idle;
+mod model;
 mod open;
 mod pipe;
 mod plan;
@@ -24,6 +25,7 @@ mod targets;
 mod trace;
 
 pub use canary::{Canary, CanaryState, Rollback};
+pub use model::{Keys, ModelPlans, ModelSide};
 pub use open::{ClientConnection, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
 pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan};
 pub use reply_body::{Cut, ReplyBody};

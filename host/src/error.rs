@@ -74,6 +74,16 @@ codes! {
     BadRequest, Client, 400, "client_bad_request";
     /// Host missing, doubled or not matching the authority.
     BadHost, Client, 400, "client_bad_host";
+    /// The body is no model call in the client's dialect.
+    BadModelCall, Client, 400, "client_bad_model_call";
+    /// No target of the model can be sent what the call asks for.
+    NoCounterpart, Client, 400, "client_no_counterpart";
+    /// A provider of models found the call itself wrong.
+    RefusedByProvider, Client, 400, "client_refused_by_provider";
+    /// The route serves no model of this name.
+    NoModel, Client, 404, "client_no_model";
+    /// A route of models, and an endpoint that it does not serve.
+    EndpointNotSupported, Client, 404, "endpoint_not_supported";
     /// No route matches.
     NoRoute, Client, 404, "client_no_route";
     /// A route matches but for the method.
@@ -106,6 +116,12 @@ codes! {
     UpstreamCoding, Upstream, 502, "upstream_unsupported_coding";
     /// The upstream did not answer in time.
     UpstreamTimeout, Upstream, 504, "upstream_timeout";
+    /// A provider of models takes no more calls for now.
+    ProviderRateLimited, Upstream, 429, "upstream_rate_limited";
+    /// A provider of models does not accept the gateway's credential.
+    ProviderCredential, Upstream, 502, "upstream_credential_refused";
+    /// A provider of models reported a fault of its own.
+    ProviderFailed, Upstream, 502, "upstream_failed";
     /// All of the upstream's connections are in use, or it does not serve this now.
     UpstreamBusy, Upstream, 503, "upstream_busy";
     /// The exchange took longer than its route allows.

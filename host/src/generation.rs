@@ -2,6 +2,7 @@
 
 mod build;
 mod kept;
+mod places;
 pub mod self_test;
 mod services;
 mod versions;

@@ -115,6 +115,7 @@ pub fn foundation(config: &Config, redaction: Redaction, access_log: AccessLog) 
         memory_bytes_max: INSTANCE_MEMORY_BYTES_MAX,
         // Whoever only checks a file makes no folder beside it.
         cache_dir: config.data_dir.is_dir().then(|| config.data_dir.join("code")),
+        ..EngineOptions::default()
     })
     .map_err(StartError::Runtime)?;
     Ok(Foundation {

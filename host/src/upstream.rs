@@ -23,7 +23,7 @@ use tokio::time::sleep;
 use body::{Progress, SendBody};
 use pool::{Lease, Pool};
 
-pub use body::UpstreamBody;
+pub use body::{Translate, UpstreamBody, Whole};
 pub use connect::{ConnectError, ConnectSetupError, Connector, Wire};
 pub use error::{BoxError, UpstreamError};
 pub use health::{Health, UnderWay};

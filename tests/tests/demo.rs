@@ -20,11 +20,21 @@ fn what_the_demo_prints_works_when_pasted() {
     assert!(stream.starts_with("data: {") && stream.trim_end().ends_with("data: [DONE]"), "{stream}");
     assert!(stream.matches("data: ").count() > 10, "{stream}");
 
+    let failed_over = demo.paste(demo.command("a target that fails")).stdout;
+    let (answer, line) = failed_over.split_once('\n').unwrap_or_else(|| panic!("{failed_over}"));
+    let (answer, line): (Value, Value) = (serde_json::from_str(answer).unwrap(), serde_json::from_str(line).unwrap());
+    assert_eq!(answer["choices"][0]["message"]["content"], "Who answers?");
+    assert_eq!((&line["upstream"], &line["tried"]), (&"anthropic".into(), &serde_json::json!(["openai"])), "{line}");
+
+    let anthropic: Value =
+        serde_json::from_str(&demo.paste(demo.command("the same model in another dialect")).stdout).unwrap();
+    assert_eq!(anthropic["content"][0]["text"], "Hello from another SDK", "{anthropic}");
+
     let wrong = demo.paste(demo.command("a wrong key")).stdout;
     assert!(wrong.starts_with("HTTP/1.1 401") && wrong.contains("\"code\":\"invalid_api_key\""), "{wrong}");
 
     // On a slow machine the window may end between two of the twelve calls; then the next twelve meet the limit.
-    let mut calls = 3;
+    let mut calls = 5;
     let met = (0..5).any(|_| {
         let limit = demo.paste(demo.command("a limit reached")).stdout;
         let statuses: Vec<&str> = limit.lines().collect();
@@ -100,7 +110,7 @@ fn the_official_openai_client_needs_nothing_but_base_url_and_key() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let saw: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
-    assert_eq!(saw["models"], serde_json::json!(["echo-1", "embed-1", "refuse-1", "story-1", "think-1"]));
+    assert_eq!(saw["models"], serde_json::json!(["assistant", "echo-1", "embed-1", "refuse-1", "story-1", "think-1"]));
     assert_eq!(saw["answer"], "Hello, gateway!");
     assert!(saw["answer_tokens"].as_u64().is_some_and(|count| count > 0), "{saw}");
     assert_eq!(saw["stream_words"], 12, "{saw}");

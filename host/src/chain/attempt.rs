@@ -19,17 +19,16 @@ use crate::http::{coding, fields, path};
 use crate::upstream::{Deadline, UpstreamBody, UpstreamError};
 
 impl Run {
-    /// Sends the request to the target with a number. The answer's head is cleaned of what ends at this hop.
+    /// Sends a request to the target with a number; `streams`: its body is not at hand yet. The answer's head is cleaned of what ends at this hop.
     pub(super) async fn attempt(
         &self,
         route: &Route,
         number: u32,
         target: &Target,
-        body: RequestBody,
+        request: Request<RequestBody>,
+        streams: bool,
     ) -> Result<Response<UpstreamBody>, Failed> {
-        let streams = !matches!(body, RequestBody::Whole(_));
         let fault = |stop| Failed { stop, reached: Reached::NoMatter };
-        let request = self.upstream_request(route, target, body).map_err(fault)?;
         let method = request.method().clone();
         let deadline = self.deadline.zip(route.timeout).map(|(at, whole)| Deadline { at, whole });
         self.note_attempt(number);
@@ -105,7 +104,7 @@ impl Run {
         }
     }
 
-    fn upstream_request(
+    pub(super) fn upstream_request(
         &self,
         route: &Route,
         target: &Target,
@@ -117,7 +116,7 @@ impl Run {
         let state = &mut *state;
         state.request.sent = true;
         let head = &mut state.request;
-        let is_last = self.plan.targets.iter().nth(1).is_none();
+        let is_last = self.targets().iter().nth(1).is_none();
         let mut headers = match is_last && !self.plan.chain.looks_back() && self.trace.is_none() {
             true => std::mem::take(&mut head.headers),
             false => head.headers.clone(),

@@ -57,8 +57,16 @@ impl Run {
         let mut kept = None;
         let mut stop = None;
         for (place, number) in (1..).zip(&order) {
-            let (Some(target), Some(sent)) = (self.plan.targets.get(*number), lent.take()) else { break };
-            match self.attempt(route, *number, target, sent).await {
+            let (Some(target), Some(sent)) = (self.targets().get(*number), lent.take()) else { break };
+            let streams = !matches!(sent, RequestBody::Whole(_));
+            let request = match self.upstream_request(route, target, sent) {
+                Ok(request) => request,
+                Err(fault) => {
+                    stop = Some(fault);
+                    break;
+                }
+            };
+            match self.attempt(route, *number, target, request, streams).await {
                 Ok(answer) => {
                     if place == order.len() || !serves_later(&answer, is_idempotent) {
                         return Ok(answer);
@@ -116,14 +124,11 @@ impl Run {
     }
 
     /// The refusal of the last attempt names its upstream; the client learns which others were tried as well.
-    fn with_those_before(&self, mut stop: Stop) -> Stop {
+    pub(super) fn with_those_before(&self, mut stop: Stop) -> Stop {
         let tried = self.log().tried.clone();
         let before = tried.split_last().map(|(_, before)| before).unwrap_or_default();
-        let names: Vec<String> = before
-            .iter()
-            .filter_map(|number| self.plan.targets.name(*number))
-            .map(|name| format!("`{name}`"))
-            .collect();
+        let names: Vec<String> =
+            before.iter().filter_map(|number| self.targets().name(*number)).map(|name| format!("`{name}`")).collect();
         if let (StopReply::Refuse(refusal), false, None) = (&mut stop.reply, names.is_empty(), stop.by) {
             refusal.message.push_str(&format!(" Tried before it: {}.", names.join(", ")));
         }

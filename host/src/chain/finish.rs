@@ -98,6 +98,9 @@ impl Drop for Finisher {
             (Outcome::TimedOut, Fault::Gateway, Some(Code::Draining))
         } else if self.run.ground.open.is_ended() {
             (Outcome::TimedOut, Fault::Gateway, Some(Code::GenerationEnded))
+        } else if self.run.model.as_ref().is_some_and(|model| model.seen().done) {
+            // Many clients leave when they have read the answer's own end, and do not wait for the connection's.
+            return self.end(Outcome::Complete);
         } else {
             (Outcome::ClientGone, Fault::Client, None)
         };
@@ -178,18 +181,20 @@ impl Run {
                 .filter_map(|(position, _)| Some((entry_name(*position)?, Version::Canary.as_str())))
                 .collect(),
             shadow: shadows.into_iter().map(|(entry, record)| (entry.to_string(), record)).collect(),
-            upstream: log.upstream.and_then(|number| self.plan.targets.name(number)),
+            upstream: log.upstream.and_then(|number| self.targets().name(number)),
             attempts: log.attempts,
             tried: log
                 .tried
                 .iter()
                 .filter(|number| log.upstream != Some(**number))
-                .filter_map(|number| self.plan.targets.name(*number))
+                .filter_map(|number| self.targets().name(*number))
                 .collect(),
             request_bytes: self.exchange.request_bytes.load(Ordering::Relaxed),
             reply_bytes: self.exchange.reply_bytes.load(Ordering::Relaxed),
             first_byte: log.first_byte,
             duration,
+            model: self.model.as_ref().and_then(|model| model.model().map(str::to_owned)),
+            usage: self.model.as_ref().map(|model| model.seen().clone()).unwrap_or_default(),
             labels: state.labels.clone(),
             bypasses: log.bypasses.clone(),
         });

@@ -8,6 +8,7 @@ use http::HeaderName;
 use sluicegate_runtime::{Call, Entry, Exchange, Failure, Held, Phase, Verdict, Version, services::Services};
 
 use super::canary::Canary;
+use super::model::ModelPlans;
 use super::open::GenerationExchanges;
 use super::shadow::Room;
 use super::targets::Targets;
@@ -42,6 +43,8 @@ pub struct Plan {
     pub chain: Chain,
     /// Where requests go; none without a route.
     pub targets: Arc<Targets>,
+    /// Some where the route serves language models.
+    pub models: Option<ModelPlans>,
     pub metrics: RouteMetrics,
     /// Request fields that carry credentials here, the usual ones included.
     pub credential_fields: Arc<[HeaderName]>,

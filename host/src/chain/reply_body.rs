@@ -82,16 +82,34 @@ impl ReplyBody {
         self.events.as_ref()?.error_event(cut.told.as_deref()?, &run.exchange.facts.id)
     }
 
+    /// A client of a model reads why; what nobody here has touched just breaks off.
+    fn timed_out(&self, elapsed: Elapsed) -> Cut {
+        let cut = Cut::timed_out(elapsed);
+        match (&cut.told, &self.finisher.run().model) {
+            (None, Some(_)) => {
+                let code = if elapsed == Elapsed::Deadline { Code::ExchangeTimeout } else { Code::UpstreamTimeout };
+                let told = Refusal::new(code, format!("The answer was cut: {}.", cut.message));
+                Cut { told: Some(Box::new(told)), ..cut }
+            }
+            _ => cut,
+        }
+    }
+
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         // The answer that says so is late by nature.
         if let (Some(elapsed), false) = (self.idle.is_over(), matches!(self.source, Source::Whole(_))) {
-            return Poll::Ready(Some(Err(Cut::timed_out(elapsed))));
+            return Poll::Ready(Some(Err(self.timed_out(elapsed))));
         }
         let polled = match &mut self.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Source::AsItComes(body, taps) => {
                 let run = self.finisher.run();
+                let before = body.pieces();
                 let polled = Pin::new(&mut *body).poll_frame(context);
+                // What became nothing is a sign of life all the same.
+                if body.pieces() > before {
+                    self.idle.reset();
+                }
                 match &polled {
                     Poll::Ready(Some(Ok(frame))) => {
                         frame.data_ref().into_iter().for_each(|bytes| taps.push(run, bytes));
@@ -102,8 +120,12 @@ impl ReplyBody {
                     Poll::Ready(None) => taps.end(run),
                     Poll::Ready(Some(Err(_))) | Poll::Pending => {}
                 }
-                // What no plugin has touched is not touched here either: such a stream breaks as it broke.
-                polled.map_err(|error| Cut { told: None, ..Broken::of(error).into_cut(run) })
+                let is_translated = body.is_translated();
+                polled.map_err(|error| {
+                    let cut = Broken::of(error).into_cut(run);
+                    // What nobody here has touched is not touched now either: such a stream breaks as it broke.
+                    if is_translated { cut } else { Cut { told: None, ..cut } }
+                })
             }
             Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
         };
@@ -114,7 +136,10 @@ impl ReplyBody {
                 self.idle.reset();
                 Poll::Ready(frame)
             }
-            Poll::Pending => Poll::Ready(Some(Err(Cut::timed_out(ready!(self.idle.poll_elapsed(context)))))),
+            Poll::Pending => {
+                let elapsed = ready!(self.idle.poll_elapsed(context));
+                Poll::Ready(Some(Err(self.timed_out(elapsed))))
+            }
         }
     }
 }
@@ -242,6 +267,13 @@ impl Broken {
             run.note_stop(stop);
         }
         match self {
+            Broken::Upstream(UpstreamError::Answer { upstream, refusal }) => Cut {
+                outcome: Outcome::UpstreamCut,
+                fault: refusal.fault,
+                code: refusal.code.to_string(),
+                message: format!("upstream `{upstream}` failed in its answer: {}", refusal.message),
+                told: Some(refusal),
+            },
             Broken::Upstream(error) => {
                 let told = Refusal::new(Code::UpstreamBroken, "The upstream broke off its answer.");
                 Cut { told: Some(Box::new(told)), ..Cut::from(&error) }

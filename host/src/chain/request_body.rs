@@ -20,6 +20,7 @@ use super::run::Run;
 use super::shadow::Taps;
 use super::stop::Stop;
 use super::trace::BodyWay;
+use crate::config::Limits;
 use crate::error::{Code, Refusal};
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::UpstreamError;
@@ -85,6 +86,23 @@ impl RequestBody {
 }
 
 impl RequestBody {
+    /// Reads it to its end, however it comes.
+    pub(super) async fn whole(mut self, limits: &Limits) -> Result<Bytes, Stop> {
+        if let RequestBody::Whole(bytes) = self {
+            return Ok(bytes.unwrap_or_default());
+        }
+        let mut whole = BytesMut::new();
+        while let Some(frame) = poll_fn(|context| Pin::new(&mut self).poll_frame(context)).await {
+            let Ok(bytes) = frame.map_err(|BodyFault(stop)| stop)?.into_data() else { continue };
+            whole.extend_from_slice(&bytes);
+            // A plugin may have made more of it.
+            if whole.len() as u64 > limits.body_bytes_max {
+                return Err(too_large(limits.body_bytes_max));
+            }
+        }
+        Ok(whole.freeze())
+    }
+
     pub(super) fn way(&self) -> BodyWay {
         match self {
             RequestBody::Whole(None) => BodyWay::None,

@@ -11,6 +11,7 @@ use sluicegate_runtime::{
 };
 
 use super::canary::{Canary, Event, Now};
+use super::model::ModelExchange;
 use super::plan::{Chosen, Ground, Link, Plan, Site};
 use super::shadow::{Shown, Watcher};
 use super::stop::Stop;
@@ -38,6 +39,8 @@ pub(super) struct Run {
     watchers: Mutex<Vec<Watcher>>,
     /// Some where somebody wants to know.
     pub(super) trace: Option<Arc<Recorder>>,
+    /// Some where the route serves language models.
+    pub(super) model: Option<Box<ModelExchange>>,
 }
 
 /// What the access log will say besides what the exchange knows.
@@ -76,6 +79,7 @@ impl Run {
         exchange: Arc<Exchange>,
         log: Log,
         trace: Option<Arc<Recorder>>,
+        model: Option<Box<ModelExchange>>,
     ) -> Run {
         let length = plan.chain.links().len();
         let timeout = plan.route.as_ref().and_then(|route| route.timeout);
@@ -90,6 +94,7 @@ impl Run {
             held: (0..length).map(|_| tokio::sync::Mutex::default()).collect(),
             watchers: Mutex::default(),
             trace,
+            model,
             plan,
         }
     }
@@ -129,8 +134,11 @@ impl Run {
         let mut log = self.log();
         log.outcome = Some(stop.outcome);
         log.decided_by = stop.by;
-        log.fault = stop.refusal().map(|refusal| refusal.fault);
-        log.code = stop.refusal().map(|refusal| refusal.code.to_string());
+        // A provider's refusal in its own words is no refusal here, and was noted where it was read.
+        if stop.refusal().is_some() || stop.by.is_some() {
+            log.fault = stop.refusal().map(|refusal| refusal.fault);
+            log.code = stop.refusal().map(|refusal| refusal.code.to_string());
+        }
     }
 
     /// Calls one phase of one entry.

@@ -11,9 +11,11 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use sluicegate_llm::Hints;
 use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
 
 use super::finish::Finisher;
+use super::model::ModelExchange;
 use super::open::ClientConnection;
 use super::pipe::{Pipe, Way};
 use super::plan::{Ground, Plan};
@@ -26,6 +28,7 @@ use super::trace::Recorder;
 use crate::config::Dialect;
 use crate::error::{Code, Refusal};
 use crate::http::fields::{self, ClientSide, RequestHost};
+use crate::http::path;
 use crate::http::render::render;
 use crate::telemetry::request_id::{RequestId, TraceParent, X_REQUEST_ID};
 use crate::upstream::UpstreamBody;
@@ -102,6 +105,7 @@ pub fn serve(
 fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, Incoming) {
     let Inbound { mut head, body, client, host, started, id } = inbound;
     let hop = fields::clean_request(&mut head.headers);
+    let hints = plan.models.as_ref().map(|_| hints(&head.headers, head.uri.query()));
     let places = plan.route.as_ref().map_or(&[][..], |route| &route.credential_places);
     let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);
     let authority = host.as_ref().and_then(|host| host.field.to_str().ok()).unwrap_or_default().to_owned();
@@ -144,7 +148,12 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     let trace = Recorder::begin(&ground, &plan, id.as_str(), started, &request, &presented);
     let exchange = Exchange::new(facts, request, presented);
     let exchange = Arc::new(if trace.is_some() { exchange.traced() } else { exchange });
-    (Arc::new(Run::new(ground, plan, exchange, log, trace)), body)
+    let model = hints.zip(plan.route.as_ref()).map(|(hints, route)| {
+        let state = exchange.lock();
+        let path = path::strip_prefix(&state.request.path, &route.strip_prefix).unwrap_or(&state.request.path);
+        Box::new(ModelExchange::begin(state.request.method.as_str(), path, hints))
+    });
+    (Arc::new(Run::new(ground, plan, exchange, log, trace, model)), body)
 }
 
 /// The answer's body before the chain has seen it.
@@ -185,6 +194,9 @@ impl Run {
         let Some(route) = &self.plan.route else {
             return Err(Stop::refuse(Refusal::new(Code::NoRoute, "No route of this gateway matches this request.")));
         };
+        if let (Some(model), Some(plans)) = (&self.model, &self.plan.models) {
+            return Box::pin(self.forward_model(route, model, plans, body)).await;
+        }
         let began = Instant::now();
         let body = RequestBody::prepare(self, body).await?;
         if let Some(trace) = &self.trace {
@@ -372,7 +384,10 @@ impl Run {
     }
 
     fn dialect(&self) -> Dialect {
-        self.plan.route.as_ref().map_or(Dialect::Http, |route| route.dialect)
+        match &self.model {
+            Some(model) => model.dialect(),
+            None => self.plan.route.as_ref().map_or(Dialect::Http, |route| route.dialect),
+        }
     }
 
     async fn in_time<T>(&self, work: Pin<&mut impl Future<Output = Result<T, Stop>>>) -> Result<T, Stop> {
@@ -390,6 +405,16 @@ impl Run {
                 Err(Stop::refuse(Refusal::new(Code::ExchangeTimeout, "The exchange took longer than its route allows.")))
             }
         }
+    }
+}
+
+/// What tells the vendors apart where they share a path. Read before the fields that carry credentials are taken out.
+fn hints(headers: &HeaderMap, query: Option<&str>) -> Hints {
+    let has = |name: &str| headers.contains_key(name);
+    let has_key = query.is_some_and(|query| query.split('&').any(|member| member.starts_with("key=")));
+    Hints {
+        anthropic: has("anthropic-version") || has("x-api-key"),
+        gemini: has("x-goog-api-key") || has("x-goog-api-client") || has_key,
     }
 }
 

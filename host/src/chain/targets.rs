@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use sluicegate_runtime::{Call, Candidates, Phase, TargetPlan};
 
+use super::model::{ModelExchange, ModelSide};
 use super::run::Run;
 use super::stop::Stop;
+use crate::config::ModelTarget;
 use crate::telemetry::metrics::UpstreamMetrics;
 use crate::upstream::{Health, Upstream};
 
 pub struct Target {
     pub upstream: Arc<Upstream>,
     pub metrics: UpstreamMetrics,
+    /// Where it serves a language model.
+    pub model: Option<ModelSide>,
 }
 
 /// Numbered from 0 in the order of the configuration; none where no route matched.
@@ -38,13 +42,25 @@ impl Targets {
     /// All of them as configured, those that rest behind the others.
     fn order(&self) -> Vec<u32> {
         let mut order: Vec<(bool, u32)> =
-            self.0.iter().zip(0..).map(|(target, number)| (target.upstream.health().rests_ms() > 0, number)).collect();
+            self.0.iter().zip(0..).map(|(target, number)| (target.rests_ms() > 0, number)).collect();
         order.sort_unstable();
         order.into_iter().map(|(_, number)| number).collect()
     }
 
+    fn price(&self, figure: impl Fn(&ModelTarget) -> Option<u64>) -> Vec<Option<u64>> {
+        self.0.iter().map(|target| target.model.as_ref().and_then(|side| figure(&side.config))).collect()
+    }
+
     fn health<T>(&self, figure: impl Fn(&Health) -> T) -> Vec<T> {
         self.0.iter().map(|target| figure(target.upstream.health())).collect()
+    }
+}
+
+impl Target {
+    /// How long nobody should ask it: its upstream, or all of the provider's credentials.
+    fn rests_ms(&self) -> u64 {
+        let keys = self.model.as_ref().map_or(0, |side| side.keys.rests_ms());
+        self.upstream.health().rests_ms().max(keys)
     }
 }
 
@@ -60,6 +76,14 @@ impl Candidates for Targets {
     fn facts(&self, name: &str) -> Vec<String> {
         let fact = |target: &Target| match name {
             "name" => target.upstream.config().name.clone(),
+            "provider" => target.model.as_ref().map(|_| target.upstream.config().name.clone()).unwrap_or_default(),
+            "model" => target.model.as_ref().map(|side| side.config.model.clone()).unwrap_or_default(),
+            "dialect" => target
+                .model
+                .as_ref()
+                .map(|side| side.config.provider.wire.dialect().as_str())
+                .unwrap_or_default()
+                .to_owned(),
             _ => String::new(),
         };
         self.0.iter().map(fact).collect()
@@ -69,7 +93,9 @@ impl Candidates for Targets {
         match name {
             "in-flight" => self.health(|health| Some(health.in_flight())),
             "first-byte-ms" => self.health(Health::first_byte_ms),
-            "rests-ms" => self.health(|health| Some(health.rests_ms())),
+            "rests-ms" => self.0.iter().map(|target| Some(target.rests_ms())).collect(),
+            "price-input" => self.price(|target| target.input_price),
+            "price-output" => self.price(|target| target.output_price),
             "failures-per-thousand" => self.health(Health::failures_per_thousand),
             _ => vec![None; self.0.len()],
         }
@@ -77,9 +103,14 @@ impl Candidates for Targets {
 }
 
 impl Run {
+    /// Of the model that is called, where the route serves models.
+    pub(super) fn targets(&self) -> &Targets {
+        self.model.as_deref().and_then(ModelExchange::targets).unwrap_or(&self.plan.targets)
+    }
+
     /// Lets plugins choose where the exchange goes.
     pub(super) async fn route_phase(&self) -> Result<(), Stop> {
-        self.exchange.lock().plan = TargetPlan::open(self.plan.targets.order());
+        self.exchange.lock().plan = TargetPlan::open(self.targets().order());
         let mut decided = Ok(());
         for position in self.plan.chain.positions(Phase::Route) {
             if let Err(stop) = self.call(*position, Call::Route, false).await {

@@ -22,10 +22,14 @@ pub(super) fn check(options: &ConfigFile) -> anyhow::Result<()> {
         }
     }
     println!(
-        "{}: ok; {}, {}, {}",
+        "{}: ok; {}, {}{}, {}",
         options.config.display(),
         count(config.routes.len(), "route"),
         count(config.upstreams.len(), "upstream"),
+        match config.providers.len() {
+            0 => String::new(),
+            providers => format!(", {}", count(providers, "provider")),
+        },
         count(config.keys.len(), "key")
     );
     Ok(())

@@ -99,6 +99,12 @@ curl -sS $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API
 # a streamed call
 curl -sSN $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" -d '{{"model":"story-1","stream":true,"messages":[{{"role":"user","content":"Tell me a story of 12 words"}}]}}'
 
+# a target that fails: the model `assistant` is overloaded at the first provider, and the second one answers
+curl -sS $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" -d '{{"model":"assistant","messages":[{{"role":"user","content":"Who answers?"}}]}}'; echo; tail -n 1 {log}
+
+# the same model in another dialect
+curl -sS http://{address}/v1/messages -H "x-api-key: $OPENAI_API_KEY" -H "anthropic-version: 2023-06-01" -H "content-type: application/json" -d '{{"model":"assistant","max_tokens":100,"messages":[{{"role":"user","content":"Hello from another SDK"}}]}}'
+
 # a wrong key
 curl -sS -i $OPENAI_BASE_URL/models -H "authorization: Bearer sg_wrong"
 

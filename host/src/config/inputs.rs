@@ -53,6 +53,7 @@ fn named_files(text: &str, base: &Path, files: &mut BTreeSet<PathBuf>) {
         ("plugins", "signature"),
         ("plugins", "ca_file"),
         ("upstreams", "ca_file"),
+        ("providers", "ca_file"),
         ("credentials", "value"),
     ] {
         let tables = document.get_ref().get(section).and_then(|section| section.get_ref().as_table());

@@ -1,6 +1,7 @@
 //! The configuration as meant: only valid states, every reference resolved, every unit in the name.
 
 mod exchanges;
+mod models;
 mod plugin;
 mod rollout;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub use super::inputs::Inputs;
 pub use exchanges::*;
 use http::{HeaderName, HeaderValue, Method, Uri};
+pub use models::*;
 pub use rollout::*;
 pub use sluicegate_runtime::{BreakerPolicy, Isolation, OnError, PluginLimits};
 
@@ -35,6 +37,7 @@ pub struct Config {
     pub limits: Limits,
     pub credentials: BTreeMap<String, Credential>,
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
+    pub providers: BTreeMap<String, Arc<Provider>>,
     /// Gateway keys by their public id.
     pub keys: BTreeMap<String, GatewayKey>,
     pub plugins: BTreeMap<String, PluginSource>,
@@ -108,9 +111,10 @@ pub struct Credential {
     pub source: SecretSource,
     /// `https://host[:port]`: the only place where it is ever sent.
     pub origin: Origin,
-    pub header: HeaderName,
-    /// Stands before the value, such as `Bearer `.
-    pub prefix: String,
+    /// None: `authorization`, or what a provider of models has for keys.
+    pub header: Option<HeaderName>,
+    /// Stands before the value, such as `Bearer `. None: what is usual in the field.
+    pub prefix: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,7 +195,10 @@ pub struct Route {
     /// The global chain is not repeated here.
     pub chain: Vec<Arc<ChainEntry>>,
     /// Where its requests can go, in the order in which that is tried unless a plugin says otherwise; one to 16, each once.
+    /// None on a route with models.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// Some where it serves language models.
+    pub models: Option<Arc<RouteModels>>,
     /// Taken off the front of the path; empty or `/x` without a final slash.
     pub strip_prefix: String,
     /// How errors are rendered.

@@ -4,6 +4,7 @@ pub mod chain;
 pub mod exchanges;
 pub mod json;
 pub mod limits;
+pub mod models;
 pub mod plugin;
 pub mod rollout;
 pub mod route;
@@ -15,12 +16,13 @@ use serde::Deserialize;
 
 use chain::RawEntry;
 use limits::RawLimits;
+use models::{RawModel, RawProvider};
 use plugin::{RawPlugin, RawTrust};
 use route::RawRoute;
 use spot::{Named, Spot};
 use text::{
     AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, FolderPath, HeaderNameText, HeaderPrefix,
-    IncludeText, KeyHash, KeyId, ListenAddress, Name, OriginText, ScopeText, SecretReference, UrlText,
+    IncludeText, KeyHash, KeyId, ListenAddress, ModelName, Name, OriginText, ScopeText, SecretReference, UrlText,
 };
 
 /// Sluicegate's configuration: one TOML file. Relative paths in it are relative to its folder.
@@ -29,7 +31,7 @@ use text::{
 #[schemars(extend("required" = ["listen"]))]
 pub struct RawConfig {
     /// Further files, and patterns that match files, relative to the folder of this one: what they hold is added to what stands here.
-    /// They may hold `credentials`, `upstreams`, `keys`, `plugins`, `chains` and `routes`.
+    /// They may hold `credentials`, `upstreams`, `providers`, `models`, `keys`, `plugins`, `chains` and `routes`.
     #[serde(default)]
     #[schemars(length(max = 256))]
     pub include: Vec<IncludeText>,
@@ -60,6 +62,12 @@ pub struct RawConfig {
     /// Services that requests go to, by name.
     #[serde(default)]
     pub upstreams: Named<RawUpstream>,
+    /// Providers of language models, by name.
+    #[serde(default)]
+    pub providers: Named<RawProvider>,
+    /// Language models by the name that clients call, in whichever dialect.
+    #[serde(default)]
+    pub models: Named<RawModel, ModelName>,
     /// Gateway keys that clients present, as hashes.
     #[serde(default)]
     pub keys: Vec<RawKey>,
@@ -123,16 +131,12 @@ pub struct RawCredential {
     /// The only place where it is ever sent: scheme, host and, if not the usual one, port. `https`, but for a loopback address.
     #[schemars(example = &"https://api.openai.com")]
     pub origin: Spot<OriginText>,
-    /// The header field that it is sent in.
-    #[serde(default = "authorization")]
-    pub header: HeaderNameText,
+    /// The header field that it is sent in. `authorization` unless given, and for a provider of models the one that its kind has for keys.
+    #[schemars(example = &"x-api-key")]
+    pub header: Option<HeaderNameText>,
     /// What stands before it in the field. `Bearer ` for `authorization` and nothing for any other field unless given.
     #[schemars(example = &"Bearer ")]
     pub prefix: Option<HeaderPrefix>,
-}
-
-fn authorization() -> HeaderNameText {
-    HeaderNameText("authorization".to_owned())
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -4,6 +4,7 @@ mod chains;
 mod edge;
 pub mod exchanges;
 mod keys;
+mod models;
 mod plugins;
 mod rollout;
 mod routes;
@@ -31,6 +32,8 @@ pub use chains::{granted, isolation, limits};
 pub struct Declared {
     credentials: BTreeSet<String>,
     upstreams: BTreeSet<String>,
+    providers: BTreeSet<String>,
+    models: BTreeSet<String>,
     plugins: BTreeSet<String>,
     /// `NAME.KEY` for what each plugin says of itself.
     plugin_keys: BTreeSet<String>,
@@ -53,6 +56,8 @@ impl Declared {
             plugin_keys,
             credentials: names("credentials"),
             upstreams: names("upstreams"),
+            providers: names("providers"),
+            models: names("models"),
             plugins,
             chains: names("chains"),
         }
@@ -88,6 +93,8 @@ pub fn resolve(raw: RawConfig, declared: &Declared, texts: &Texts, report: &mut 
     let access_log = edge::access_log(&raw.access_log, context);
     let credentials = upstreams::credentials(raw.credentials, context);
     let upstreams = upstreams::upstreams(raw.upstreams, &credentials, context);
+    let providers = models::providers(raw.providers, &upstreams, &credentials, context);
+    let models = models::models(raw.models, &providers, context);
     let keys = keys::keys(raw.keys, context);
     let plugins = plugins::plugins(raw.plugins.0, &credentials, context);
     let trust = plugins::trust(raw.trust, context);
@@ -95,7 +102,13 @@ pub fn resolve(raw: RawConfig, declared: &Declared, texts: &Texts, report: &mut 
     chains.declare(raw.chains, context);
     let global_chain = raw.global_chain.map(|name| (chains.named(&name, context), name.value));
     let global_name = global_chain.as_ref().map(|(_, name)| name.0.clone());
-    let routes = routes::routes(raw.routes, &upstreams, &mut chains, global_name.as_deref(), context);
+    let routes = routes::routes(
+        raw.routes,
+        &routes::Places { upstreams: &upstreams, models: &models },
+        &mut chains,
+        global_name.as_deref(),
+        context,
+    );
     Some(Config {
         listeners,
         admin,
@@ -105,6 +118,7 @@ pub fn resolve(raw: RawConfig, declared: &Declared, texts: &Texts, report: &mut 
         limits: edge::limits(&raw.limits),
         credentials,
         upstreams,
+        providers,
         keys,
         plugins,
         trust,

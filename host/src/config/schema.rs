@@ -32,7 +32,8 @@ fn schema_of<T: JsonSchema>() -> Value {
 }
 
 /// What may stand in a file that is included.
-pub const INCLUDABLE: [&str; 6] = ["chains", "credentials", "keys", "plugins", "routes", "upstreams"];
+pub const INCLUDABLE: [&str; 8] =
+    ["chains", "credentials", "keys", "models", "plugins", "providers", "routes", "upstreams"];
 
 /// The schema of a file that is included: a part of [`schema`], and nothing in it is required.
 pub fn included_schema() -> Value {

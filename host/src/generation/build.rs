@@ -17,7 +17,7 @@ use super::services::{Book, LocalCounters, LocalKeys, SharedClock};
 use super::versions::{Loaded, Versions, versions_of};
 use crate::bundled;
 use crate::chain::{
-    Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Target, Targets, Traces, credential_fields,
+    Chain, ENTRIES_MAX, GenerationExchanges, Ground, OpenExchanges, Plan, Targets, Traces, credential_fields,
 };
 use crate::clock::Clock;
 use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route, nearest, signature_path};
@@ -28,7 +28,7 @@ use crate::state::counters::Counters;
 use crate::state::keys::KeyRing;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::metrics::{MetricKind as DeclaredKind, Metrics, PluginMetric};
-use crate::upstream::{Tls, Upstream};
+use crate::upstream::Tls;
 
 /// What outlives generations.
 pub struct Foundation {
@@ -108,7 +108,7 @@ impl Foundation {
         let registered = self.redaction.register(credentials.secrets()).map_err(|error| {
             failed(Stage::Secrets, vec![general(format!("the secrets cannot be kept out of the log: {error}"))])
         })?;
-        let upstreams = self.upstreams(config)?;
+        let places = self.places(config)?;
         let (plugins, plugin_files) = self.plugins(config, &credentials).await?;
         let keys: Arc<dyn Keys> = Arc::new(LocalKeys { ring: KeyRing::new(&config.keys), clock: self.clock.clone() });
         let bench = Bench { generation: id, keys: keys.clone(), clock: self.clock.clone() };
@@ -128,14 +128,10 @@ impl Foundation {
         }
         let mut plans = HashMap::new();
         for route in &config.routes {
-            let ready = route.upstreams.iter().filter_map(|upstream| upstreams.get(&upstream.name));
-            let target = |upstream: &Arc<Upstream>| Target {
-                upstream: upstream.clone(),
-                metrics: self.metrics.upstream(&upstream.config().name),
-            };
-            let targets = Targets::new(ready.map(target).collect());
+            let (targets, models) = places.of_route(route, &self.metrics);
             let chain = config.global_chain.iter().chain(&route.chain);
-            let plan = self.plan(Some(route.clone()), chain, targets, &entries)?;
+            let mut plan = self.plan(Some(route.clone()), chain, targets, &entries)?;
+            plan.models = models;
             book.routes.insert(route.name.clone(), plan.metrics.clone());
             plans.insert(route.name.clone(), Arc::new(plan));
         }
@@ -166,19 +162,6 @@ impl Foundation {
             unmatched: Arc::new(unmatched),
         };
         Ok(Built { generation, plugin_files })
-    }
-
-    fn upstreams(&self, config: &Config) -> Result<HashMap<String, Arc<Upstream>>, BuildError> {
-        let mut upstreams = HashMap::new();
-        let mut diagnostics = Vec::new();
-        for (name, upstream) in &config.upstreams {
-            let new = || Upstream::new(upstream.clone(), &self.tls, self.clock.clone());
-            match self.kept.upstream(upstream, new) {
-                Ok(upstream) => drop(upstreams.insert(name.clone(), upstream)),
-                Err(error) => diagnostics.push(general(error.to_string())),
-            }
-        }
-        if diagnostics.is_empty() { Ok(upstreams) } else { Err(failed(Stage::Upstreams, diagnostics)) }
     }
 
     /// The plugins that chains name, by name; several are fetched at once.
@@ -318,6 +301,7 @@ impl Foundation {
             metrics: self.metrics.route(route.as_ref().map(|route| route.name.as_str())),
             chain: Chain::new(links),
             targets: Arc::new(targets),
+            models: None,
             route,
         })
     }
@@ -330,11 +314,15 @@ fn known_upstreams(plugins: &Loaded, config: &Config) -> Result<(), BuildError> 
     // Two versions of an entry may name the same one.
     let mut said = BTreeSet::new();
     for (entry, plugin) in plugins.values() {
-        let unknown = plugin.setup().upstreams.iter().filter(|name| !config.upstreams.contains_key(*name));
+        let unknown = plugin
+            .setup()
+            .upstreams
+            .iter()
+            .filter(|name| !config.upstreams.contains_key(*name) && !config.providers.contains_key(*name));
         for name in unknown.filter(|name| said.insert((&entry.name, *name))) {
-            let help = match nearest(name, config.upstreams.keys().map(String::as_str)) {
+            let help = match nearest(name, config.upstreams.keys().chain(config.providers.keys()).map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "declare it under `upstreams`".to_owned(),
+                None => "declare it under `upstreams` or `providers`".to_owned(),
             };
             let message = format!(
                 "entry `{}` names the upstream `{name}`, which this configuration does not have: {help}",
@@ -421,12 +409,12 @@ fn declared(metric: &sluicegate_runtime::MetricSpec) -> PluginMetric {
 }
 
 /// There is always at least one.
-fn failed(stage: Stage, diagnostics: Vec<Diagnostic>) -> BuildError {
+pub(super) fn failed(stage: Stage, diagnostics: Vec<Diagnostic>) -> BuildError {
     let nothing_said = || Diagnostics { items: vec![general("it cannot be used".to_owned())], dropped: 0 };
     BuildError { stage, entry: None, diagnostics: Diagnostics::of(diagnostics).unwrap_or_else(nothing_said) }
 }
 
-fn general(message: String) -> Diagnostic {
+pub(super) fn general(message: String) -> Diagnostic {
     Place::unknown().entry_problem(&message)
 }
 

@@ -134,15 +134,21 @@ struct OpenAi<'a> {
 struct OpenAiError<'a> {
     message: &'a str,
     r#type: &'static str,
-    param: Option<&'a str>,
+    param: Option<serde_json::Value>,
     code: &'a str,
 }
 
 impl<'a> OpenAi<'a> {
     fn new(refusal: &'a Refusal) -> OpenAi<'a> {
         let (kind, code) = openai(refusal);
-        OpenAi { error: OpenAiError { message: &refusal.message, r#type: kind, param: None, code } }
+        OpenAi { error: OpenAiError { message: &refusal.message, r#type: kind, param: param(refusal), code } }
     }
+}
+
+/// Which member of a call is wrong, where the refusal says it.
+fn param(refusal: &Refusal) -> Option<serde_json::Value> {
+    let (_, text) = refusal.details.iter().find(|(name, _)| name == "param")?;
+    serde_json::from_str(text).ok().filter(serde_json::Value::is_string)
 }
 
 #[derive(Serialize)]

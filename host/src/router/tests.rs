@@ -350,6 +350,7 @@ fn route(name: &str, hosts: &[&str], path: PathMatch) -> Route {
         },
         chain: Vec::new(),
         upstreams: vec![Arc::new(upstream)],
+        models: None,
         strip_prefix: String::new(),
         dialect: Dialect::Http,
         timeout: None,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -20,8 +21,10 @@ pub struct Credentials {
 struct Loaded {
     secret: Secret,
     origin: Origin,
-    header: HeaderName,
-    /// With its prefix, and marked as sensitive.
+    /// As configured; what is not depends on where it goes.
+    header: Option<HeaderName>,
+    prefix: Option<String>,
+    /// In the field that is usual, with its prefix, and marked as sensitive.
     value: HeaderValue,
 }
 
@@ -58,6 +61,38 @@ impl Credentials {
 
     /// Sets the credential's field, over whatever stands there, if `origin` is the one that it is bound to.
     pub fn inject(&self, name: &str, origin: &Origin, headers: &mut HeaderMap) -> Result<(), InjectError> {
+        let credential = self.bound(name, origin)?;
+        headers.insert(credential.header.clone().unwrap_or(AUTHORIZATION), credential.value.clone());
+        Ok(())
+    }
+
+    /// The same towards a provider whose keys have a field and a prefix of their own, where the configuration says nothing else.
+    pub fn inject_key(
+        &self,
+        name: &str,
+        origin: &Origin,
+        usual: (HeaderName, &str),
+        headers: &mut HeaderMap,
+    ) -> Result<(), InjectError> {
+        let credential = self.bound(name, origin)?;
+        let (header, value) = match &credential.header {
+            Some(header) => (header.clone(), credential.value.clone()),
+            None => {
+                let prefix = credential.prefix.as_deref().unwrap_or(usual.1);
+                let value = field_value(name, prefix, &credential.secret);
+                (usual.0, value.map_err(|_| InjectError::Unknown { name: name.to_owned() })?)
+            }
+        };
+        headers.insert(header, value);
+        Ok(())
+    }
+
+    /// Lends the secret to what signs a request for its origin.
+    pub fn sign<T>(&self, name: &str, origin: &Origin, sign: impl FnOnce(&[u8]) -> T) -> Result<T, InjectError> {
+        Ok(sign(self.bound(name, origin)?.secret.expose()))
+    }
+
+    fn bound(&self, name: &str, origin: &Origin) -> Result<&Loaded, InjectError> {
         let credential = self.loaded.get(name).ok_or_else(|| InjectError::Unknown { name: name.to_owned() })?;
         if credential.origin != *origin {
             return Err(InjectError::OtherOrigin {
@@ -66,13 +101,12 @@ impl Credentials {
                 asked: origin.to_uri_prefix(),
             });
         }
-        headers.insert(credential.header.clone(), credential.value.clone());
-        Ok(())
+        Ok(credential)
     }
 
     /// One credential that comes from no configuration: the field's value is `prefix` and the secret.
     pub fn one(name: &str, secret: Secret, origin: Origin, prefix: &str) -> Result<Credentials, SecretError> {
-        let loaded = Loaded::new(name, secret, origin, http::header::AUTHORIZATION, prefix)?;
+        let loaded = Loaded::new(name, secret, origin, None, Some(prefix.to_owned()))?;
         Ok(Credentials { loaded: BTreeMap::from([(name.to_owned(), loaded)]) })
     }
 
@@ -91,24 +125,30 @@ impl Loaded {
     fn read(credential: &Credential) -> Result<Loaded, SecretError> {
         let secret = Secret::read(&credential.source)?;
         let Credential { name, origin, header, prefix, .. } = credential;
-        Loaded::new(name, secret, origin.clone(), header.clone(), prefix)
+        Loaded::new(name, secret, origin.clone(), header.clone(), prefix.clone())
     }
 
     fn new(
         name: &str,
         secret: Secret,
         origin: Origin,
-        header: HeaderName,
-        prefix: &str,
+        header: Option<HeaderName>,
+        prefix: Option<String>,
     ) -> Result<Loaded, SecretError> {
-        let text = Zeroizing::new([prefix.as_bytes(), secret.expose()].concat());
-        let mut value = HeaderValue::from_bytes(&text).map_err(|_| SecretError::NotVisible {
-            source_name: format!("the prefix of credential {name}"),
-            position: 0,
-        })?;
-        value.set_sensitive(true);
-        Ok(Loaded { secret, origin, header, value })
+        let usual = if header.as_ref().is_none_or(|header| *header == AUTHORIZATION) { "Bearer " } else { "" };
+        let value = field_value(name, prefix.as_deref().unwrap_or(usual), &secret)?;
+        Ok(Loaded { secret, origin, header, prefix, value })
     }
+}
+
+fn field_value(name: &str, prefix: &str, secret: &Secret) -> Result<HeaderValue, SecretError> {
+    let text = Zeroizing::new([prefix.as_bytes(), secret.expose()].concat());
+    let mut value = HeaderValue::from_bytes(&text).map_err(|_| SecretError::NotVisible {
+        source_name: format!("the prefix of credential {name}"),
+        position: 0,
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 #[cfg(test)]
@@ -121,13 +161,8 @@ mod tests {
     }
 
     fn credential(name: &str, source: SecretSource) -> (String, Credential) {
-        let credential = Credential {
-            name: name.into(),
-            source,
-            origin: origin("api.example"),
-            header: http::header::AUTHORIZATION,
-            prefix: "Bearer ".into(),
-        };
+        let credential =
+            Credential { name: name.into(), source, origin: origin("api.example"), header: None, prefix: None };
         (name.into(), credential)
     }
 

@@ -9,7 +9,7 @@ use super::Shared;
 use super::change::Wanted;
 use super::generations::Origin;
 use crate::admin::{AdminState, Changing, ConfigChange};
-use crate::chain::{ArmError, Canary, Plan, Target, TraceLines, TraceRequest};
+use crate::chain::{ArmError, Canary, ModelPlans, Plan, Target, Targets, TraceLines, TraceRequest};
 use crate::config::{Mode, TrustedKey};
 use crate::telemetry::access_log::rfc_3339;
 use crate::telemetry::metrics::Live;
@@ -56,12 +56,26 @@ impl AdminState for State {
                 })
             })
             .collect();
+        let providers: Vec<Value> = config
+            .providers
+            .iter()
+            .map(|(name, provider)| {
+                json!({
+                    "name": name,
+                    "origin": provider.upstream.origin.to_uri_prefix(),
+                    "base_path": provider.upstream.base_path,
+                    "dialect": provider.wire.dialect().as_str(),
+                    "credentials": provider.credentials,
+                })
+            })
+            .collect();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "generation": generation.id,
             "listen": self.0.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "routes": routes,
             "upstreams": upstreams,
+            "providers": providers,
             "keys": config.keys.len(),
             "trust": {
                 "keys": config.trust.keys.iter().map(TrustedKey::fingerprint).collect::<Vec<_>>(),
@@ -170,6 +184,21 @@ fn upstream(target: &Target) -> Value {
     })
 }
 
+/// Of a route that serves models: each with its targets, in the order of the configuration.
+fn models(plans: &ModelPlans) -> Value {
+    let model = |(name, targets): (&str, &Targets)| {
+        let target = |target: &Target| {
+            let mut value = upstream(target);
+            let side = target.model.as_ref();
+            value["model"] = side.map(|side| side.config.model.clone()).into();
+            value["credentials_rest_ms"] = side.map(|side| side.keys.rests_ms()).into();
+            value
+        };
+        json!({ "name": name, "targets": targets.iter().map(target).collect::<Vec<_>>() })
+    };
+    plans.models().map(model).collect()
+}
+
 fn route(plan: &Plan) -> Value {
     let chain: Vec<Value> = plan
         .chain
@@ -191,6 +220,7 @@ fn route(plan: &Plan) -> Value {
     json!({
         "name": plan.name.as_ref(),
         "upstreams": plan.targets.iter().map(upstream).collect::<Vec<_>>(),
+        "models": plan.models.as_ref().map(models),
         "chain": chain,
     })
 }

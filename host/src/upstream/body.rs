@@ -1,5 +1,7 @@
 //! Bodies on their way to and from an upstream: how far the request is sent, and whether the answer ended cleanly.
 
+mod translation;
+
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,6 +21,9 @@ use tokio::time::timeout;
 use super::error::{BoxError, UpstreamError, classify};
 use super::health::UnderWay;
 use super::pool::Lease;
+use translation::Translation;
+
+pub use translation::Translate;
 
 /// A request's body. The pool holds connections for one type of body, so that a body is boxed; most requests have none.
 pub(super) struct SendBody(Option<Sending>);
@@ -167,6 +172,17 @@ pub struct UpstreamBody {
     upstream: String,
     /// Until the end, too.
     under_way: Option<UnderWay>,
+    /// Boxed: most answers have none.
+    translation: Option<Box<Translation>>,
+}
+
+/// What reading all of an answer came to.
+pub enum Whole {
+    /// All bytes, and what is left of the answer.
+    Read(Box<UpstreamBody>, Bytes),
+    TooLong,
+    /// Nothing came for too long.
+    Silent,
 }
 
 enum Source {
@@ -181,7 +197,8 @@ enum Source {
 impl UpstreamBody {
     pub(super) fn new(incoming: Incoming, lease: Lease, progress: Arc<Progress>, upstream: String) -> UpstreamBody {
         let source = Source::Connection(incoming);
-        let mut body = UpstreamBody { source, lease: Some(lease), progress, upstream, under_way: None };
+        let mut body =
+            UpstreamBody { source, lease: Some(lease), progress, upstream, under_way: None, translation: None };
         if body.is_end_stream() {
             body.end();
         }
@@ -215,6 +232,27 @@ impl UpstreamBody {
         Some(self)
     }
 
+    /// Reads it to its end, with no pause longer than this.
+    pub async fn read_whole(mut self, bytes_max: usize, silence_max: Duration) -> Result<Whole, UpstreamError> {
+        let mut bytes = BytesMut::new();
+        loop {
+            let Ok(frame) = timeout(silence_max, self.frame()).await else { return Ok(Whole::Silent) };
+            let Some(frame) = frame else { break };
+            let Ok(data) = frame?.into_data() else { continue };
+            if bytes.len() + data.len() > bytes_max {
+                return Ok(Whole::TooLong);
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Whole::Read(Box::new(self), bytes.freeze()))
+    }
+
+    /// In place of a body that was read: these bytes.
+    pub fn replaced(mut self, bytes: Bytes) -> UpstreamBody {
+        self.source = Source::Gathered { bytes: Some(bytes).filter(|bytes| !bytes.is_empty()), trailers: None };
+        self
+    }
+
     /// Counts it as under way to its end.
     pub(super) fn keep(&mut self, under_way: UnderWay) {
         self.under_way = self.lease.is_some().then_some(under_way);
@@ -239,6 +277,29 @@ impl Body for UpstreamBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        match self.translation.is_some() {
+            true => self.poll_translated(context),
+            false => self.poll_source(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.translation {
+            Some(translation) => translation.ended && translation.ahead.is_none(),
+            None => self.source.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.translation {
+            Some(_) => SizeHint::default(),
+            None => self.source.size_hint(),
+        }
+    }
+}
+
+impl UpstreamBody {
+    fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let frame = match &mut self.source {
             Source::Connection(incoming) => ready!(Pin::new(incoming).poll_frame(context)),
             Source::Gathered { bytes, trailers } => {
@@ -249,7 +310,7 @@ impl Body for UpstreamBody {
         match frame {
             Some(Ok(frame)) => {
                 // Whoever reads the body stops at the announced length, and may not ask for the end.
-                if self.is_end_stream() {
+                if self.source.is_end_stream() {
                     self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -268,16 +329,18 @@ impl Body for UpstreamBody {
             }
         }
     }
+}
 
+impl Source {
     fn is_end_stream(&self) -> bool {
-        match &self.source {
+        match self {
             Source::Connection(incoming) => incoming.is_end_stream(),
             Source::Gathered { bytes, trailers } => bytes.is_none() && trailers.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
+        match self {
             Source::Connection(incoming) => incoming.size_hint(),
             Source::Gathered { bytes, trailers: None } => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))

@@ -34,6 +34,9 @@ pub enum UpstreamError {
     RequestBody { upstream: String, error: BoxError },
     #[error("the path is not valid, or too long, once the base path of upstream `{upstream}` stands before it")]
     Target { upstream: String },
+    /// A provider of models answered with an error, or with what is no answer in its dialect.
+    #[error("upstream `{upstream}` failed in its answer: {refusal}")]
+    Answer { upstream: String, refusal: Box<Refusal> },
 }
 
 impl UpstreamError {
@@ -43,7 +46,9 @@ impl UpstreamError {
             UpstreamError::Busy { .. } => Code::UpstreamBusy,
             UpstreamError::Unreachable { .. } => Code::UpstreamUnreachable,
             UpstreamError::Tls { .. } => Code::UpstreamTls,
-            UpstreamError::Broken { .. } | UpstreamError::Switched { .. } => Code::UpstreamBroken,
+            UpstreamError::Broken { .. } | UpstreamError::Switched { .. } | UpstreamError::Answer { .. } => {
+                Code::UpstreamBroken
+            }
             UpstreamError::Timeout { .. } => Code::UpstreamTimeout,
             UpstreamError::RequestBody { .. } | UpstreamError::Target { .. } => Code::BadRequest,
         }
@@ -61,6 +66,7 @@ impl UpstreamError {
             | UpstreamError::Tls { .. }
             | UpstreamError::Broken { .. }
             | UpstreamError::Switched { .. }
+            | UpstreamError::Answer { .. }
             | UpstreamError::Timeout { .. } => true,
             UpstreamError::Busy { .. } | UpstreamError::RequestBody { .. } | UpstreamError::Target { .. } => false,
         }
@@ -77,6 +83,7 @@ impl UpstreamError {
             UpstreamError::Broken { upstream, .. } | UpstreamError::Switched { upstream } => {
                 format!("Upstream `{upstream}` sent an answer that cannot be used.")
             }
+            UpstreamError::Answer { refusal, .. } => return (**refusal).clone(),
             UpstreamError::Timeout { upstream, .. } => format!("Upstream `{upstream}` did not answer in time."),
             UpstreamError::RequestBody { .. } => "The request's body was cut short.".to_owned(),
             UpstreamError::Target { .. } => "The request's path is not valid, or too long.".to_owned(),

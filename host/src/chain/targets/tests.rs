@@ -22,7 +22,7 @@ fn targets<const N: usize>(names: [&str; N]) -> (Arc<ManualClock>, Targets) {
             ca_file: None,
         };
         let upstream = Upstream::new(Arc::new(config), &Tls::new(), clock.clone()).unwrap();
-        Target { upstream: Arc::new(upstream), metrics: metrics.upstream(name) }
+        Target { upstream: Arc::new(upstream), metrics: metrics.upstream(name), model: None }
     };
     let targets = Targets::new(names.map(target).into());
     (clock, targets)

@@ -68,7 +68,7 @@ impl Trials {
         let runtime = Runtime::new(EngineOptions {
             instances_max: INSTANCES_MAX,
             memory_bytes_max: INSTANCE_MEMORY_BYTES_MAX,
-            cache_dir: None,
+            ..EngineOptions::default()
         })
         .context("the plugin runtime does not start")?;
         Ok(Trials {

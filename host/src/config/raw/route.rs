@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::RawChain;
 use super::spot::{Named, Spot};
-use super::text::{HeaderNameText, HeaderValueText, HostText, MethodText, Name, PathText, PlaceText, PrefixText};
+use super::text::{
+    HeaderNameText, HeaderValueText, HostText, MethodText, ModelPattern, Name, PathText, PlaceText, PrefixText,
+};
 
 /// Which requests go where, and through which plugins.
 #[derive(Deserialize, JsonSchema)]
@@ -42,10 +44,13 @@ pub struct RawRoute {
     /// Where requests can go, instead of `upstream`: names that are tried in this order, unless a plugin chooses another.
     #[schemars(length(min = 1, max = 16))]
     pub upstreams: Option<Vec<Spot<Name>>>,
+    /// The language models that it serves, instead of `upstream`: names under `models`, or `*` for all. Clients call them in the dialect of OpenAI, Anthropic or Gemini, as the path says.
+    #[schemars(length(min = 1, max = 1000), example = &["*"])]
+    pub models: Option<Vec<Spot<ModelPattern>>>,
     /// Segments to take off the front of the path before the upstream's own path is put there.
     #[schemars(example = &"/openai")]
     pub strip_prefix: Option<Spot<PrefixText>>,
-    /// The form of error answers: `http` is RFC 9457 problem documents, the others are those of the model providers.
+    /// The form of error answers: `http` is RFC 9457 problem documents, the others are those of the model providers. A route with `models` answers in the form that the client speaks.
     #[serde(default)]
     pub dialect: RawDialect,
     /// The whole exchange, from the head of the request to the last byte of the answer, in milliseconds. No limit unless given.

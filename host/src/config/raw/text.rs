@@ -114,6 +114,16 @@ macro_rules! texts {
 texts! {
     Name, 64, "^[a-z0-9][a-z0-9-]*$",
         "must be lower-case letters, digits and hyphens, and begin with a letter or digit";
+    ModelName, 128, "^[A-Za-z0-9][A-Za-z0-9._:@/+-]*$",
+        "must be the name of a model: letters, digits and `. _ : @ / + -`, beginning with a letter or digit";
+    ModelPattern, 128, r"^(\*|[A-Za-z0-9][A-Za-z0-9._:@/+-]*)$",
+        "must be a name under `models`, or `*` for all of them";
+    VendorsModel, 256, "^[!-~]+$",
+        "must be the provider's name of a model: printable ASCII without spaces";
+    QueryText, 64, "^[A-Za-z0-9._-]+$",
+        "must be letters, digits and `. _ -`, such as `2024-10-21`";
+    AwsNameText, 128, "^[A-Za-z0-9-]+$",
+        "must be letters, digits and hyphens, as Amazon writes it";
     FilePath, 4096, r"^[^\x00]+$",
         "must be the path of a file, relative to the folder of this configuration file or absolute";
     IncludeText, 4096, r"^[^\x00]+$",

@@ -8,18 +8,28 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::Context;
 use super::chains::Chains;
+use super::models::Models;
 use crate::config::diagnostic::Mistake;
-use crate::config::model::{CredentialPlace, Dialect, HeaderMatch, PathMatch, Route, RouteMatch, Upstream};
+use crate::config::model::{
+    CredentialPlace, Dialect, HeaderMatch, PathMatch, Route, RouteMatch, RouteModels, Upstream,
+};
 use crate::config::raw::route::{RawDialect, RawRoute};
 use crate::config::raw::spot::{Named, Span, Spot};
-use crate::config::raw::text::{HeaderNameText, HeaderValueText, Name, PlaceText, PrefixText};
+use crate::config::raw::text::{HeaderNameText, HeaderValueText, ModelPattern, Name, PlaceText, PrefixText};
 
 /// Everything that tells routes apart, in one order.
 type Signature = (BTreeSet<String>, String, BTreeSet<String>, BTreeSet<(String, Option<Vec<u8>>)>);
 
+/// Where routes can lead.
+#[derive(Clone, Copy)]
+pub struct Places<'a> {
+    pub upstreams: &'a BTreeMap<String, Arc<Upstream>>,
+    pub models: &'a Models,
+}
+
 pub fn routes(
     raw: Vec<RawRoute>,
-    upstreams: &BTreeMap<String, Arc<Upstream>>,
+    places: &Places<'_>,
     chains: &mut Chains<'_>,
     global: Option<&str>,
     context: &mut Context<'_>,
@@ -52,7 +62,7 @@ pub fn routes(
                 signatures.insert(signature(&matcher), name);
             }
         }
-        routes.extend(route(raw, matcher, upstreams, chains, global, context).map(Arc::new));
+        routes.extend(route(raw, matcher, places, chains, global, context).map(Arc::new));
     }
     routes
 }
@@ -60,19 +70,23 @@ pub fn routes(
 fn route(
     raw: RawRoute,
     matcher: RouteMatch,
-    upstreams: &BTreeMap<String, Arc<Upstream>>,
+    places: &Places<'_>,
     chains: &mut Chains<'_>,
     global: Option<&str>,
     context: &mut Context<'_>,
 ) -> Option<Route> {
     let chain = raw.chain.map(|chain| chains.of_route(chain, global, context)).unwrap_or_default();
     let strip_prefix = raw.strip_prefix.map(|prefix| strip_prefix(&prefix, &raw.path.span, &matcher.path, context));
-    let upstreams = targets(&raw.name, raw.upstream, raw.upstreams, upstreams, context)?;
+    let (upstreams, models) = match raw.models {
+        Some(models) => (Vec::new(), Some(served(&models, raw.upstream, raw.upstreams, places.models, context)?)),
+        None => (targets(&raw.name, raw.upstream, raw.upstreams, places.upstreams, context)?, None),
+    };
     Some(Route {
         name: raw.name.value.0,
         matcher,
         chain,
         upstreams,
+        models,
         strip_prefix: strip_prefix.unwrap_or_default(),
         dialect: match raw.dialect {
             RawDialect::Http => Dialect::Http,
@@ -84,6 +98,23 @@ fn route(
         credential_places: raw.credential_places.iter().filter_map(credential_place).collect(),
         forward_credentials: raw.forward_credentials.iter().filter_map(credential_place).collect(),
     })
+}
+
+/// The models that the route serves. None, and reported, unless each is declared and nothing else is said.
+fn served(
+    names: &[Spot<ModelPattern>],
+    one: Option<Spot<Name>>,
+    several: Option<Vec<Spot<Name>>>,
+    models: &Models,
+    context: &mut Context<'_>,
+) -> Option<Arc<RouteModels>> {
+    if let Some(upstream) = one.iter().chain(several.iter().flatten()).next() {
+        let message = "a route with `models` goes to their providers, and this one names an upstream as well";
+        let found = context.report.add(Mistake::Relation, &upstream.span, message);
+        found.help("remove one of both; what the gateway does not know of a provider can have a route of its own");
+        return None;
+    }
+    models.of_route(names, context).map(Arc::new)
 }
 
 /// Where the route's requests can go. None, and reported, unless each is declared, once.
@@ -108,7 +139,7 @@ fn targets(
         (None, None) => {
             let message = format!("route `{}` has no upstream", route.0);
             let found = context.report.add(Mistake::Relation, &route.span, message);
-            found.help("add `upstream` with a name under `upstreams`, or `upstreams` with several");
+            found.help("add `upstream` with a name under `upstreams`, `upstreams` with several, or `models`");
             return None;
         }
     };

@@ -32,10 +32,8 @@ fn credential(name: Spot<Name>, raw: RawCredential, context: &mut Context<'_>) -
         }
     };
     let (origin, _) = origin(&raw.origin, &raw.origin.span, context)?;
-    let header: HeaderName = raw.header.parse().ok()?;
-    let usual_prefix = if header == http::header::AUTHORIZATION { "Bearer " } else { "" };
-    let prefix = raw.prefix.map_or_else(|| usual_prefix.to_owned(), |prefix| prefix.0);
-    Some(Credential { name: name.value.0, source, origin, header, prefix })
+    let header: Option<HeaderName> = raw.header.and_then(|header| header.parse().ok());
+    Some(Credential { name: name.value.0, source, origin, header, prefix: raw.prefix.map(|prefix| prefix.0) })
 }
 
 pub fn upstreams(
@@ -104,7 +102,7 @@ pub(super) fn declared<'a>(
 }
 
 /// The origin, and the path without a final slash.
-fn origin(text: &str, span: &Span, context: &mut Context<'_>) -> Option<(Origin, String)> {
+pub(super) fn origin(text: &str, span: &Span, context: &mut Context<'_>) -> Option<(Origin, String)> {
     let uri: Option<Uri> = text.parse().ok();
     let origin =
         uri.as_ref().and_then(|uri| Some((Origin::from_uri(uri)?, uri.path().trim_end_matches('/').to_owned())));

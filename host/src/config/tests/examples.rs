@@ -47,7 +47,8 @@ fn relative_paths_start_from_the_folder_of_the_file() {
     assert_eq!(admin.token_file, folder.join("admin.token"));
     let search = &config.credentials["search"];
     assert_eq!(search.source, SecretSource::File(PathBuf::from("/run/secrets/search-token")));
-    assert_eq!((search.header.as_str(), search.prefix.as_str()), ("x-api-key", ""));
+    assert_eq!(search.header.as_ref().map(|header| header.as_str()), Some("x-api-key"));
+    assert_eq!(search.prefix, None);
 }
 
 #[test]
@@ -70,7 +71,7 @@ fn bundled_plugins_run_pooled_with_the_grants_that_they_need() {
     assert_eq!(chain[1].limits.memory_bytes_max, 16 << 20);
     assert_eq!(chain[1].breaker.failures, 3);
     assert_eq!(chain[1].breaker.window, Duration::from_secs(10));
-    assert_eq!(config.credentials["openai"].prefix, "Bearer ");
+    assert_eq!((&config.credentials["openai"].header, &config.credentials["openai"].prefix), (&None, &None));
 }
 
 #[test]

@@ -87,6 +87,10 @@ pub struct Record {
     pub first_byte: Option<Duration>,
     /// From the head of the request to the end of the exchange.
     pub duration: Duration,
+    /// The language model that the client called, by its own name.
+    pub model: Option<String>,
+    /// What the provider said of itself and of what the answer used.
+    pub usage: sluicegate_llm::Seen,
     /// Set by plugins.
     pub labels: BTreeMap<String, String>,
     /// How often each chain entry did not run, or failed and was passed over.
@@ -123,6 +127,11 @@ struct Line<'a> {
     reply_bytes: u64,
     first_byte_us: Option<u64>,
     duration_us: u64,
+    model: Option<&'a str>,
+    model_served: Option<&'a str>,
+    input_tokens: Option<u64>,
+    cache_read_tokens: Option<u64>,
+    output_tokens: Option<u64>,
     labels: &'a BTreeMap<String, String>,
     bypasses: BTreeMap<&'a str, u32>,
 }
@@ -130,6 +139,7 @@ struct Line<'a> {
 impl Record {
     /// One line of JSON without its line end.
     pub(super) fn to_line(&self) -> serde_json::Result<String> {
+        let usage = self.usage.usage.as_ref();
         serde_json::to_string(&Line {
             time: rfc_3339(self.time_unix_ms),
             request_id: &self.request_id,
@@ -158,6 +168,11 @@ impl Record {
             reply_bytes: self.reply_bytes,
             first_byte_us: self.first_byte.map(microseconds),
             duration_us: microseconds(self.duration),
+            model: self.model.as_deref(),
+            model_served: self.usage.model.as_deref(),
+            input_tokens: usage.map(|usage| usage.input_tokens),
+            cache_read_tokens: usage.map(|usage| usage.cache_read_tokens),
+            output_tokens: usage.map(|usage| usage.output_tokens),
             labels: &self.labels,
             bypasses: self.bypasses.iter().map(|(entry, count)| (entry.as_ref(), *count)).collect(),
         })

@@ -37,6 +37,17 @@ fn record(path: &str) -> Record {
         reply_bytes: 231,
         first_byte: Some(Duration::from_micros(812)),
         duration: Duration::from_micros(1033),
+        model: Some("small".to_string()),
+        usage: sluicegate_llm::Seen {
+            model: Some("small-2026".to_string()),
+            usage: Some(sluicegate_llm::Usage {
+                input_tokens: 12,
+                cache_read_tokens: 4,
+                output_tokens: 3,
+                ..Default::default()
+            }),
+            done: true,
+        },
         labels: BTreeMap::from([("model".to_string(), "small \"one\"\n".to_string())]),
         bypasses: BTreeMap::from([(Arc::from("headers"), 1)]),
     }

@@ -1,0 +1,60 @@
+//! Providers of language models, and the models that clients call, as meant.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{HeaderName, header};
+use sluicegate_llm::Wire;
+
+use super::Upstream;
+
+/// A provider of language models: an upstream, and how it is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// Under the provider's name. It has no credential of its own: [`Provider::credentials`] are sent in turn.
+    pub upstream: Arc<Upstream>,
+    pub wire: Wire,
+    /// Names under [`super::Config::credentials`], each bound to the upstream's origin.
+    pub credentials: Vec<String>,
+    pub signing: Option<Signing>,
+}
+
+/// What a signature of Amazon's says besides the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signing {
+    pub access_key_id: String,
+    pub region: String,
+}
+
+/// One provider's model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelTarget {
+    pub provider: Arc<Provider>,
+    /// The provider's name for it.
+    pub model: String,
+    pub output_tokens_default: u64,
+    /// Nano-USD for a million tokens.
+    pub input_price: Option<u64>,
+    pub output_price: Option<u64>,
+}
+
+/// The models of a route.
+#[derive(Debug, Clone, Default)]
+pub struct RouteModels {
+    /// By the name under `models`, in the order of the names; never without targets.
+    pub targets: BTreeMap<String, Vec<ModelTarget>>,
+    /// Every name that a client may call, aliases included, with the name under `models`.
+    pub names: BTreeMap<String, String>,
+}
+
+impl Provider {
+    /// The field that its dialect has for a key, and what stands before the key.
+    pub fn key_field(&self) -> (HeaderName, &'static str) {
+        match self.wire {
+            Wire::OpenAi | Wire::OpenAiResponses | Wire::Bedrock => (header::AUTHORIZATION, "Bearer "),
+            Wire::Azure { .. } => (HeaderName::from_static("api-key"), ""),
+            Wire::Anthropic => (HeaderName::from_static("x-api-key"), ""),
+            Wire::Gemini => (HeaderName::from_static("x-goog-api-key"), ""),
+        }
+    }
+}

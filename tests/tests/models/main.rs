@@ -1,0 +1,8 @@
+//! Routes of models: every dialect of clients to every kind of provider.
+
+mod basics;
+mod clients;
+mod dialect;
+mod failover;
+mod pairs;
+mod support;
