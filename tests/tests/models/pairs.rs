@@ -71,6 +71,26 @@ async fn every_pair_takes_a_tools_result_back() {
     }
 }
 
+/// State that a provider keeps stays with a provider that has it; another one is not sent a conversation without its beginning.
+#[tokio::test]
+async fn a_conversation_that_a_provider_keeps_goes_on_there_and_nowhere_else() {
+    let models = start("", "").await;
+    let first = models.post("/v1/responses", &json!({ "model": "openai/echo-1", "input": "My name is Ann" })).await;
+    assert_eq!(first.status.as_u16(), 200, "{}", first.text());
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    let next = |model: &str| json!({ "model": model, "input": "Who am I?", "previous_response_id": id });
+    let second = models.post("/v1/responses", &next("openai/echo-1")).await;
+    assert_eq!(second.status.as_u16(), 200, "{}", second.text());
+    let tokens = |reply: &sluicegate_tests::Reply| reply.json()["usage"]["input_tokens"].as_u64().unwrap();
+    assert!(tokens(&second) > tokens(&first), "{}", second.text());
+    let elsewhere = models.post("/v1/responses", &next("gemini/echo-1")).await;
+    assert_eq!(
+        (elsewhere.status.as_u16(), elsewhere.header("x-sluicegate-code")),
+        (400, Some("client_no_counterpart"))
+    );
+    assert!(elsewhere.text().contains("previous_response_id"), "{}", elsewhere.text());
+}
+
 #[tokio::test]
 async fn every_pair_tells_a_providers_errors_in_the_clients_form() {
     let faults: String = PROVIDERS

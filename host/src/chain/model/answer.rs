@@ -45,7 +45,7 @@ impl Run {
         side: &ModelSide,
         answer: Response<UpstreamBody>,
     ) -> Judged {
-        let provider = side.config.provider.wire.dialect();
+        let provider = side.config.provider.wire_for(call.dialect).dialect();
         let (head, body) = answer.into_parts();
         if !head.status.is_success() {
             return self.read_failure(call, target, provider, &head, body).await;

@@ -55,7 +55,7 @@ impl Run {
             state.request.sent = true;
             state.request.headers.clone()
         };
-        let speaks = provider.wire.dialect();
+        let speaks = provider.wire_for(call.dialect).dialect();
         let foreign: Vec<HeaderName> =
             headers.keys().filter(|name| is_anothers(name, call.dialect, speaks)).cloned().collect();
         for name in &foreign {

@@ -74,7 +74,7 @@ impl Run {
         let upstream = &target.upstream.config().name;
         let config = &side.config;
         let wanted = Wanted { model: &config.model, output_tokens_default: config.output_tokens_default };
-        let outgoing = match write_call(call, &config.provider.wire, wanted) {
+        let outgoing = match write_call(call, config.provider.wire_for(call.dialect), wanted) {
             Ok(outgoing) => outgoing,
             Err(problem) => return Tried::Failed(Stop::refuse(refusal::of_no_counterpart(upstream, &problem))),
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{HeaderName, header};
-use sluicegate_llm::Wire;
+use sluicegate_llm::{Dialect, Wire};
 
 use super::Upstream;
 
@@ -14,6 +14,8 @@ pub struct Provider {
     /// Under the provider's name. It has no credential of its own: [`Provider::credentials`] are sent in turn.
     pub upstream: Arc<Upstream>,
     pub wire: Wire,
+    /// Whether it has OpenAI's responses as well, and keeps what they refer to.
+    pub has_responses: bool,
     /// Names under [`super::Config::credentials`], each bound to the upstream's origin.
     pub credentials: Vec<String>,
     pub signing: Option<Signing>,
@@ -48,6 +50,14 @@ pub struct RouteModels {
 }
 
 impl Provider {
+    /// How it is spoken to for a client of this dialect: its own responses have no better counterpart.
+    pub fn wire_for(&self, client: Dialect) -> &Wire {
+        match client {
+            Dialect::OpenAiResponses if self.has_responses => &Wire::OpenAiResponses,
+            _ => &self.wire,
+        }
+    }
+
     /// The field that its dialect has for a key, and what stands before the key.
     pub fn key_field(&self) -> (HeaderName, &'static str) {
         match self.wire {

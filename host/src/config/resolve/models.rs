@@ -94,6 +94,7 @@ fn provider(
     };
     Some(Provider {
         upstream: Arc::new(upstream),
+        has_responses: raw.kind.value == RawProviderKind::OpenAi,
         wire: wire(raw.kind.value, raw.api_version.map(|version| version.value.0)),
         credentials: raw.credentials.into_iter().map(|name| name.value.0).collect(),
         signing,
