@@ -9,6 +9,8 @@ pub mod bedrock;
 pub mod gemini;
 pub mod openai;
 pub mod responses;
+#[cfg(test)]
+mod testing;
 
 use bytes::Bytes;
 

@@ -419,7 +419,7 @@ fn hints(headers: &HeaderMap, query: Option<&str>) -> Hints {
 }
 
 /// The media type alone, without parameters; empty where there is none.
-fn media_type(headers: &HeaderMap) -> &[u8] {
+pub(super) fn media_type(headers: &HeaderMap) -> &[u8] {
     let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
 }

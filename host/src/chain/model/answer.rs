@@ -10,10 +10,12 @@ use http_body::Body;
 use sluicegate_llm::dialect::{read_answer, read_error, write_answer};
 use sluicegate_llm::{Answer, Broken, Call, Dialect, Event, ProviderError};
 use sluicegate_runtime::Answer as PluginAnswer;
+use tokio::time::timeout;
 
 use super::translate::StreamTranslation;
 use super::{ModelSide, refusal};
 use crate::chain::run::Run;
+use crate::chain::serve::media_type;
 use crate::chain::stop::{Stop, StopReply};
 use crate::chain::targets::Target;
 use crate::error::{Code, Refusal};
@@ -140,12 +142,8 @@ impl Run {
         head: &response::Parts,
         body: UpstreamBody,
     ) -> Judged {
-        let gathered = body.gathered(ERROR_BYTES_MAX, ERROR_TIME_MAX).await;
-        let read = match gathered {
-            Some(body) => body.read_whole(ERROR_BYTES_MAX, ERROR_TIME_MAX).await.ok(),
-            None => None,
-        };
-        let whole = if let Some(Whole::Read(_, bytes)) = read { bytes } else { Bytes::new() };
+        let read = timeout(ERROR_TIME_MAX, body.read_whole(ERROR_BYTES_MAX, ERROR_TIME_MAX)).await;
+        let whole = if let Ok(Ok(Whole::Read(_, bytes))) = read { bytes } else { Bytes::new() };
         let mut error = read_error(provider, head.status.as_u16(), &whole);
         if let Some(after) = retry_after(&head.headers) {
             error.retry_after = Some(after);
@@ -229,9 +227,7 @@ fn translated_head(head: &mut response::Parts, media_type: &'static str, is_own:
 }
 
 fn has_media_type(headers: &HeaderMap, expected: &str) -> bool {
-    let value = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    essence.eq_ignore_ascii_case(expected.as_bytes())
+    media_type(headers).eq_ignore_ascii_case(expected.as_bytes())
 }
 
 /// In seconds, or in milliseconds under the name that OpenAI's SDKs read first. A date is passed over.

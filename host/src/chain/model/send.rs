@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Response;
 use hyper::body::Incoming;
 use sluicegate_llm::dialect::{Target as Wanted, write_call};
@@ -13,7 +12,6 @@ use sluicegate_llm::{Call, ProviderErrorKind, Seen};
 
 use super::answer::Judged;
 use super::{ModelExchange, ModelPlans, ModelSide, refusal};
-use crate::chain::request_body::RequestBody;
 use crate::chain::run::Run;
 use crate::chain::stop::{Stop, StopReply};
 use crate::chain::targets::Target;
@@ -135,11 +133,4 @@ fn rest(side: &ModelSide, key: Option<usize>, kind: ProviderErrorKind, after: Op
 
 fn is_no_counterpart(stop: &Stop) -> bool {
     matches!(&stop.reply, StopReply::Refuse(refusal) if refusal.code == Code::NoCounterpart.as_str())
-}
-
-/// For who builds a request out of bytes at hand.
-impl RequestBody {
-    pub(super) fn of(bytes: Bytes) -> RequestBody {
-        RequestBody::Whole(Some(bytes))
-    }
 }

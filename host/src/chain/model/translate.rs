@@ -29,7 +29,11 @@ impl StreamTranslation {
 
     fn noted(&self, passed: Result<(), Failure>) -> Result<(), Refusal> {
         if let Some(model) = &self.run.model {
-            model.seen().clone_from(self.relay.seen());
+            let mut seen = model.seen();
+            // Most pieces tell nothing new.
+            if *seen != *self.relay.seen() {
+                seen.clone_from(self.relay.seen());
+            }
         }
         passed.map_err(|failure| match failure {
             Failure::Provider(mut error) => {

@@ -7,9 +7,10 @@ mod streams;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::answer::{Answer, Event};
+use crate::answer::Event;
 use crate::call::{Call, Message, Operation, Part, Role, Text};
-use crate::dialect::{Dialect, Outgoing, ReadStream, Target};
+use crate::dialect::testing::{self, sum};
+use crate::dialect::{Dialect, Outgoing, Target};
 use crate::error::{Broken, NoCounterpart};
 
 const TARGET: Target<'static> = Target { model: "us.anthropic.claude-v1:0", output_tokens_default: 4_096 };
@@ -43,19 +44,5 @@ fn refusal(call: &Call) -> String {
 }
 
 fn read_pieces(pieces: &[&[u8]]) -> (Vec<Event>, Result<(), Broken>) {
-    let (mut reader, mut events) = (super::StreamReader::default(), Vec::new());
-    for piece in pieces {
-        if let Err(broken) = reader.push(piece, &mut events) {
-            return (events, Err(broken));
-        }
-    }
-    let end = reader.end(&mut events);
-    (events, end)
-}
-
-/// Neighbouring pieces put together.
-fn sum(events: &[Event]) -> Answer {
-    let mut answer = Answer::default();
-    events.iter().for_each(|event| answer.take(event.clone()));
-    answer
+    testing::read_pieces(super::StreamReader::default(), pieces)
 }

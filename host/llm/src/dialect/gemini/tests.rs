@@ -13,9 +13,10 @@ mod streams;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Event};
+use crate::answer::Event;
 use crate::call::{Call, Message, Operation, Part, Role};
-use crate::dialect::{Asked, Dialect, Outgoing, ReadStream, Target, WriteStream};
+use crate::dialect::testing::{self, sum};
+use crate::dialect::{Asked, Dialect, Outgoing, Target, WriteStream};
 use crate::error::{Broken, CallError, NoCounterpart};
 use crate::json::Document;
 
@@ -60,21 +61,7 @@ fn refusal(call: &Call) -> String {
 }
 
 fn read_pieces(pieces: &[&[u8]]) -> (Vec<Event>, Result<(), Broken>) {
-    let (mut reader, mut events) = (super::StreamReader::default(), Vec::new());
-    for piece in pieces {
-        if let Err(broken) = reader.push(piece, &mut events) {
-            return (events, Err(broken));
-        }
-    }
-    let end = reader.end(&mut events);
-    (events, end)
-}
-
-/// Neighbouring pieces put together.
-fn sum(events: &[Event]) -> Answer {
-    let mut answer = Answer::default();
-    events.iter().for_each(|event| answer.take(event.clone()));
-    answer
+    testing::read_pieces(super::StreamReader::default(), pieces)
 }
 
 /// The data of the events that a client reads; they have no names.

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::answer::{Answer, Event};
 use crate::call::{Call, Operation, Role, Text};
-use crate::dialect::{Asked, Dialect, ReadStream, Target, Wire, read_call, write_call};
+use crate::dialect::testing;
+use crate::dialect::{Asked, Dialect, Target, Wire, read_call, write_call};
 use crate::error::{Broken, CallError};
 use crate::{Message, Part};
 
@@ -67,14 +68,7 @@ fn refusal(call: &Call) -> String {
 }
 
 fn stream(pieces: &[&[u8]]) -> (Vec<Event>, Result<(), Broken>) {
-    let (mut reader, mut events) = (super::StreamReader::default(), Vec::new());
-    for piece in pieces {
-        if let Err(broken) = reader.push(piece, &mut events) {
-            return (events, Err(broken));
-        }
-    }
-    let end = reader.end(&mut events);
-    (events, end)
+    testing::read_pieces(super::StreamReader::default(), pieces)
 }
 
 fn added(events: Vec<Event>) -> Answer {

@@ -1,14 +1,11 @@
 //! What is written satisfies the vendor's own Python package, which `cargo xtask parts` installs.
 
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
 use super::super::write_answer;
 use super::{outgoing, piece, read, sum, write_bytes, write_events, written};
 use crate::answer::{EndReason, Event, Piece};
+use crate::dialect::testing::python_says;
 use crate::error::{ProviderError, ProviderErrorKind};
 
 /// Checks each document, lets the package's own client add streams up, and prints what came out.
@@ -56,18 +53,6 @@ for line in sys.stdin:
     print(json.dumps(said))
 "#;
 
-fn python() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let made = test.ancestors().nth(3).unwrap().join("parts/python/bin/python");
-    let python = std::env::var_os("SLUICEGATE_PYTHON").map_or(made, PathBuf::from);
-    assert!(
-        python.is_file(),
-        "{} is missing: run `cargo xtask parts`, or set SLUICEGATE_PYTHON to a Python with the packages in xtask/parts/python.txt",
-        python.display()
-    );
-    python
-}
-
 #[test]
 fn requests_answers_and_streams_are_valid_for_the_vendors_package() {
     let call = read(json!({ "stop_sequences": ["END"], "stream": true })).unwrap();
@@ -95,20 +80,8 @@ fn requests_answers_and_streams_are_valid_for_the_vendors_package() {
         pairs.push((whole, documents.len() - 1));
     }
     let (_, failed) = pairs.pop().unwrap();
-    let mut client = Command::new(python())
-        .args(["-c", SCRIPT])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines: String = documents.iter().map(|document| format!("{document}\n")).collect();
-    // The client may end at the first line that is not valid.
-    let _end = client.stdin.take().unwrap().write_all(lines.as_bytes());
-    let output = client.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
+    let (said, complaint) = python_says(SCRIPT, &documents);
     let answers: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let complaint = String::from_utf8_lossy(&output.stderr);
     assert_eq!(answers.len(), documents.len(), "{complaint}\n{:?}", documents.get(answers.len()));
     for (whole, streamed) in pairs {
         assert_eq!(answers[whole], answers[streamed]);

@@ -1,9 +1,5 @@
 //! What is written satisfies the vendor's own Python package, which `cargo xtask parts` installs.
 
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
 use super::answers::{self, answer, response};
@@ -12,6 +8,7 @@ use super::streams::said;
 use super::{read, sum, write_events};
 use crate::answer::{EndReason, Event, Piece};
 use crate::dialect::responses::write_answer;
+use crate::dialect::testing::python_says;
 
 const SCRIPT: &str = "
 import json, sys
@@ -30,18 +27,6 @@ for line in sys.stdin:
         events.validate_python(document, strict=True)
     print('valid')
 ";
-
-fn python() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let made = test.ancestors().nth(3).unwrap().join("parts/python/bin/python");
-    let python = std::env::var_os("SLUICEGATE_PYTHON").map_or(made, PathBuf::from);
-    assert!(
-        python.is_file(),
-        "{} is missing: run `cargo xtask parts`, or set SLUICEGATE_PYTHON to a Python with the packages in xtask/parts/python.txt",
-        python.display()
-    );
-    python
-}
 
 #[test]
 fn requests_responses_and_events_are_valid_for_the_vendors_package() {
@@ -62,18 +47,7 @@ fn requests_responses_and_events_are_valid_for_the_vendors_package() {
     }
     let cut = answer(vec![Piece::Text("x".to_owned())], EndReason::Length);
     documents.push(serde_json::from_slice(&write_answer(&call, &cut)).unwrap());
-    let mut client = Command::new(python())
-        .args(["-c", SCRIPT])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines: String = documents.iter().map(|document| format!("{document}\n")).collect();
-    // The client may end at the first line that is not valid.
-    let _end = client.stdin.take().unwrap().write_all(lines.as_bytes());
-    let output = client.wait_with_output().unwrap();
-    let valid = String::from_utf8_lossy(&output.stdout).lines().count();
-    let complaint = String::from_utf8_lossy(&output.stderr);
+    let (said, complaint) = python_says(SCRIPT, &documents);
+    let valid = said.lines().count();
     assert_eq!(valid, documents.len(), "{complaint}\n{:?}", documents.get(valid));
 }
