@@ -216,6 +216,11 @@ impl Watch {
                 seen.record.status = Some(rejection.status.as_u16());
                 seen.record.code = Some(rejection.code);
             }
+            Ok(Verdict::ReplaceText(_)) => drop(seen.record.changed.insert("answer")),
+            Ok(Verdict::Written) => seen.decide("answer", phase),
+            Ok(Verdict::Stop(_)) => seen.decide("stop", phase),
+            // What it would have left out is for later attempts to show.
+            Ok(Verdict::Skip(_)) => drop(seen.record.changed.insert("plan")),
             Ok(Verdict::Respond(answer)) => {
                 seen.decide("respond", phase);
                 seen.record.status = Some(answer.status.as_u16());
@@ -260,6 +265,7 @@ impl Seen {
             (changes.identity, "identity"),
             (changes.labels, "labels"),
             (changes.plan, "plan"),
+            (changes.call, "call"),
         ];
         self.record.changed.extend(words.into_iter().filter(|(changed, _)| *changed).map(|(_, word)| word));
     }
