@@ -82,7 +82,8 @@ pub enum Part {
     Refusal(Text),
 }
 
-/// Text, and where it stands in [`Call::source`] as a JSON string with its quotes.
+/// Text, and where it stands in [`Call::source`]: as a JSON string with its quotes, or as the JSON that the text is, where a result of
+/// a tool is an object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text {
     pub text: String,
@@ -111,6 +112,7 @@ pub struct ToolCall {
     pub name: String,
     /// JSON text of an object; empty where the client sent an empty text.
     pub arguments: String,
+    /// Of the arguments in [`Call::source`]: of a JSON string with its quotes, or of the object itself.
     pub span: Option<Range<usize>>,
     /// A provider's own sign on the call, which only it can read (Gemini's `thoughtSignature`), and whose it is.
     pub signature: Option<(Family, String)>,

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod call;
 pub mod dialect;
+pub mod draft;
 pub mod endpoint;
 pub mod error;
 pub mod json;
@@ -21,6 +22,7 @@ pub use call::{
     Role, Text, Thought, Tool, ToolCall, ToolChoice, ToolResult,
 };
 pub use dialect::{Asked, Dialect, Family, Outgoing, ReadStream, Target, Wire, WriteStream};
+pub use draft::{Draft, EditError, Reading};
 pub use endpoint::{Endpoint, Hints};
 pub use error::{Broken, CallError, NoCounterpart, ProviderError, ProviderErrorKind};
 pub use relay::{Failure, Relay, Seen};

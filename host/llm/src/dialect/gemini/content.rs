@@ -122,11 +122,12 @@ impl<'a> Contents<'a> {
         let id = call.str("id")?.filter(|id| !id.is_empty());
         let id = id.map_or_else(|| format!("call_{content}_{number}"), str::to_owned);
         call.object("args")?;
-        let arguments = call.get("args").map_or("{}", |args| self.document.raw(args)).to_owned();
+        let args = call.get("args");
+        let arguments = args.map_or("{}", |args| self.document.raw(args)).to_owned();
         call.rest_into(&mut self.foreign);
         self.unanswered.push((id.clone(), name.clone()));
         let signature = signature.map(|signature| (Family::Gemini, signature.to_owned()));
-        Ok(ToolCall { id, name, arguments, span: None, signature })
+        Ok(ToolCall { id, name, arguments, span: args.map(|args| args.span.clone()), signature })
     }
 
     fn result(&mut self, response: &Members<'_>) -> Result<ToolResult, CallError> {
@@ -144,13 +145,8 @@ impl<'a> Contents<'a> {
         let member = |name: &str| told.as_ref().and_then(|told| told.get(name));
         let plain = RESULTS.iter().find_map(|name| member(name));
         let error = member("error");
-        let text = match plain.or(error) {
-            Some(value) => match value.as_str() {
-                Some(text) => Text::at(text, value.span.clone()),
-                None => Text::from(self.document.raw(value)),
-            },
-            None => Text::from(self.document.raw(value)),
-        };
+        let said = plain.or(error).unwrap_or(value);
+        let text = Text::at(said.as_str().unwrap_or_else(|| self.document.raw(said)), said.span.clone());
         let mut content = vec![ResultPart::Text(text)];
         for part in response.objects("parts")?.unwrap_or_default() {
             match image(&part)? {
