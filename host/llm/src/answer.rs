@@ -99,6 +99,17 @@ pub struct Choice {
 pub const CHOICES_MAX: usize = 128;
 
 impl EndReason {
+    /// By the contract's word.
+    pub fn from_name(name: &str) -> Option<EndReason> {
+        match name {
+            "stop" => Some(EndReason::Stop),
+            "length" => Some(EndReason::Length),
+            "tool-calls" => Some(EndReason::ToolCalls),
+            "content-filter" => Some(EndReason::ContentFilter),
+            _ => None,
+        }
+    }
+
     /// The contract's word.
     pub fn as_str(self) -> &'static str {
         match self {

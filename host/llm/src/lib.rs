@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod error;
 pub mod json;
 pub mod list;
+pub mod patch;
 pub mod relay;
 pub mod sse;
 pub mod usage;
@@ -25,5 +26,5 @@ pub use dialect::{Asked, Dialect, Family, Outgoing, ReadStream, Target, Wire, Wr
 pub use draft::{Draft, EditError, Reading};
 pub use endpoint::{Endpoint, Hints};
 pub use error::{Broken, CallError, NoCounterpart, ProviderError, ProviderErrorKind};
-pub use relay::{Failure, Relay, Seen};
+pub use relay::{Apart, Failure, Relay, Seen, Step};
 pub use usage::Usage;

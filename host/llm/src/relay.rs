@@ -1,5 +1,7 @@
 //! An answer on its way from a provider's dialect to the client's, and what is learnt of it on the way.
 
+use bytes::Bytes;
+
 use crate::answer::Event;
 use crate::call::Call;
 use crate::dialect::{Dialect, ReadStream, WriteStream, read_stream, write_stream};
@@ -31,6 +33,24 @@ pub struct Relay {
     way: Way,
     seen: Seen,
     events: Vec<Event>,
+    /// Told of each event.
+    watcher: Option<Box<dyn FnMut(&Event) + Send>>,
+}
+
+/// Takes a provider's stream apart, for who writes it down elsewhere.
+pub struct Apart {
+    reader: Box<dyn ReadStream>,
+    seen: Seen,
+    /// Where the stream's own events are told as well.
+    decoder: Option<sse::Decoder>,
+}
+
+/// A step of a stream that is taken apart.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    Event(Event),
+    /// The bytes that the events since the last one stand in, and perhaps none did.
+    Frame(Bytes),
 }
 
 enum Way {
@@ -54,11 +74,16 @@ impl Relay {
             },
             false => Way::Other(write_stream(call)),
         };
-        Relay { reader: read_stream(provider), way, seen: Seen::default(), events: Vec::new() }
+        Relay { reader: read_stream(provider), way, seen: Seen::default(), events: Vec::new(), watcher: None }
     }
 
     pub fn seen(&self) -> &Seen {
         &self.seen
+    }
+
+    /// Tells of each event of the answer as it passes.
+    pub fn watch(&mut self, watcher: impl FnMut(&Event) + Send + 'static) {
+        self.watcher = Some(Box::new(watcher));
     }
 
     /// Adds what these bytes become for the client.
@@ -101,6 +126,7 @@ impl Relay {
             }
         }
         for event in self.events.drain(..) {
+            self.watcher.iter_mut().for_each(|watcher| watcher(&event));
             self.seen.take(&event);
         }
         Ok(())
@@ -111,10 +137,73 @@ impl Relay {
             if let Event::Error(error) = event {
                 return Err(Failure::Provider(error));
             }
+            self.watcher.iter_mut().for_each(|watcher| watcher(&event));
             self.seen.take(&event);
             if let Way::Other(writer) = &mut self.way {
                 writer.write(&event, out);
             }
+        }
+        Ok(())
+    }
+}
+
+impl Apart {
+    /// `with_frames`: the bytes are told as well, for who passes them on.
+    pub fn new(provider: Dialect, with_frames: bool) -> Apart {
+        let decoder = with_frames.then(sse::Decoder::default);
+        Apart { reader: read_stream(provider), seen: Seen::default(), decoder }
+    }
+
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Adds the steps that these bytes complete.
+    pub fn push(&mut self, bytes: &[u8], steps: &mut Vec<Step>) -> Result<(), Failure> {
+        let mut frames = Vec::new();
+        match &mut self.decoder {
+            Some(decoder) => decoder.push(bytes, &mut frames).map_err(Failure::Broken)?,
+            None => return self.read(bytes, steps),
+        }
+        self.frames(frames, steps)
+    }
+
+    /// The provider's bytes are over.
+    pub fn end(&mut self, steps: &mut Vec<Step>) -> Result<(), Failure> {
+        if let Some(decoder) = &mut self.decoder {
+            let mut frames = Vec::new();
+            decoder.end(&mut frames).map_err(Failure::Broken)?;
+            self.frames(frames, steps)?;
+        }
+        let mut events = Vec::new();
+        let ended = self.reader.end(&mut events);
+        self.look(events, steps)?;
+        ended.map_err(Failure::Broken)
+    }
+
+    fn frames(&mut self, frames: Vec<sse::Frame>, steps: &mut Vec<Step>) -> Result<(), Failure> {
+        for frame in frames {
+            self.read(&frame.raw, steps)?;
+            steps.push(Step::Frame(frame.raw));
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, bytes: &[u8], steps: &mut Vec<Step>) -> Result<(), Failure> {
+        let mut events = Vec::new();
+        let read = self.reader.push(bytes, &mut events);
+        self.look(events, steps)?;
+        read.map_err(Failure::Broken)
+    }
+
+    /// What comes behind a provider's error is no part of the answer.
+    fn look(&mut self, events: Vec<Event>, steps: &mut Vec<Step>) -> Result<(), Failure> {
+        for event in events {
+            if let Event::Error(error) = event {
+                return Err(Failure::Provider(error));
+            }
+            self.seen.take(&event);
+            steps.push(Step::Event(event));
         }
         Ok(())
     }

@@ -72,6 +72,8 @@ pub struct Credentials {
 pub struct Attempt {
     /// The candidate's number.
     pub target: u32,
+    /// Milliseconds since the exchange began.
+    pub began_ms: u64,
     pub ended: &'static str,
     pub reason: String,
     pub status: Option<u64>,

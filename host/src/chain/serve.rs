@@ -11,15 +11,14 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use sluicegate_llm::Hints;
 use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
 
 use super::finish::Finisher;
-use super::model::ModelExchange;
+use super::model::{self, ModelExchange};
 use super::open::ClientConnection;
 use super::pipe::{Pipe, Way};
 use super::plan::{Ground, Plan};
-use super::reply_body::{ReplyBody, Source, generation_ended, piped};
+use super::reply_body::{ReplyBody, Source, Under, generation_ended};
 use super::request_body::RequestBody;
 use super::run::{Log, Run};
 use super::shadow::Taps;
@@ -105,7 +104,7 @@ pub fn serve(
 fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, Incoming) {
     let Inbound { mut head, body, client, host, started, id } = inbound;
     let hop = fields::clean_request(&mut head.headers);
-    let hints = plan.models.as_ref().map(|_| hints(&head.headers, head.uri.query()));
+    let hints = plan.models.as_ref().map(|_| model::hints(&head.headers, head.uri.query()));
     let places = plan.route.as_ref().map_or(&[][..], |route| &route.credential_places);
     let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);
     let authority = host.as_ref().and_then(|host| host.field.to_str().ok()).unwrap_or_default().to_owned();
@@ -244,6 +243,11 @@ impl Run {
             return Ok(Source::Whole(None));
         };
         let (pipe, mut taps) = (Pipe::new(self, Way::Reply)?, Taps::of(self, Way::Reply));
+        if let Some(typed) = self.model.as_ref().and_then(|model| model.take_typed()) {
+            let body = if let Reply::Upstream(body) = reply { Some(body) } else { None };
+            self.forget_length();
+            return Box::pin(self.typed_body(typed, body, pipe, taps)).await;
+        }
         match (pipe, reply) {
             (None, Reply::Upstream(body)) => Ok(Source::AsItComes(body, taps)),
             (None, Reply::Whole(bytes)) => {
@@ -256,7 +260,7 @@ impl Run {
                     pipe.refuse_buffering()?;
                 }
                 self.forget_length();
-                Ok(piped(self.clone(), body, pipe))
+                Ok(Under::new(self.clone(), body, pipe).into_source())
             }
             (Some(pipe), reply) => Box::pin(self.gather(pipe, reply)).await,
         }
@@ -344,6 +348,8 @@ impl Run {
     /// Puts a stop's answer where the upstream's would be.
     fn stand_in(&self, stop: Stop) -> Reply {
         self.note_stop(&stop);
+        // Another one takes its place.
+        self.model.iter().for_each(|model| model.set_typed(None));
         match stop.reply {
             StopReply::Refuse(mut refusal) => {
                 // A plugin may have been told a secret, by an upstream's error for one; its sentence goes to the client.
@@ -355,6 +361,13 @@ impl Run {
             StopReply::Answer(answer) => {
                 self.set_reply(answer.status, answer.fields);
                 Reply::Whole(answer.body)
+            }
+            StopReply::Typed(typed) => {
+                let fields =
+                    HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(typed.media_type()))]);
+                self.set_reply(StatusCode::OK, fields);
+                self.model.iter().for_each(|model| model.set_typed(Some(typed.clone())));
+                Reply::Whole(Bytes::new())
             }
         }
     }
@@ -384,10 +397,8 @@ impl Run {
     }
 
     fn dialect(&self) -> Dialect {
-        match &self.model {
-            Some(model) => model.dialect(),
-            None => self.plan.route.as_ref().map_or(Dialect::Http, |route| route.dialect),
-        }
+        let of_route = || self.plan.route.as_ref().map_or(Dialect::Http, |route| route.dialect);
+        self.model.as_ref().and_then(|model| model.dialect()).unwrap_or_else(of_route)
     }
 
     async fn in_time<T>(&self, work: Pin<&mut impl Future<Output = Result<T, Stop>>>) -> Result<T, Stop> {
@@ -405,16 +416,6 @@ impl Run {
                 Err(Stop::refuse(Refusal::new(Code::ExchangeTimeout, "The exchange took longer than its route allows.")))
             }
         }
-    }
-}
-
-/// What tells the vendors apart where they share a path. Read before the fields that carry credentials are taken out.
-fn hints(headers: &HeaderMap, query: Option<&str>) -> Hints {
-    let has = |name: &str| headers.contains_key(name);
-    let has_key = query.is_some_and(|query| query.split('&').any(|member| member.starts_with("key=")));
-    Hints {
-        anthropic: has("anthropic-version") || has("x-api-key"),
-        gemini: has("x-goog-api-key") || has("x-goog-api-client") || has_key,
     }
 }
 

@@ -99,7 +99,7 @@ mod write;
 
 pub use answer::read_answer;
 pub use error::read_error;
-pub use print::write_answer;
+pub use print::{stop_reason, write_answer};
 pub use request::read_call;
 pub use stream::StreamReader;
 pub use stream_write::StreamWriter;

@@ -8,11 +8,13 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, response};
 use http_body::Body;
 use sluicegate_llm::dialect::{read_answer, read_error, write_answer};
-use sluicegate_llm::{Answer, Broken, Call, Dialect, Event, ProviderError};
-use sluicegate_runtime::Answer as PluginAnswer;
+use sluicegate_llm::patch::is_patched;
+use sluicegate_llm::{Answer, Broken, Call, Dialect, Event, Operation, ProviderError};
+use sluicegate_runtime::{Answer as PluginAnswer, Phase};
 use tokio::time::timeout;
 
 use super::translate::StreamTranslation;
+use super::typed::{Typed, Way};
 use super::{ModelSide, refusal};
 use crate::chain::run::Run;
 use crate::chain::serve::media_type;
@@ -63,7 +65,7 @@ impl Run {
 
     async fn take_whole(
         &self,
-        call: &Call,
+        call: &Arc<Call>,
         target: &Target,
         provider: Dialect,
         mut head: response::Parts,
@@ -79,21 +81,28 @@ impl Run {
             Ok(events) => events,
             Err(Broken { message }) => return self.unusable(target, &message),
         };
-        let mut answer = Answer::default();
-        for event in events {
-            if let Event::Error(error) = event {
-                return self.failure(target, error, None);
-            }
-            if let Some(model) = &self.model {
-                model.seen().take(&event);
-            }
-            answer.take(event);
+        if let Some(Event::Error(error)) = events.iter().find(|event| matches!(event, Event::Error(_))) {
+            return self.failure(target, error.clone(), None);
         }
-        let bytes = match call.dialect == provider {
-            true => whole,
-            false => Bytes::from(write_answer(call, &answer)),
+        if let Some(model) = &self.model {
+            let mut seen = model.seen();
+            events.iter().for_each(|event| seen.take(event));
+        }
+        let is_own = call.dialect == provider;
+        let bytes = match self.model.as_ref().filter(|_| self.shows_text(call)) {
+            Some(model) => {
+                let way = if is_patched(call.dialect, provider) { Way::Whole(whole) } else { Way::Anew };
+                model.set_typed(Some(Typed::whole(call.clone(), events, way)));
+                Bytes::new()
+            }
+            None => {
+                if self.is_watched() {
+                    events.iter().for_each(|event| self.show_event(event));
+                }
+                if is_own { whole } else { written(call, events) }
+            }
         };
-        translated_head(&mut head, "application/json", call.dialect == provider);
+        translated_head(&mut head, "application/json", is_own);
         Judged::Answer(Response::from_parts(head, empty.replaced(bytes)))
     }
 
@@ -115,7 +124,16 @@ impl Run {
             };
         }
         let upstream = &target.upstream.config().name;
-        let translation = StreamTranslation::new(self, call, provider, upstream);
+        let translation = match self.model.as_ref().filter(|_| self.shows_text(call)) {
+            Some(model) => {
+                let way = if is_patched(call.dialect, provider) { Way::Frames } else { Way::Anew };
+                let typed = Typed::coming(call.clone(), way);
+                let translation = StreamTranslation::to_steps(self, &typed, provider, upstream);
+                model.set_typed(Some(typed));
+                translation
+            }
+            None => StreamTranslation::to_bytes(self, call, provider, upstream),
+        };
         let (said, patience) = (translation.said(), self.ground.limits.body_idle_timeout);
         match body.translated(Box::new(translation)).begun(patience).await {
             Ok(Some(body)) => {
@@ -132,6 +150,11 @@ impl Run {
                 Judged::Broken(Stop::refuse(Refusal::new(Code::UpstreamTimeout, message)))
             }
         }
+    }
+
+    /// Whether plugins that may change it look at the answer's text.
+    fn shows_text(&self, call: &Call) -> bool {
+        call.operation == Operation::Chat && self.positions(Phase::Delta).any(|position| !self.is_shadow(position))
     }
 
     async fn read_failure(
@@ -210,6 +233,12 @@ impl Run {
             }
         }
     }
+}
+
+fn written(call: &Call, events: Vec<Event>) -> Bytes {
+    let mut answer = Answer::default();
+    events.into_iter().for_each(|event| answer.take(event));
+    write_answer(call, &answer).into()
 }
 
 /// Fields of a provider's that clients of its own dialect may read; others speak of the gateway's account there, or of other bytes.

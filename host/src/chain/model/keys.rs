@@ -51,6 +51,17 @@ impl Keys {
         (0..count).min_by_key(until).into_iter().collect()
     }
 
+    pub(super) fn number(&self, name: &str) -> Option<usize> {
+        self.keys.iter().position(|key| key.name == name)
+    }
+
+    /// Each by its name, with the milliseconds that it still rests.
+    pub(super) fn rests(&self) -> Vec<(String, u64)> {
+        let now = self.clock.now_unix_ms();
+        let rests = |key: &Key| key.rests_until.load(Ordering::Relaxed).saturating_sub(now);
+        self.keys.iter().map(|key| (key.name.clone(), rests(key))).collect()
+    }
+
     pub(super) fn name(&self, number: usize) -> Option<&str> {
         self.keys.get(number).map(|key| key.name.as_str())
     }

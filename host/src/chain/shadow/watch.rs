@@ -63,9 +63,7 @@ impl Watch {
 
     pub(super) async fn run(mut self, mut shown: mpsc::Receiver<Shown>, queued: &AtomicUsize) {
         while let Some(shown) = shown.recv().await {
-            if let Shown::Piece(bytes) = &shown {
-                queued.fetch_sub(bytes.len(), Ordering::AcqRel);
-            }
+            queued.fetch_sub(shown.bytes(), Ordering::AcqRel);
             self.see(shown).await;
         }
         if let Some(link) = self.plan.chain.links().get(self.position) {

@@ -35,9 +35,21 @@ pub struct ModelTarget {
     /// The provider's name for it.
     pub model: String,
     pub output_tokens_default: u64,
+    /// None: it can serve all.
+    pub features: Option<Vec<Feature>>,
     /// Nano-USD for a million tokens.
     pub input_price: Option<u64>,
     pub output_price: Option<u64>,
+}
+
+/// What a call may need of a model besides text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    Tools,
+    Images,
+    Audio,
+    StructuredOutput,
+    Thinking,
 }
 
 /// The models of a route.
@@ -47,6 +59,28 @@ pub struct RouteModels {
     pub targets: BTreeMap<String, Vec<ModelTarget>>,
     /// Every name that a client may call, aliases included, with the name under `models`.
     pub names: BTreeMap<String, String>,
+}
+
+impl Feature {
+    pub const ALL: [Feature; 5] =
+        [Feature::Tools, Feature::Images, Feature::Audio, Feature::StructuredOutput, Feature::Thinking];
+
+    /// The contract's word, and the configuration's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Feature::Tools => "tools",
+            Feature::Images => "images",
+            Feature::Audio => "audio",
+            Feature::StructuredOutput => "structured-output",
+            Feature::Thinking => "thinking",
+        }
+    }
+}
+
+impl ModelTarget {
+    pub fn serves(&self, feature: Feature) -> bool {
+        self.features.as_ref().is_none_or(|features| features.contains(&feature))
+    }
 }
 
 impl Provider {

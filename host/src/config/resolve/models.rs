@@ -9,8 +9,8 @@ use sluicegate_llm::Wire;
 use super::Context;
 use super::upstreams::{check_credential, origin};
 use crate::config::diagnostic::Mistake;
-use crate::config::model::{Credential, ModelTarget, Provider, RouteModels, Signing, Upstream};
-use crate::config::raw::models::{RawModel, RawModelTarget, RawProvider, RawProviderKind};
+use crate::config::model::{Credential, Feature, ModelTarget, Provider, RouteModels, Signing, Upstream};
+use crate::config::raw::models::{RawModel, RawModelFeature, RawModelTarget, RawProvider, RawProviderKind};
 use crate::config::raw::spot::{Named, Span, Spot};
 use crate::config::raw::text::{ModelName, ModelPattern, Name};
 
@@ -180,9 +180,20 @@ fn target(
         provider: providers.get(&raw.provider.0)?.clone(),
         model: raw.model.map_or_else(|| model.0.clone(), |model| model.value.0),
         output_tokens_default: raw.output_tokens_default,
+        features: raw.features.map(|features| features.into_iter().map(feature).collect()),
         input_price: raw.input_price.map(nano),
         output_price: raw.output_price.map(nano),
     })
+}
+
+fn feature(raw: RawModelFeature) -> Feature {
+    match raw {
+        RawModelFeature::Tools => Feature::Tools,
+        RawModelFeature::Images => Feature::Images,
+        RawModelFeature::Audio => Feature::Audio,
+        RawModelFeature::StructuredOutput => Feature::StructuredOutput,
+        RawModelFeature::Thinking => Feature::Thinking,
+    }
 }
 
 impl Models {

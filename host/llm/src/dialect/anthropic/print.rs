@@ -104,16 +104,19 @@ pub fn tool_id(id: &str, tool: u32) -> Cow<'_, str> {
     if id.is_empty() { Cow::Owned(format!("call_0_{tool}")) } else { Cow::Borrowed(id) }
 }
 
-pub fn stop<'a>(call: &'a Call, reason: EndReason, refused: bool) -> Stop<'a> {
-    let stop_reason = match reason {
-        EndReason::Stop if refused => "refusal",
+pub fn stop_reason(reason: EndReason) -> &'static str {
+    match reason {
         EndReason::Stop => "end_turn",
         EndReason::StopSequence => "stop_sequence",
         EndReason::Length => "max_tokens",
         EndReason::ToolCalls => "tool_use",
         EndReason::ContentFilter | EndReason::Refusal => "refusal",
         EndReason::Pause => "pause_turn",
-    };
+    }
+}
+
+pub fn stop<'a>(call: &'a Call, reason: EndReason, refused: bool) -> Stop<'a> {
+    let stop_reason = if refused && reason == EndReason::Stop { "refusal" } else { stop_reason(reason) };
     // Which it was is known where there is one only.
     let stop_sequence = match call.parameters.stop.as_slice() {
         [only] if reason == EndReason::StopSequence => Some(only.as_str()),
