@@ -20,7 +20,8 @@
 //! | `background: true`, `prompt`, `truncation` but `disabled`, `top_logprobs` but 0 | foreign | refused |
 //! | `include` of `message.output_text.logprobs` or unknown | foreign: `/include/0` | refused |
 //! | `include` of thoughts, of built-in tools' findings, of the client's own input | nothing | left out |
-//! | `store`, `metadata`, `max_tool_calls`, `stream_options`, hints for caches, `safety_identifier` | nothing | left out |
+//! | `store`, `metadata`, `max_tool_calls`, `stream_options`, hints for caches | nothing | left out |
+//! | `user`, `safety_identifier` | the end user | as theirs |
 //! | `phase`, `id` and `status` of items; `annotations` and `logprobs` of texts | nothing | left out |
 //! | any member that is not known here | foreign | refused |
 //!

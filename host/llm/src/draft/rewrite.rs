@@ -34,7 +34,7 @@ pub const END_USER_MEMBERS: [&str; 2] = ["user", "safety_identifier"];
 #[derive(Debug, Clone)]
 pub struct Rewriting {
     pub text: Arc<str>,
-    /// Bytes that the source grows by, or a few less.
+    /// Bytes that the source grows by at most.
     pub growth: isize,
 }
 
@@ -53,9 +53,13 @@ pub fn check(call: &Call, seen: Seen<'_>, text: &str) -> Result<Option<Rewriting
     if text == seen.text {
         return Ok(None);
     }
-    let most = if raw { RESULT_OPEN.len() + RESULT_CLOSE.len() } else { 0 };
+    let bytes = match seen.place {
+        Place::EndUserId => quoted(text).len() * END_USER_MEMBERS.len(),
+        Place::ToolResult => quoted(text).len() + RESULT_OPEN.len() + RESULT_CLOSE.len(),
+        _ => quoted(text).len(),
+    };
     // No source and no text is as long as `isize::MAX`.
-    let growth = (quoted(text).len() + most) as isize - span.len() as isize;
+    let growth = bytes as isize - span.len() as isize;
     Ok(Some(Rewriting { text: text.into(), growth }))
 }
 

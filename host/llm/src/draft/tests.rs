@@ -1,5 +1,6 @@
 //! Drafts against the bytes that they leave.
 
+mod changes;
 mod insertions;
 mod random;
 mod removals;

@@ -190,15 +190,22 @@ fn reasoning_effort(call: &Call, request: &Value, value: Option<&str>, changes: 
                 Some(Effort::Highest) => Some("max"),
                 Some(effort) => Some(effort_word(effort)),
             };
-            let thinking = find(request, &["thinking"]);
-            let kind = match (effort, thinking) {
-                (None, _) => None,
-                (Some(None), _) => Some("disabled"),
-                (Some(Some(_)), _) => Some("adaptive"),
-            };
-            let kind = kind.map(|kind| format!(r#"{{"type":"{kind}"}}"#));
             set_at(changes, request, &[OUTPUT_CONFIG], &[(&["effort"], word.map(quoted))]);
-            set_at(changes, request, &[], &[(&["thinking"], kind)]);
+            let thinking: Names = &["thinking"];
+            let kind = match effort {
+                None => {
+                    set_at(changes, request, &[], &[(thinking, None)]);
+                    return Ok(());
+                }
+                Some(None) => "disabled",
+                Some(Some(_)) => "adaptive",
+            };
+            let mut settings = vec![(&["type"] as Names, Some(quoted(kind))), (&["budget_tokens"], None)];
+            if kind == "disabled" {
+                // How thoughts are shown is said only where there are some.
+                settings.push((&["display"], None));
+            }
+            set_at(changes, request, &[thinking], &settings);
         }
         Dialect::Gemini => {
             let path: [Names; 2] = [CONFIG, &["thinkingConfig", "thinking_config"]];

@@ -150,3 +150,28 @@ fn texts_cannot_make_a_call_much_larger() {
     assert_eq!(draft.insert("user", &half, None), Err(EditError::TooMany));
     assert!(draft.finish().unwrap().source.len() <= OPENAI.len() + room);
 }
+
+#[test]
+fn arguments_cannot_have_more_values_than_a_call() {
+    let mut draft = draft(Dialect::Anthropic, ANTHROPIC);
+    let many = format!("{{\"a\":[{}0]}}", "0,".repeat(crate::json::VALUES_MAX - 20));
+    draft.rewrite(3, &many).unwrap();
+    assert_eq!(draft.finish().map(drop), Err(EditError::TooMany));
+    assert_eq!(draft.insert("user", "x", None), Err(EditError::TooMany));
+    draft.rewrite(3, "{}").unwrap();
+    draft.insert("user", "x", None).unwrap();
+}
+
+#[test]
+fn either_name_of_the_end_user_is_a_segment() {
+    let one = RESPONSES.replace(r#""user":"u-1""#, r#""safety_identifier":"u-1""#);
+    assert_edited(Dialect::OpenAiResponses, &one, ("u-1", "x"), |draft| {
+        let user = number(draft, "u-1");
+        assert_eq!(draft.place(user), Some("end-user-id"));
+        draft.rewrite(user, "x").unwrap();
+    });
+    let both = RESPONSES.replace(r#""user":"u-1""#, r#""user":"u-1","safety_identifier":"u-2""#);
+    assert_edited(Dialect::OpenAiResponses, &both, (r#","user":"u-1","safety_identifier":"u-2""#, ""), |draft| {
+        draft.remove(number(draft, "u-1")).unwrap();
+    });
+}

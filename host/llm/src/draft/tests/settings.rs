@@ -183,7 +183,7 @@ fn a_choice_of_tools_is_said_in_each_dialect() {
 
 #[test]
 fn a_form_of_the_answer_is_said_in_each_dialect() {
-    let case = |dialect, change, value| assert_word(dialect, change, "response-format", value);
+    let case = |dialect, change: (&str, &str), value| assert_word(dialect, change, "response-format", value);
     let json = r#""response_format":{"type":"json_object"}"#;
     case(Dialect::OpenAi, ("", json), Some("json"));
     case(Dialect::OpenAi, (json, r#""response_format":{"type":"text"}"#), Some("text"));
@@ -210,7 +210,7 @@ fn a_form_of_the_answer_is_said_in_each_dialect() {
 
 #[test]
 fn an_effort_is_said_in_each_dialect() {
-    let case = |dialect, change, value| assert_word(dialect, change, "reasoning-effort", value);
+    let case = |dialect, change: (&str, &str), value| assert_word(dialect, change, "reasoning-effort", value);
     case(Dialect::OpenAi, ("", r#""reasoning_effort":"xhigh""#), Some("xhigh"));
     case(Dialect::OpenAi, (r#""reasoning_effort":"low""#, ""), None);
     let summary = r#""reasoning":{"summary":"auto"}"#;
@@ -224,6 +224,10 @@ fn an_effort_is_said_in_each_dialect() {
     );
     case(Dialect::Anthropic, (adaptive, r#""thinking":{"type":"disabled"},"output_config":{}"#), Some("none"));
     case(Dialect::Anthropic, (adaptive, r#""output_config":{}"#), None);
+    case(Dialect::Anthropic, ("", r#""output_config":{"effort":"low"},"thinking":{"type":"adaptive"}"#), Some("low"));
+    let shown = r#""thinking":{"type":"adaptive","display":"omitted"}"#;
+    case(Dialect::Anthropic, (shown, &format!(r#""output_config":{{"effort":"high"}},{shown}"#)), Some("high"));
+    case(Dialect::Anthropic, (shown, r#""thinking":{"type":"disabled"}"#), Some("none"));
     let level = r#""generationConfig":{"thinkingConfig":{"thinkingLevel":"HIGH"}}"#;
     case(Dialect::Gemini, ("", level), Some("high"));
     case(Dialect::Gemini, (level, r#""generationConfig":{"thinkingConfig":{"thinkingBudget":0}}"#), Some("none"));
@@ -243,7 +247,7 @@ fn an_effort_is_said_in_each_dialect() {
 
 #[test]
 fn a_tier_is_a_name() {
-    let case = |dialect, change, value| assert_word(dialect, change, "service-tier", value);
+    let case = |dialect, change: (&str, &str), value| assert_word(dialect, change, "service-tier", value);
     for dialect in [Dialect::OpenAi, Dialect::OpenAiResponses, Dialect::Anthropic] {
         case(dialect, ("", r#""service_tier":"flex""#), Some("flex"));
         case(dialect, (r#""service_tier":"flex""#, ""), None);
