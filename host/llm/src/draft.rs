@@ -81,7 +81,8 @@ impl Draft {
         &self.call
     }
 
-    /// With all that was edited; the same as before if nothing was.
+    /// With all that was edited; the same as before if nothing was. Too many is what arguments have been rewritten to that have more
+    /// values than a whole call may have ([`crate::json::VALUES_MAX`]); the texts go on waiting.
     pub fn finish(&mut self) -> Result<Arc<Call>, EditError> {
         if !self.rewritten.is_empty() {
             *self = self.with_rewritten()?;
@@ -93,7 +94,7 @@ impl Draft {
         &self.call.model
     }
 
-    /// The name by which the client asks for a model: in the body, or in what the path said.
+    /// The name by which the client asks for a model: in the body, or in what the path said. An empty one is no value.
     pub fn set_model(&mut self, model: &str) -> Result<(), EditError> {
         let model = match self.call.dialect {
             Dialect::Gemini => model.strip_prefix("models/").unwrap_or(model),
@@ -132,7 +133,8 @@ impl Draft {
         number::get(&self.call.parameters, name)
     }
 
-    /// None takes the parameter out.
+    /// None takes the parameter out. Forbidden is what the dialect has no member for or demands, or what is no chat; a value must be in
+    /// the vendor's range.
     pub fn set_number(&mut self, name: &str, value: Option<f64>) -> Result<(), EditError> {
         let setting = number::setting(&self.call, name, value)?;
         if self.number(name) == value {
@@ -150,7 +152,7 @@ impl Draft {
         word::get(&self.call, name)
     }
 
-    /// None takes the parameter out.
+    /// None takes the parameter out. A choice must be of a tool that the call has; a schema is no word.
     pub fn set_word(&mut self, name: &str, value: Option<&str>) -> Result<(), EditError> {
         word::check(&self.call, name)?;
         if value.is_some() && self.word(name).as_deref() == value {
@@ -197,7 +199,8 @@ impl Draft {
         self.see(segment)?.tool
     }
 
-    /// Puts other text where the segment stands; everything around it stays byte for byte.
+    /// Puts other text where the segment stands; everything around it stays byte for byte. Arguments must be a JSON object; forbidden are
+    /// those that a provider has signed or that the client left out.
     pub fn rewrite(&mut self, segment: u32, text: &str) -> Result<(), EditError> {
         let rewriting = rewrite::check(&self.call, self.see(segment).ok_or(EditError::InvalidName)?, text)?;
         let growth = |rewriting: Option<&Rewriting>| rewriting.map_or(0, |rewriting| rewriting.growth);
@@ -215,14 +218,14 @@ impl Draft {
     }
 
     /// A new text in front of the message that holds `before`, or behind all others: its number. Where the system has a place of its
-    /// own, what it says comes there.
+    /// own, what it says comes there. Forbidden between a call of a tool and its result, and in front of what stands in front of all messages.
     pub fn insert(&mut self, role: &str, text: &str, before: Option<u32>) -> Result<u32, EditError> {
         let insertion = Insertion::new(role, text, before)?;
         let added = self.edit(Effect::Adds, |draft, root, changes| insertion.make(draft, root, changes))?;
         added.ok_or(EditError::Forbidden)
     }
 
-    /// Takes a text out with the part or message that has nothing else in it.
+    /// Takes a text out with the part or message that has nothing else in it. Forbidden for arguments, results, and the only message.
     pub fn remove(&mut self, segment: u32) -> Result<(), EditError> {
         self.see(segment).ok_or(EditError::InvalidName)?;
         self.edit(Effect::Removes(segment), |draft, root, changes| {

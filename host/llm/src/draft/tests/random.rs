@@ -31,6 +31,24 @@ const DOCUMENTS: [(Dialect, Operation, &str); 9] = [
 ];
 
 const TEXTS: [&str; 8] = ["", "x", "é\"\\\n", "{}", "{\"a\":[1,{}]}", "[1]", " {\"b\":null} ", "null"];
+const TOKENS: [&str; 16] = [
+    "",
+    " ",
+    "null",
+    "\"\"",
+    "\"a\"",
+    "1",
+    "{}",
+    "[]",
+    "{\"text\":\"b\"},",
+    "\"user\"",
+    "\"assistant\"",
+    "\"model\"",
+    "text",
+    "x",
+    ",",
+    "tool",
+];
 const ROLES: [&str; 5] = ["system", "user", "assistant", "tool", ""];
 const NAMES: [&str; 10] = [
     "temperature",
@@ -103,40 +121,72 @@ fn edit(random: &mut StdRng, draft: &mut Draft, edits: &mut u32) {
     }
 }
 
+/// Edits a call, and checks what comes of it.
+fn edit_much(random: &mut StdRng, (dialect, operation): (Dialect, Operation), mut draft: Draft) -> u32 {
+    let mut edits = 0;
+    for _ in 0..random.random_range(1..20) {
+        edit(random, &mut draft, &mut edits);
+    }
+    let said =
+        |draft: &Draft| texts(draft, "", "").into_iter().filter(|(_, text)| !text.is_empty()).collect::<Vec<_>>();
+    let waiting = said(&draft);
+    let call = draft.finish().unwrap();
+    assert_eq!(said(&draft), waiting);
+    // Numbers apart, it is what the source says.
+    let again = try_draft(dialect, operation, &call.source, draft.model()).unwrap();
+    let plain = |draft: &Draft| texts(draft, "", "").into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+    assert_eq!(plain(&again), plain(&draft));
+    let wire = match dialect {
+        Dialect::OpenAi => Wire::OpenAi,
+        Dialect::OpenAiResponses => Wire::OpenAiResponses,
+        Dialect::Anthropic => Wire::Anthropic,
+        Dialect::Gemini | Dialect::Bedrock => Wire::Gemini,
+    };
+    let outgoing = write_call(&call, &wire, Target { model: "theirs", output_tokens_default: 9 }).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&outgoing.body).unwrap();
+    edits
+}
+
+fn try_draft(dialect: Dialect, operation: Operation, source: &[u8], model: &str) -> Option<Draft> {
+    let model = (dialect == Dialect::Gemini).then(|| model.to_owned());
+    let asked = Asked { dialect, operation, model, streamed: None };
+    let call = read_call(&asked, Bytes::copy_from_slice(source)).ok()?;
+    Some(Draft::new(asked, Arc::new(call)))
+}
+
+/// The document with some of its bytes exchanged.
+fn mutated(random: &mut StdRng, document: &str) -> String {
+    let mut text = document.to_owned();
+    for _ in 0..random.random_range(1..4) {
+        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let start = any(random, &places);
+        let end = places.iter().copied().find(|at| *at >= start + random.random_range(0..8)).unwrap_or(text.len());
+        text.replace_range(start..end, any(random, &TOKENS));
+    }
+    text
+}
+
 #[test]
 fn what_is_read_is_what_was_written() {
     let mut random = StdRng::seed_from_u64(5);
     let mut edits = 0;
     for _ in 0..3_000 {
         let (dialect, operation, document) = any(&mut random, &DOCUMENTS);
-        let mut draft = draft_of(dialect, operation, document);
-        for _ in 0..random.random_range(1..20) {
-            edit(&mut random, &mut draft, &mut edits);
-        }
-        let waiting: Vec<_> = texts(&draft, "", "").into_iter().filter(|(_, text)| !text.is_empty()).collect();
-        let call = draft.finish().unwrap();
-        let read: Vec<_> = texts(&draft, "", "").into_iter().filter(|(_, text)| !text.is_empty()).collect();
-        assert_eq!(read, waiting);
-        // Numbers apart, it is what the source says.
-        let model = draft.model().to_owned();
-        let again = draft_of_model(dialect, operation, &call.source, &model);
-        let plain = |draft: &Draft| texts(draft, "", "").into_iter().map(|(_, text)| text).collect::<Vec<_>>();
-        assert_eq!(plain(&again), plain(&draft));
-        let wire = match dialect {
-            Dialect::OpenAi => Wire::OpenAi,
-            Dialect::OpenAiResponses => Wire::OpenAiResponses,
-            Dialect::Anthropic => Wire::Anthropic,
-            _ => Wire::Gemini,
-        };
-        let outgoing = write_call(&call, &wire, Target { model: "theirs", output_tokens_default: 9 }).unwrap();
-        serde_json::from_slice::<serde_json::Value>(&outgoing.body).unwrap();
+        edits += edit_much(&mut random, (dialect, operation), draft_of(dialect, operation, document));
     }
     assert!(edits > 10_000, "{edits}");
 }
 
-fn draft_of_model(dialect: Dialect, operation: Operation, source: &Bytes, model: &str) -> Draft {
-    let model = (dialect == Dialect::Gemini).then(|| model.to_owned());
-    let asked = Asked { dialect, operation, model, streamed: None };
-    let call = read_call(&asked, source.clone()).unwrap();
-    Draft::new(asked, Arc::new(call))
+#[test]
+fn so_it_is_for_calls_that_nobody_thought_of() {
+    let mut random = StdRng::seed_from_u64(6);
+    let mut edits = 0;
+    for _ in 0..10_000 {
+        let (dialect, operation, document) = any(&mut random, &DOCUMENTS);
+        let document = mutated(&mut random, document);
+        if let Some(draft) = try_draft(dialect, operation, document.as_bytes(), "gemini-3") {
+            edits += edit_much(&mut random, (dialect, operation), draft);
+        }
+    }
+    assert!(edits > 1_000, "{edits}");
 }
