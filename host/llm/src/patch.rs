@@ -39,6 +39,9 @@ pub struct Patch {
     /// Writes what the provider did not say.
     writer: Box<dyn WriteStream>,
     blocks: Blocks,
+    /// Of Gemini: from the event on that says why a choice ends, since what ends is told at the stream's end alone, and text may still
+    /// come in front of it.
+    last: Vec<u8>,
 }
 
 /// Whether answers of this provider to this client are changed in their places.
@@ -48,7 +51,7 @@ pub fn is_patched(client: Dialect, provider: Dialect) -> bool {
 
 impl Patch {
     pub fn new(call: &Call) -> Patch {
-        Patch { dialect: call.dialect, writer: write_stream(call), blocks: Blocks::default() }
+        Patch { dialect: call.dialect, writer: write_stream(call), blocks: Blocks::default(), last: Vec::new() }
     }
 
     /// The answer's first event, so that what is written here goes on from there.
@@ -62,14 +65,21 @@ impl Patch {
 
     /// Passes an event of the stream on, with other texts.
     pub fn frame(&mut self, raw: &Bytes, texts: &[Rewritten], out: &mut Vec<u8>) -> Result<(), Broken> {
-        if self.dialect == Dialect::Anthropic {
-            self.blocks.pass(raw, out, |raw, out| change(Dialect::Anthropic, raw, texts, out))
-        } else {
-            change(self.dialect, raw, texts, out)
+        match self.dialect {
+            Dialect::Anthropic => self.blocks.pass(raw, out, |raw, out| change(Dialect::Anthropic, raw, texts, out)),
+            Dialect::Gemini if !self.last.is_empty() || says_why(raw) => {
+                change(self.dialect, raw, texts, &mut self.last)
+            }
+            _ => change(self.dialect, raw, texts, out),
         }
     }
 
-    /// Text that comes before the event that passes next, which ends its choice.
+    /// The provider's stream is over.
+    pub fn end(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.last);
+    }
+
+    /// Text that comes before what passes next, which ends its choice.
     pub fn text(&mut self, choice: u32, text: &str, out: &mut Vec<u8>) {
         match self.dialect {
             Dialect::Anthropic => self.blocks.text(text, out),
@@ -97,6 +107,11 @@ pub fn whole(dialect: Dialect, answer: &Bytes, texts: &[Rewritten]) -> Result<By
         true => Ok(answer.clone()),
         false => Ok(changed(dialect, answer, texts)?.into()),
     }
+}
+
+fn says_why(raw: &[u8]) -> bool {
+    const MEMBER: &[u8] = b"\"finishReason\"";
+    raw.windows(MEMBER.len()).any(|window| window == MEMBER)
 }
 
 fn change(dialect: Dialect, raw: &Bytes, texts: &[Rewritten], out: &mut Vec<u8>) -> Result<(), Broken> {

@@ -5,4 +5,6 @@ mod clients;
 mod dialect;
 mod failover;
 mod pairs;
+mod phases;
+mod prompts;
 mod support;

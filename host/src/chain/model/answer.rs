@@ -171,7 +171,9 @@ impl Run {
         if let Some(after) = retry_after(&head.headers) {
             error.retry_after = Some(after);
         }
-        let own_words = (call.dialect == provider && !error.kind.is_of_target()).then_some((head, whole));
+        // A client that did not ask in a vendor's dialect does not read its errors either.
+        let reads_it = call.dialect == provider && self.model.as_ref().is_some_and(|model| model.dialect().is_some());
+        let own_words = (reads_it && !error.kind.is_of_target()).then_some((head, whole));
         self.failure(target, error, own_words)
     }
 

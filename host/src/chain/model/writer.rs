@@ -146,7 +146,11 @@ impl Writer {
                 out.extend(write_answer(call, answer));
             }
             Writer::PatchedWhole { body, texts, .. } => out.extend(patch::whole(call.dialect, body, texts)?),
-            Writer::PatchedStream(stream) => stream.only_usage = Some(false),
+            Writer::PatchedStream(stream) => {
+                stream.only_usage = Some(false);
+                out.append(&mut stream.ahead);
+                stream.patch.end(out);
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sluicegate_llm::{EndReason, Event, Piece};
+use sluicegate_llm::{EndReason, Event, Piece, Usage};
 use sluicegate_runtime::model::Written;
 
 /// What is known of one choice.
@@ -38,7 +38,8 @@ pub(super) fn events(exchange: &str, model: &str, written: Vec<Written>) -> Vec<
         let reason = end.unwrap_or(if tools > 0 { EndReason::ToolCalls } else { EndReason::Stop });
         events.push(Event::End { choice, reason });
     }
-    events.push(Event::Done);
+    // Nobody was asked, and nothing was used; clients that ask for the figures wait for them.
+    events.extend([Event::Usage(Usage::default()), Event::Done]);
     events
 }
 
@@ -67,6 +68,7 @@ mod tests {
     #[test]
     fn an_answer_without_a_word_is_one() {
         let ends = events("id", "m", Vec::new()).split_off(1);
-        assert_eq!(ends, [Event::End { choice: 0, reason: EndReason::Stop }, Event::Done]);
+        let usage = Event::Usage(Usage::default());
+        assert_eq!(ends, [Event::End { choice: 0, reason: EndReason::Stop }, usage, Event::Done]);
     }
 }

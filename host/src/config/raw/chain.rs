@@ -74,6 +74,8 @@ pub enum RawGrant {
     Counters,
     Metrics,
     Targets,
+    TargetFeatures,
+    Credentials,
     CredentialsInClear,
 }
 
@@ -89,6 +91,8 @@ impl RawGrant {
             RawGrant::Counters => "counters",
             RawGrant::Metrics => "metrics",
             RawGrant::Targets => "targets",
+            RawGrant::TargetFeatures => "target-features",
+            RawGrant::Credentials => "credentials",
             RawGrant::CredentialsInClear => "credentials-in-clear",
         }
     }

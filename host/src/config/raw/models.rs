@@ -104,17 +104,14 @@ pub struct RawModelTarget {
     pub output_price: Option<f64>,
 }
 
-/// What a call may need of a model.
+/// What a call may need of a model. `structured-output`: an answer in the form of a JSON schema, or as any JSON object. `thinking`: that it thinks before it answers, where the client asks for it.
 #[derive(Clone, Copy, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawModelFeature {
-    /// Tools that the model may call.
     Tools,
     Images,
     Audio,
-    /// An answer in the form of a JSON schema, or as any JSON object.
     StructuredOutput,
-    /// That the model thinks before it answers, where the client asks for it.
     Thinking,
 }
 
