@@ -10,6 +10,7 @@ pub mod dialect;
 pub mod draft;
 pub mod endpoint;
 pub mod error;
+pub mod intake;
 pub mod json;
 pub mod list;
 pub mod patch;

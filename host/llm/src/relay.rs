@@ -6,6 +6,7 @@ use crate::answer::Event;
 use crate::call::Call;
 use crate::dialect::{Dialect, ReadStream, WriteStream, read_stream, write_stream};
 use crate::error::{Broken, ProviderError};
+use crate::intake::{Ended, Intake};
 use crate::sse;
 use crate::usage::Usage;
 
@@ -56,7 +57,7 @@ pub enum Step {
 enum Way {
     /// Frame by frame, as they came.
     Same {
-        decoder: sse::Decoder,
+        intake: Intake<sse::Decoder>,
         frames: Vec<sse::Frame>,
         drops_usage: bool,
     },
@@ -68,7 +69,7 @@ impl Relay {
         let way = match call.dialect == provider {
             // The gateway asks for usage where the client did not.
             true => Way::Same {
-                decoder: sse::Decoder::default(),
+                intake: Intake::default(),
                 frames: Vec::new(),
                 drops_usage: provider == Dialect::OpenAi && !call.usage_wanted,
             },
@@ -89,9 +90,11 @@ impl Relay {
     /// Adds what these bytes become for the client.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
         match &mut self.way {
-            Way::Same { decoder, frames, .. } => {
-                decoder.push(bytes, frames).map_err(Failure::Broken)?;
-                self.pass(out)
+            Way::Same { intake, frames, .. } => {
+                let pushed = intake.push(bytes, frames);
+                // First what came in front of a fault; behind the end there is none that counts.
+                self.pass(out)?;
+                if self.seen.done { Ok(()) } else { pushed.map_err(Failure::Broken) }
             }
             Way::Other(_) => {
                 self.reader.push(bytes, &mut self.events).map_err(Failure::Broken)?;
@@ -102,13 +105,30 @@ impl Relay {
 
     /// The provider's bytes are over.
     pub fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        if let Way::Same { decoder, frames, .. } = &mut self.way {
-            decoder.end(frames).map_err(Failure::Broken)?;
-            self.pass(out)?;
+        if let Way::Same { intake, frames, .. } = &mut self.way {
+            match intake.end(frames) {
+                Ended::Stream(ended) => {
+                    self.pass(out)?;
+                    if !self.seen.done {
+                        ended.map_err(Failure::Broken)?;
+                    }
+                }
+                Ended::Whole(body) => return Err(self.told_whole(&body)),
+            }
         }
         let ended = self.reader.end(&mut self.events);
         self.write(out)?;
         ended.map_err(Failure::Broken)
+    }
+
+    /// Why a JSON text in the place of events does not go on: an error of the provider's, or what is none.
+    fn told_whole(&mut self, body: &[u8]) -> Failure {
+        let read = self.reader.push(body, &mut self.events).and_then(|()| self.reader.end(&mut self.events));
+        match (self.events.drain(..).next(), read) {
+            (Some(Event::Error(error)), _) => Failure::Provider(error),
+            (_, Err(broken)) => Failure::Broken(broken),
+            (_, Ok(())) => Failure::Broken(Broken::found("A stream was expected", body)),
+        }
     }
 
     fn pass(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::error::Broken;
+use crate::intake::Decode;
 
 /// Of one event with its lines' ends. An inline image of a model fits; a line without an end does not fill the memory.
 pub const EVENT_BYTES_MAX: usize = 4 << 20;
@@ -33,9 +34,14 @@ pub struct Decoder {
     began: bool,
 }
 
-impl Decoder {
-    /// Adds the frames that these bytes complete.
-    pub fn push(&mut self, bytes: &[u8], frames: &mut Vec<Frame>) -> Result<(), Broken> {
+impl Decode for Decoder {
+    type Frame = Frame;
+
+    fn begins_with(first: u8) -> bool {
+        first != b'<'
+    }
+
+    fn push(&mut self, bytes: &[u8], frames: &mut Vec<Frame>) -> Result<(), Broken> {
         self.raw.extend_from_slice(bytes);
         loop {
             if self.after_cr && self.scanned < self.raw.len() {
@@ -58,20 +64,19 @@ impl Decoder {
             self.scanned = end + 1 + usize::from(is_crlf);
             let line = self.line..end;
             self.line = self.scanned;
+            // Also where all of a longer one came in one piece.
+            check_length(self.scanned)?;
             if line.is_empty() {
                 frames.push(self.frame());
             } else {
                 self.read_line(line)?;
             }
         }
-        match self.raw.len() > EVENT_BYTES_MAX {
-            true => Err(Broken::new(format!("An event of the stream is longer than {EVENT_BYTES_MAX} bytes."))),
-            false => Ok(()),
-        }
+        check_length(self.raw.len())
     }
 
-    /// The stream is over. What stands in a last line without an end is taken all the same: the bytes are all there.
-    pub fn end(&mut self, frames: &mut Vec<Frame>) -> Result<(), Broken> {
+    /// What stands in a last line without an end is taken all the same: the bytes are all there.
+    fn end(&mut self, frames: &mut Vec<Frame>) -> Result<(), Broken> {
         let line = self.line..self.raw.len();
         if !line.is_empty() {
             self.read_line(line)?;
@@ -83,7 +88,16 @@ impl Decoder {
         }
         Ok(())
     }
+}
 
+fn check_length(bytes: usize) -> Result<(), Broken> {
+    match bytes > EVENT_BYTES_MAX {
+        true => Err(Broken::new(format!("An event of the stream is longer than {EVENT_BYTES_MAX} bytes."))),
+        false => Ok(()),
+    }
+}
+
+impl Decoder {
     fn frame(&mut self) -> Frame {
         let raw = self.raw.split_to(self.scanned).freeze();
         (self.scanned, self.line) = (0, 0);
@@ -111,6 +125,13 @@ impl Decoder {
             _ => {}
         }
         Ok(())
+    }
+}
+
+impl Frame {
+    /// What the event says, without white space around; None where that is nothing, or what some servers end a stream with.
+    pub fn said(&self) -> Option<&str> {
+        self.data.as_deref().map(str::trim).filter(|data| !data.is_empty() && *data != "[DONE]")
     }
 }
 

@@ -19,21 +19,21 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
         Operation::CountTokens => "A count of tokens as a JSON object was expected",
         Operation::Embeddings => return Err(Broken::new("The anthropic-messages dialect has no embeddings.")),
     };
-    let document = Document::parse(body.clone()).map_err(|_| error::broken(expected, body))?;
+    let document = Document::parse(body.clone()).map_err(|_| Broken::found(expected, body))?;
     let root = &document.root;
     if text(root, "type") == "error" || root.get("error").is_some_and(|error| !error.is_null()) {
         return match error::described(root, None) {
             Some(error) => Ok(vec![Event::Error(error)]),
-            None => Err(error::broken(expected, body)),
+            None => Err(Broken::found(expected, body)),
         };
     }
     match operation {
         Operation::CountTokens => {
             let counted = root.get("input_tokens").and_then(Value::as_u64);
-            let input_tokens = counted.ok_or_else(|| error::broken(expected, body))?;
+            let input_tokens = counted.ok_or_else(|| Broken::found(expected, body))?;
             Ok(vec![Event::Counted { input_tokens }, Event::Done])
         }
-        _ => message(&document).ok_or_else(|| error::broken(expected, body))?,
+        _ => message(&document).ok_or_else(|| Broken::found(expected, body))?,
     }
 }
 

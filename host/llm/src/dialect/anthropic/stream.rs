@@ -10,8 +10,8 @@ use super::error;
 use super::usage::Figures;
 use crate::answer::{Event, Piece};
 use crate::call::Operation;
-use crate::dialect::ReadStream;
 use crate::error::Broken;
+use crate::intake::{self, ReadFrames};
 use crate::json::{Document, Value};
 use crate::sse::{Decoder, EVENT_BYTES_MAX, Frame};
 
@@ -19,8 +19,6 @@ use crate::sse::{Decoder, EVENT_BYTES_MAX, Frame};
 const OPEN_BLOCKS_MAX: usize = 64;
 /// Of one thought, which must go back as a whole.
 const THOUGHT_BYTES_MAX: usize = EVENT_BYTES_MAX;
-/// Of what came first, for a sentence about a stream that is none.
-const HEAD_BYTES: usize = 64;
 
 #[derive(Debug, Default, PartialEq)]
 enum State {
@@ -52,9 +50,10 @@ struct Thinking {
     signature: String,
 }
 
+pub type StreamReader = intake::Reader<Frames>;
+
 #[derive(Default)]
-pub struct StreamReader {
-    decoder: Decoder,
+pub struct Frames {
     state: State,
     /// Those that are open, by their index.
     blocks: BTreeMap<u64, Block>,
@@ -63,85 +62,40 @@ pub struct StreamReader {
     said: bool,
     ended: bool,
     figures: Figures,
-    head: Vec<u8>,
-    /// A body that is no stream but one JSON object.
-    whole: Option<Vec<u8>>,
-    seen_bytes: bool,
 }
 
-impl ReadStream for StreamReader {
-    fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.state == State::Over {
-            return Ok(());
-        }
-        if self.head.len() < HEAD_BYTES {
-            self.head.extend(bytes.iter().take(HEAD_BYTES - self.head.len()));
-        }
-        if !self.seen_bytes
-            && let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace())
-        {
-            self.seen_bytes = true;
-            match first {
-                b'{' => self.whole = Some(Vec::new()),
-                b'<' => return Err(error::broken("A stream of events was expected", &self.head)),
-                _ => {}
-            }
-        }
-        let Some(whole) = &mut self.whole else {
-            let mut frames = Vec::new();
-            self.decoder.push(bytes, &mut frames)?;
-            return self.frames(&frames, events);
-        };
-        whole.extend_from_slice(bytes);
-        match whole.len() > EVENT_BYTES_MAX {
-            true => Err(Broken::new(format!("The answer is no stream, and longer than {EVENT_BYTES_MAX} bytes."))),
-            false => Ok(()),
-        }
+impl ReadFrames for Frames {
+    type Decoder = Decoder;
+
+    fn frame(&mut self, frame: &Frame, events: &mut Vec<Event>) -> Result<(), Broken> {
+        let Some(data) = frame.said() else { return Ok(()) };
+        let document = Document::parse(Bytes::copy_from_slice(data.as_bytes()))
+            .ok()
+            .filter(|document| document.root.as_object().is_some())
+            .ok_or_else(|| Broken::found("An event's data was expected to be a JSON object", data.as_bytes()))?;
+        self.event(&frame.name, &document, events)
     }
 
-    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.state == State::Over {
-            return Ok(());
-        }
-        if let Some(whole) = self.whole.take() {
-            self.state = State::Over;
-            events.extend(answer::read_answer(Operation::Chat, &Bytes::from(whole))?);
-            return Ok(());
-        }
-        let mut frames = Vec::new();
-        self.decoder.end(&mut frames)?;
-        self.frames(&frames, events)?;
-        match self.state {
-            State::Over => Ok(()),
-            State::Begun => Err(Broken::new("The stream ended before its `message_stop` event.")),
-            State::Fresh if self.head.is_empty() => {
-                Err(Broken::new("The stream ended before its `message_start` event."))
-            }
-            State::Fresh => Err(error::broken("The stream ended before its `message_start` event", &self.head)),
-        }
+    fn is_over(&self) -> bool {
+        self.state == State::Over
     }
-}
 
-impl StreamReader {
-    fn frames(&mut self, frames: &[Frame], events: &mut Vec<Event>) -> Result<(), Broken> {
-        for frame in frames {
-            let data = frame.data.as_deref().map_or("", str::trim);
-            if self.state == State::Over {
-                break;
-            }
-            // The latter is how imitations end, behind the vendor's own end.
-            if data.is_empty() || data == "[DONE]" {
-                continue;
-            }
-            let document = Document::parse(Bytes::copy_from_slice(data.as_bytes()))
-                .ok()
-                .filter(|document| document.root.as_object().is_some())
-                .ok_or_else(|| error::broken("An event's data was expected to be a JSON object", data.as_bytes()))?;
-            self.event(&frame.name, &document, events)?;
-        }
+    fn whole(&mut self, body: Bytes, events: &mut Vec<Event>) -> Result<(), Broken> {
+        self.state = State::Over;
+        events.extend(answer::read_answer(Operation::Chat, &body)?);
         Ok(())
     }
 
+    fn end(&mut self, head: &[u8], _events: &mut Vec<Event>) -> Result<(), Broken> {
+        match self.state {
+            State::Over => Ok(()),
+            State::Begun => Err(Broken::new("The stream ended before its `message_stop` event.")),
+            State::Fresh => Err(Broken::found("The stream ended before its `message_start` event", head)),
+        }
+    }
+}
+
+impl Frames {
     fn event(&mut self, name: &str, document: &Document, events: &mut Vec<Event>) -> Result<(), Broken> {
         let event = &document.root;
         let named = event.get("type").and_then(Value::as_str);
@@ -215,7 +169,7 @@ impl StreamReader {
 
     fn fail(&mut self, event: &Value, document: &Document, events: &mut Vec<Event>) -> Result<(), Broken> {
         let error = error::described(event, None)
-            .ok_or_else(|| error::broken("An error event was expected to hold its error", document.source()))?;
+            .ok_or_else(|| Broken::found("An error event was expected to hold its error", document.source()))?;
         events.push(Event::Error(error));
         self.state = State::Over;
         Ok(())

@@ -16,6 +16,7 @@ use crate::call::{Call, Message, Operation, Part, Role};
 use crate::dialect::testing::{self, sum};
 use crate::dialect::{Asked, Dialect, Outgoing, Target, WriteStream};
 use crate::error::{Broken, CallError, NoCounterpart};
+use crate::intake::Decode;
 use crate::json::Document;
 
 const TARGET: Target<'static> = Target { model: "claude-theirs", output_tokens_default: 4096 };

@@ -14,7 +14,7 @@ pub const TOOLS_MAX: u32 = 1024;
 
 pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Broken> {
     let expected = "An answer as a JSON object was expected";
-    let document = Document::parse(body.clone()).map_err(|_| error::broken(expected, body))?;
+    let document = Document::parse(body.clone()).map_err(|_| Broken::found(expected, body))?;
     let root = &document.root;
     let mut events = Vec::new();
     let known = match operation {
@@ -25,7 +25,7 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
     if !known {
         return match error::error_in(root, None) {
             Some(error) => Ok(vec![Event::Error(error)]),
-            None => Err(error::broken(expected, body)),
+            None => Err(Broken::found(expected, body)),
         };
     }
     events.push(begin());

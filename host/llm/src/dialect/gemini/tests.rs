@@ -18,6 +18,7 @@ use crate::call::{Call, Message, Operation, Part, Role};
 use crate::dialect::testing::{self, sum};
 use crate::dialect::{Asked, Dialect, Outgoing, Target, WriteStream};
 use crate::error::{Broken, CallError, NoCounterpart};
+use crate::intake::Decode;
 use crate::json::Document;
 
 const TARGET: Target<'static> = Target { model: "gemini-3-theirs", output_tokens_default: 4096 };

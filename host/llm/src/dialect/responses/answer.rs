@@ -21,7 +21,7 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
         return Err(Broken::new("The openai-responses dialect answers chats only."));
     }
     let expected = "A response as a JSON object was expected";
-    let document = Document::parse(body.clone()).map_err(|_| error::broken(expected, body))?;
+    let document = Document::parse(body.clone()).map_err(|_| Broken::found(expected, body))?;
     let mut events = Vec::new();
     let response = &document.root;
     if is_response(response) {
@@ -36,7 +36,7 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
     }
     match response.get("error").filter(|error| !error.is_null()) {
         Some(error) => Ok(vec![Event::Error(error::read(error))]),
-        None => Err(error::broken(expected, body)),
+        None => Err(Broken::found(expected, body)),
     }
 }
 

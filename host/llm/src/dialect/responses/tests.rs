@@ -15,6 +15,7 @@ use crate::call::{Call, Operation};
 use crate::dialect::testing::{self, sum};
 use crate::dialect::{Asked, Dialect, Outgoing, Target, WriteStream};
 use crate::error::{Broken, CallError, NoCounterpart};
+use crate::intake::Decode;
 use crate::json::Document;
 
 const TARGET: Target<'static> = Target { model: "gpt-5-theirs", output_tokens_default: 4096 };

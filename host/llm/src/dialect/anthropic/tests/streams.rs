@@ -157,12 +157,12 @@ fn an_answer_that_does_not_stream_is_read_all_the_same() {
 #[test]
 fn what_is_no_stream_is_broken() {
     let broken = |text: &str| read_pieces(&[text.as_bytes()]).1.unwrap_err().message;
-    assert_eq!(broken("<html>"), "A stream of events was expected, but begins with `<html>`.");
-    assert_eq!(broken("nothing"), "The stream ended before its `message_start` event, but begins with `nothing`.");
-    assert_eq!(broken("data: [1]\n\n"), "An event's data was expected to be a JSON object, but begins with `[1]`.");
+    assert_eq!(broken("<html>"), "A stream was expected, but it begins with `<html>`.");
+    assert_eq!(broken("nothing"), "The stream ended before its `message_start` event, but it begins with `nothing`.");
+    assert_eq!(broken("data: [1]\n\n"), "An event's data was expected to be a JSON object, but it begins with `[1]`.");
     assert_eq!(
         broken("data: {\"type\"\n\n"),
-        "An event's data was expected to be a JSON object, but begins with `{\"type\"`."
+        "An event's data was expected to be a JSON object, but it begins with `{\"type\"`."
     );
     let early = stream(&[start(), grows(3, "text_delta", "text", "x")]);
     assert_eq!(
@@ -171,7 +171,7 @@ fn what_is_no_stream_is_broken() {
     );
     let nameless = stream(&[json!({ "type": "error", "error": {} })]);
     assert!(
-        broken(&nameless).starts_with("An error event was expected to hold its error, but begins with"),
+        broken(&nameless).starts_with("An error event was expected to hold its error, but it begins with"),
         "{nameless}"
     );
 }

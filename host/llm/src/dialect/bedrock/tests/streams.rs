@@ -103,7 +103,7 @@ fn what_is_no_stream_is_an_error_or_broken() {
     let (found, end) = read_pieces(&[br#"{"message":"#, br#""No"}"#]);
     assert!(matches!((found.as_slice(), end), ([Event::Error(_)], Ok(()))));
     let (_, end) = read_pieces(&[b"<html>"]);
-    assert_eq!(end.unwrap_err().message, "A stream of frames was expected, but it begins with `<html>`.");
+    assert_eq!(end.unwrap_err().message, "A stream was expected, but it begins with `<html>`.");
     let input = json!({ "contentBlockIndex": 0, "delta": { "toolUse": { "input": "{" } } });
     let (_, end) = read_pieces(&[&event("contentBlockDelta", &input)]);
     assert_eq!(end.unwrap_err().message, "A piece of a tool's input comes before the call's beginning.");

@@ -131,11 +131,13 @@ fn errors_are_told_in_place_of_an_answer() {
 #[test]
 fn what_is_no_answer_is_broken() {
     for (body, shown) in
-        [("<html>\n<p>", "<html> <p>"), ("", ""), ("{}", "{}"), ("[1]", "[1]"), (&"ä".repeat(99), &"ä".repeat(32))]
+        [("<html>\n<p>", "<html> <p>"), ("{}", "{}"), ("[1]", "[1]"), (&"ä".repeat(99), &"ä".repeat(32))]
     {
         let broken = read_answer(Operation::Chat, &Bytes::from(body.to_owned())).unwrap_err();
-        assert_eq!(broken.message, format!("A response as a JSON object was expected, but begins with `{shown}`."));
+        assert_eq!(broken.message, format!("A response as a JSON object was expected, but it begins with `{shown}`."));
     }
+    let broken = read_answer(Operation::Chat, &Bytes::new()).unwrap_err();
+    assert_eq!(broken.message, "A response as a JSON object was expected.");
     let broken = read_answer(Operation::Embeddings, &Bytes::from_static(b"{}")).unwrap_err();
     assert_eq!(broken.message, "The openai-responses dialect answers chats only.");
     let calls = vec![json!({ "type": "function_call", "name": "f", "arguments": "" }); 1025];

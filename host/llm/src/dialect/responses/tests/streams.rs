@@ -101,13 +101,13 @@ fn a_stream_without_its_end_is_broken() {
         assert!(!events.contains(&Event::Done));
     }
     for (bytes, message) in [
-        (" <!doctype html>", "A stream of events was expected, but begins with ` <!doctype html>`."),
-        ("nonsense", "The stream ended before its `response.created` event, but begins with `nonsense`."),
-        ("data: nonsense\n\n", "An event's data was expected to be a JSON object, but begins with `nonsense`."),
-        ("{\"a\":1}", "A response as a JSON object was expected, but begins with `{\"a\":1}`."),
+        (" <!doctype html>", "A stream was expected, but it begins with `<!doctype html>`."),
+        ("nonsense", "The stream ended before its `response.created` event, but it begins with `nonsense`."),
+        ("data: nonsense\n\n", "An event's data was expected to be a JSON object, but it begins with `nonsense`."),
+        ("{\"a\":1}", "A response as a JSON object was expected, but it begins with `{\"a\":1}`."),
         (
             "data: {\"type\":\"response.completed\"}\n\n",
-            "The stream's last event was expected to hold its response, but begins with `{\"type\":\"response.completed\"}`.",
+            "The stream's last event was expected to hold its response, but it begins with `{\"type\":\"response.completed\"}`.",
         ),
         (
             "data: {\"type\":\"response.function_call_arguments.delta\",\"delta\":\"x\"}\n\n",
