@@ -10,7 +10,7 @@ pub mod gemini;
 pub mod openai;
 pub mod responses;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use bytes::Bytes;
 

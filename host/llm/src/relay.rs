@@ -97,8 +97,9 @@ impl Relay {
                 if self.seen.done { Ok(()) } else { pushed.map_err(Failure::Broken) }
             }
             Way::Other(_) => {
-                self.reader.push(bytes, &mut self.events).map_err(Failure::Broken)?;
-                self.write(out)
+                let pushed = self.reader.push(bytes, &mut self.events);
+                self.write(out)?;
+                pushed.map_err(Failure::Broken)
             }
         }
     }

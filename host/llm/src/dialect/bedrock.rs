@@ -35,7 +35,7 @@
 
 mod answer;
 mod error;
-mod frame;
+pub(crate) mod frame;
 pub mod sign;
 mod stream;
 mod thought;

@@ -67,7 +67,7 @@ fn read_block(document: &Document, block: &Value, tools: &mut u32, events: &mut 
         "redacted_thinking" => events.push(sealed(document.raw(block).to_owned())),
         "tool_use" => {
             let tool = next_tool(tools)?;
-            events.push(tool_begin(tool, block));
+            events.push(tool_begin(tool, block)?);
             let input = block.get("input").filter(|input| input.as_object().is_some());
             let arguments = input.map_or("{}", |input| document.raw(input)).to_owned();
             events.push(piece(Piece::ToolArguments { tool, text: arguments }));
@@ -109,8 +109,8 @@ pub fn next_tool(tools: &mut u32) -> Result<u32, Broken> {
     Ok(tool)
 }
 
-pub fn tool_begin(tool: u32, block: &Value) -> Event {
-    piece(Piece::ToolBegin { tool, id: text(block, "id").to_owned(), name: text(block, "name").to_owned() })
+pub fn tool_begin(tool: u32, block: &Value) -> Result<Event, Broken> {
+    Piece::tool_begin(tool, text(block, "id"), text(block, "name")).map(piece)
 }
 
 /// Of what has `stop_reason` and `stop_details`: a message, or the delta that ends one. `said`: there was text.

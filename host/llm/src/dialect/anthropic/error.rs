@@ -29,7 +29,7 @@ pub fn described(root: &Value, status: Option<u16>) -> Option<ProviderError> {
     let error = root.get("error").filter(|error| !error.is_null()).unwrap_or(root);
     let member = |name: &str| error.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let code = member("type").filter(|code| *code != "error");
-    let message = error.as_str().or(member("message")).or(code)?;
+    let message = error.as_str().filter(|text| !text.is_empty()).or(member("message")).or(code)?;
     let kind = match code.and_then(|code| kind_of(code, message, status)) {
         Some(kind) => kind,
         None => status.map_or(ProviderErrorKind::Server, ProviderErrorKind::of_status),

@@ -17,8 +17,8 @@ use crate::sse::{Decoder, EVENT_BYTES_MAX, Frame};
 
 /// Blocks that are open at once; the vendor has one.
 const OPEN_BLOCKS_MAX: usize = 64;
-/// Of one thought, which must go back as a whole.
-const THOUGHT_BYTES_MAX: usize = EVENT_BYTES_MAX;
+/// Of all thoughts that are open, each of which must go back as a whole.
+const THOUGHTS_BYTES_MAX: usize = EVENT_BYTES_MAX;
 
 #[derive(Debug, Default, PartialEq)]
 enum State {
@@ -57,6 +57,8 @@ pub struct Frames {
     state: State,
     /// Those that are open, by their index.
     blocks: BTreeMap<u64, Block>,
+    /// Of the thoughts among them.
+    thought_bytes: usize,
     tools: u32,
     /// There was text.
     said: bool,
@@ -101,6 +103,8 @@ impl Frames {
         let named = event.get("type").and_then(Value::as_str);
         let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
         match named.unwrap_or(name) {
+            // Behind the reason of the end only the figures count.
+            name if self.ended && name.starts_with("content_block_") => {}
             "message_start" => {
                 let message = event.get("message").unwrap_or(event);
                 self.begin(message, events);
@@ -117,7 +121,7 @@ impl Frames {
             }
             "content_block_stop" => {
                 if let Some(block) = self.blocks.remove(&index) {
-                    stop(block, events);
+                    self.stop(block, events);
                 }
             }
             "message_delta" => {
@@ -160,7 +164,7 @@ impl Frames {
     fn end_choice(&mut self, ended: &Value, events: &mut Vec<Event>) {
         // A block that nobody has stopped is whole all the same where its message is.
         for block in std::mem::take(&mut self.blocks).into_values() {
-            stop(block, events);
+            self.stop(block, events);
         }
         if !std::mem::replace(&mut self.ended, true) {
             answer::end(ended, self.tools, self.said, events);
@@ -184,7 +188,7 @@ impl Frames {
     ) -> Result<(), Broken> {
         let Some(block) = block else { return Ok(()) };
         if let Some(before) = self.blocks.remove(&index) {
-            stop(before, events);
+            self.stop(before, events);
         }
         if self.blocks.len() >= OPEN_BLOCKS_MAX {
             return Err(Broken::new(format!("The answer has more than {OPEN_BLOCKS_MAX} blocks open at once.")));
@@ -197,6 +201,7 @@ impl Frames {
             }
             "thinking" => {
                 say(Piece::Thought, text(block, "thinking"), events);
+                self.keep(text(block, "thinking").len() + text(block, "signature").len())?;
                 Block::Thinking(Thinking {
                     r#type: "thinking",
                     thinking: text(block, "thinking").to_owned(),
@@ -209,7 +214,7 @@ impl Frames {
             }
             "tool_use" => {
                 let tool = answer::next_tool(&mut self.tools)?;
-                events.push(answer::tool_begin(tool, block));
+                events.push(answer::tool_begin(tool, block)?);
                 let input = block.get("input").filter(|input| input.as_object().is_some());
                 Block::Tool { tool, whole: Some(input.map_or("{}", |input| document.raw(input)).to_owned()) }
             }
@@ -220,6 +225,7 @@ impl Frames {
     }
 
     fn block_delta(&mut self, index: u64, delta: &Value, events: &mut Vec<Event>) -> Result<(), Broken> {
+        self.keep(["thinking", "signature"].iter().map(|member| text(delta, member).len()).sum())?;
         let Some(block) = self.blocks.get_mut(&index) else {
             return Err(Broken::new(format!(
                 "The stream has a piece of block {index} outside of the block's `content_block_start` and `content_block_stop` events."
@@ -233,9 +239,9 @@ impl Frames {
             (Block::Thinking(thinking), "thinking_delta") => {
                 let said = text(delta, "thinking");
                 say(Piece::Thought, said, events);
-                grow(&mut thinking.thinking, said)?;
+                thinking.thinking.push_str(said);
             }
-            (Block::Thinking(thinking), "signature_delta") => grow(&mut thinking.signature, text(delta, "signature"))?,
+            (Block::Thinking(thinking), "signature_delta") => thinking.signature.push_str(text(delta, "signature")),
             (Block::Tool { tool, whole }, "input_json_delta") => {
                 let said = text(delta, "partial_json");
                 if !said.is_empty() {
@@ -248,27 +254,31 @@ impl Frames {
         }
         Ok(())
     }
-}
 
-fn grow(thought: &mut String, piece: &str) -> Result<(), Broken> {
-    if thought.len().saturating_add(piece.len()) > THOUGHT_BYTES_MAX {
-        return Err(Broken::new(format!("A thought of the answer is longer than {THOUGHT_BYTES_MAX} bytes.")));
+    fn keep(&mut self, bytes: usize) -> Result<(), Broken> {
+        self.thought_bytes += bytes;
+        match self.thought_bytes > THOUGHTS_BYTES_MAX {
+            true => Err(Broken::new(format!(
+                "The thoughts under way in the answer are longer than {THOUGHTS_BYTES_MAX} bytes."
+            ))),
+            false => Ok(()),
+        }
     }
-    thought.push_str(piece);
-    Ok(())
-}
 
-fn stop(block: Block, events: &mut Vec<Event>) {
-    match block {
-        Block::Thinking(thinking) => {
-            if let Ok(raw) = serde_json::to_string(&thinking) {
-                events.push(answer::sealed(raw));
+    fn stop(&mut self, block: Block, events: &mut Vec<Event>) {
+        match block {
+            Block::Thinking(thinking) => {
+                let bytes = thinking.thinking.len() + thinking.signature.len();
+                self.thought_bytes = self.thought_bytes.saturating_sub(bytes);
+                if let Ok(raw) = serde_json::to_string(&thinking) {
+                    events.push(answer::sealed(raw));
+                }
             }
+            Block::Tool { tool, whole: Some(whole) } => {
+                events.push(piece(Piece::ToolArguments { tool, text: whole }));
+            }
+            Block::Tool { .. } | Block::Text | Block::Other => {}
         }
-        Block::Tool { tool, whole: Some(whole) } => {
-            events.push(piece(Piece::ToolArguments { tool, text: whole }));
-        }
-        Block::Tool { .. } | Block::Text | Block::Other => {}
     }
 }
 

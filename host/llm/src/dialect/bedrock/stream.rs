@@ -97,11 +97,13 @@ impl Frames {
         let root = &document.root;
         let index = root.get("contentBlockIndex").and_then(Value::as_u64).unwrap_or(0);
         match name {
+            // Behind the end only the figures count.
+            name if self.stopped && name != "metadata" => {}
             "contentBlockStart" => {
                 if let Some(used) = root.get("start").and_then(|start| start.get("toolUse")) {
                     let tool = next_tool(&mut self.tools)?;
                     self.block(index)?.tool = Some(tool);
-                    events.push(tool_begin(tool, used));
+                    events.push(tool_begin(tool, used)?);
                 }
             }
             "contentBlockDelta" => {
@@ -116,11 +118,10 @@ impl Frames {
                 }
             }
             "messageStop" => match end_reason(text(root, "stopReason")) {
-                Ok(reason) if !self.stopped => {
+                Ok(reason) => {
                     self.stopped = true;
                     events.push(Event::End { choice: 0, reason });
                 }
-                Ok(_) => {}
                 Err(error) => {
                     self.over = true;
                     events.push(Event::Error(error));

@@ -194,10 +194,10 @@ impl Reader {
                     if let Some(signature) = signature {
                         push(sealed(None, signature));
                     }
-                    let name = call.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                    let name = call.get("name").and_then(Value::as_str).unwrap_or_default();
                     let id = call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
                     let id = id.map_or_else(|| format!("call_{number}_{tool}"), str::to_owned);
-                    push(Piece::ToolBegin { tool, id, name });
+                    push(Piece::tool_begin(tool, id, name)?);
                     let args = call.get("args").filter(|args| !args.is_null());
                     let text = args.map_or("{}", |args| document.raw(args)).to_owned();
                     push(Piece::ToolArguments { tool, text });

@@ -5,7 +5,6 @@ mod calls;
 mod conversation;
 mod embeddings;
 mod errors;
-mod mutations;
 mod outgoing;
 mod spoken;
 mod streams;

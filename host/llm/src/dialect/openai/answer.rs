@@ -48,8 +48,13 @@ fn read_chat(document: &Document) -> Result<Vec<Event>, Broken> {
     let choices = root.get("choices").and_then(Value::as_array).filter(|choices| !choices.is_empty());
     let choices = choices.ok_or_else(|| without("choices", document.source()))?;
     let mut events = vec![begin(root)];
+    let mut read = Vec::with_capacity(choices.len());
     for (position, value) in choices.iter().enumerate() {
         let choice = choice_number(value, position)?;
+        if read.contains(&choice) {
+            return Err(Broken::new(format!("The answer has the choice {choice} twice.")));
+        }
+        read.push(choice);
         let message = value.get("message").filter(|message| message.as_object().is_some());
         let message = message.ok_or_else(|| without("choices[].message", document.source()))?;
         let pieces = spoken::pieces(message);

@@ -2,7 +2,6 @@
 
 mod answers;
 mod errors;
-mod mutations;
 mod printed;
 mod requests;
 mod spliced;

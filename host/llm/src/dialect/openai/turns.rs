@@ -73,7 +73,13 @@ pub fn write(call: &Call) -> Result<Vec<Turn<'_>>, NoCounterpart> {
         }
         turns.extend(turn(message, number, &mut waiting)?);
     }
-    Ok(turns)
+    match turns.is_empty() {
+        true => {
+            let from = call.dialect.as_str();
+            Err(NoCounterpart::new(format!("The {from} call has no message, and {NAME} needs one.")))
+        }
+        false => Ok(turns),
+    }
 }
 
 /// What a message says besides results; none where it was nothing else.

@@ -91,7 +91,7 @@ pub fn items(document: &Document, response: &Value, end: &mut Ending, events: &m
             }
             "function_call" => {
                 let tool = end.tool()?;
-                events.push(tool_begin(tool, item));
+                events.push(tool_begin(tool, item)?);
                 let arguments = text(item, "arguments");
                 if !arguments.is_empty() {
                     events.push(piece(Piece::ToolArguments { tool, text: arguments.to_owned() }));
@@ -135,12 +135,12 @@ pub fn sealed(document: &Document, item: &Value) -> Event {
     piece(Piece::ThoughtSealed { family: Family::OpenAi, raw: document.raw(item).to_owned() })
 }
 
-pub fn tool_begin(tool: u32, item: &Value) -> Event {
+pub fn tool_begin(tool: u32, item: &Value) -> Result<Event, Broken> {
     let id = match text(item, "call_id") {
         "" => format!("call_0_{tool}"),
         id => id.to_owned(),
     };
-    piece(Piece::ToolBegin { tool, id, name: text(item, "name").to_owned() })
+    Piece::tool_begin(tool, id, text(item, "name")).map(piece)
 }
 
 /// Adds the end that the status says, with the response's usage, or its error.

@@ -152,7 +152,7 @@ impl Frames {
         if self.item(index)?.tool.is_none() {
             let tool = self.end.tool()?;
             self.item(index)?.tool = Some(tool);
-            events.push(answer::tool_begin(tool, item));
+            events.push(answer::tool_begin(tool, item)?);
         }
         Ok(())
     }

@@ -116,7 +116,7 @@ fn what_is_no_answer_is_broken() {
     );
     let long: &'static str = "é".repeat(100).leak();
     assert_eq!(broken(Operation::Chat, long), format!("{message} `{}`.", "é".repeat(32)));
-    let many = json!({ "content": vec![json!({ "type": "tool_use", "id": "", "name": "", "input": {} }); 1025] });
+    let many = json!({ "content": vec![json!({ "type": "tool_use", "id": "", "name": "f", "input": {} }); 1025] });
     let many = read_answer(Operation::Chat, &Bytes::from(many.to_string())).unwrap_err().message;
     assert_eq!(many, "The answer calls more than 1024 tools.");
 }

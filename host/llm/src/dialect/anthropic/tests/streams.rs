@@ -192,7 +192,7 @@ fn a_stream_has_limits() {
     let long = stream(&[grows(0, "thinking_delta", "thinking", &"x".repeat(3 << 20))]);
     reader.push(long.as_bytes(), &mut events).unwrap();
     let broken = reader.push(long.as_bytes(), &mut events).unwrap_err().message;
-    assert_eq!(broken, "A thought of the answer is longer than 4194304 bytes.");
+    assert_eq!(broken, "The thoughts under way in the answer are longer than 4194304 bytes.");
     let mut reader = super::super::StreamReader::default();
     reader.push(b"{", &mut events).unwrap();
     let broken = reader.push(&vec![b' '; 4 << 20], &mut events).unwrap_err().message;
@@ -233,24 +233,4 @@ fn a_refusal_is_told_once() {
     assert_eq!(pieces(&[start(), end.clone(), stop()]), [Piece::Refusal("No.".into())]);
     let [opened, grown, stopped] = text;
     assert_eq!(pieces(&[start(), opened, grown, stopped, end, stop()]), [Piece::Text("No.".into())]);
-}
-
-#[test]
-fn mutated_streams_never_panic() {
-    use rand::{RngExt, SeedableRng};
-    let mut random = rand::rngs::StdRng::seed_from_u64(5);
-    let whole = stream(&all()).into_bytes();
-    let pieces = ["null", "1", "\"\"", "{}", "[]", "\n\n", "-1"];
-    for _ in 0..5_000 {
-        let mut bytes = whole.clone();
-        for _ in 0..random.random_range(1..5) {
-            let at = random.random_range(0..bytes.len());
-            let end = (at + random.random_range(0..12)).min(bytes.len());
-            let piece = pieces[random.random_range(0..pieces.len())];
-            bytes.splice(at..end, piece.bytes());
-        }
-        let at = random.random_range(0..bytes.len());
-        let (first, second) = bytes.split_at(at);
-        let _any = read_pieces(&[first, second]);
-    }
 }

@@ -212,7 +212,7 @@ fn what_is_no_whole_stream_is_said() {
         r#"{{"delta":{{"tool_calls":[{{"index":0,"function":{{"arguments":"{}"}}}}]}}}}"#,
         "x".repeat(65_537)
     ));
-    assert_eq!(broken(&held), "A tool call has more than 65536 bytes, and no name yet.");
+    assert_eq!(broken(&held), "Tool calls have more than 65536 bytes, and no name yet.");
     let long = format!("{{{}", " ".repeat(4 << 20));
     assert_eq!(broken(&long), "The answer is no stream, and longer than 4194304 bytes.");
 }
