@@ -23,6 +23,8 @@ pub struct Call {
     pub model_span: Option<Range<usize>>,
     /// Whether the client wants the answer in pieces.
     pub streamed: bool,
+    /// Whether the pieces are to be the elements of one JSON array, which Gemini has where nobody asks for server-sent events.
+    pub as_array: bool,
     /// Whether a client that streams asked for the figures of usage where its dialect has them only on demand.
     pub usage_wanted: bool,
     /// Whether the client said that it wants to see what the model thinks, or does not.
@@ -268,6 +270,7 @@ impl Call {
             model: String::new(),
             model_span: None,
             streamed: false,
+            as_array: false,
             usage_wanted: false,
             thoughts_wanted: None,
             messages: Vec::new(),

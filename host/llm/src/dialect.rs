@@ -132,6 +132,8 @@ pub struct Asked {
     pub model: Option<String>,
     /// None: the body says it.
     pub streamed: Option<bool>,
+    /// As [`Call::as_array`].
+    pub as_array: bool,
 }
 
 /// Reads a client's request.
@@ -203,6 +205,7 @@ pub fn write_stream(call: &Call) -> Box<dyn WriteStream> {
         Dialect::OpenAi => Box::new(openai::StreamWriter::new(call)),
         Dialect::OpenAiResponses => Box::new(responses::StreamWriter::new(call)),
         Dialect::Anthropic => Box::new(anthropic::StreamWriter::new(call)),
+        Dialect::Gemini | Dialect::Bedrock if call.as_array => Box::new(gemini::StreamWriter::array(call)),
         Dialect::Gemini | Dialect::Bedrock => Box::new(gemini::StreamWriter::new(call)),
     }
 }

@@ -88,7 +88,13 @@ fn operation(file: &str) -> Operation {
 /// As the endpoint of the dialect asks.
 fn asked(dialect: Dialect, operation: Operation) -> Asked {
     let in_path = dialect == Dialect::Gemini;
-    Asked { dialect, operation, model: in_path.then(|| "gemini-3".to_owned()), streamed: in_path.then_some(true) }
+    Asked {
+        dialect,
+        operation,
+        model: in_path.then(|| "gemini-3".to_owned()),
+        streamed: in_path.then_some(true),
+        as_array: false,
+    }
 }
 
 /// Cuts the bytes at up to seven places.

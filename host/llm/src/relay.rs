@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::answer::Event;
 use crate::call::Call;
+use crate::dialect::gemini::ArrayFrames;
 use crate::dialect::{Dialect, ReadStream, WriteStream, read_stream, write_stream};
 use crate::error::{Broken, ProviderError};
 use crate::intake::{Ended, Intake};
@@ -60,6 +61,8 @@ enum Way {
         intake: Intake<sse::Decoder>,
         frames: Vec<sse::Frame>,
         drops_usage: bool,
+        /// For a client that wants no events.
+        array: Option<ArrayFrames>,
     },
     Other(Box<dyn WriteStream>),
 }
@@ -72,6 +75,7 @@ impl Relay {
                 intake: Intake::default(),
                 frames: Vec::new(),
                 drops_usage: provider == Dialect::OpenAi && !call.usage_wanted,
+                array: call.as_array.then(ArrayFrames::default),
             },
             false => Way::Other(write_stream(call)),
         };
@@ -119,7 +123,11 @@ impl Relay {
         }
         let ended = self.reader.end(&mut self.events);
         self.write(out)?;
-        ended.map_err(Failure::Broken)
+        ended.map_err(Failure::Broken)?;
+        if let Way::Same { array: Some(array), .. } = &self.way {
+            array.end(out);
+        }
+        Ok(())
     }
 
     /// Why a JSON text in the place of events does not go on: an error of the provider's, or what is none.
@@ -133,7 +141,7 @@ impl Relay {
     }
 
     fn pass(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        let Way::Same { frames, drops_usage, .. } = &mut self.way else { return Ok(()) };
+        let Way::Same { frames, drops_usage, array, .. } = &mut self.way else { return Ok(()) };
         for frame in std::mem::take(frames) {
             let before = self.events.len();
             self.reader.push(&frame.raw, &mut self.events).map_err(Failure::Broken)?;
@@ -142,8 +150,10 @@ impl Relay {
             if let Some(Event::Error(error)) = new.iter().find(|event| matches!(event, Event::Error(_))) {
                 return Err(Failure::Provider(error.clone()));
             }
-            if !(*drops_usage && only_usage) {
-                out.extend_from_slice(&frame.raw);
+            match array {
+                Some(array) => frame.said().into_iter().for_each(|answer| array.push(answer, out)),
+                None if *drops_usage && only_usage => {}
+                None => out.extend_from_slice(&frame.raw),
             }
         }
         for event in self.events.drain(..) {

@@ -137,7 +137,8 @@ impl Run {
         let (said, patience) = (translation.said(), self.ground.limits.body_idle_timeout);
         match body.translated(Box::new(translation)).begun(patience).await {
             Ok(Some(body)) => {
-                translated_head(&mut head, "text/event-stream", call.dialect == provider);
+                let media_type = if call.as_array { "application/json" } else { "text/event-stream" };
+                translated_head(&mut head, media_type, call.dialect == provider && !call.as_array);
                 Judged::Answer(Response::from_parts(head, body))
             }
             Err(UpstreamError::Answer { refusal, .. }) => match said.get() {

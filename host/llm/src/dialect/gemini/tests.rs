@@ -25,7 +25,7 @@ const TARGET: Target<'static> = Target { model: "gemini-3-theirs", output_tokens
 fn read_as(operation: Operation, text: &str) -> Result<Call, CallError> {
     let (model, streamed) = (Some("gemini-3".to_owned()), Some(false));
     let document = Document::parse(Bytes::from(text.to_owned())).unwrap();
-    super::read_call(&Asked { dialect: Dialect::Gemini, operation, model, streamed }, &document)
+    super::read_call(&Asked { dialect: Dialect::Gemini, operation, model, streamed, as_array: false }, &document)
 }
 
 /// With one text of the user's, unless the members say otherwise.

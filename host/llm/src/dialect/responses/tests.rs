@@ -21,7 +21,13 @@ use crate::json::Document;
 const TARGET: Target<'static> = Target { model: "gpt-5-theirs", output_tokens_default: 4096 };
 
 fn read_text(text: &str) -> Result<Call, CallError> {
-    let asked = Asked { dialect: Dialect::OpenAiResponses, operation: Operation::Chat, model: None, streamed: None };
+    let asked = Asked {
+        dialect: Dialect::OpenAiResponses,
+        operation: Operation::Chat,
+        model: None,
+        streamed: None,
+        as_array: false,
+    };
     let document = Document::parse(Bytes::from(text.to_owned())).unwrap();
     super::read_call(&asked, &document)
 }
