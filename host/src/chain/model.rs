@@ -16,6 +16,7 @@ mod send;
 mod translate;
 mod typed;
 mod usage;
+mod verdict;
 mod watched;
 mod writer;
 mod written;
@@ -27,7 +28,7 @@ use http::HeaderMap;
 use sluicegate_llm::{Endpoint, Hints, Seen};
 
 pub(super) use deltas::Deltas;
-pub use keys::Keys;
+pub use keys::{Keys, Rest};
 pub(super) use typed::Typed;
 
 use super::targets::Targets;
