@@ -217,7 +217,9 @@ pub enum Effort {
     Low,
     Medium,
     High,
-    /// OpenAI's `xhigh`, Anthropic's `max`.
+    /// `xhigh`.
+    ExtraHigh,
+    /// `max`.
     Highest,
 }
 
@@ -242,7 +244,8 @@ impl From<&str> for Text {
 }
 
 impl Effort {
-    pub const ALL: [Effort; 5] = [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::Highest];
+    pub const ALL: [Effort; 6] =
+        [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::ExtraHigh, Effort::Highest];
 
     /// Tokens of thinking that stand for it with a vendor who counts them. The steps double, as the vendors' own defaults roughly do.
     pub fn budget_tokens(self) -> u64 {
@@ -251,7 +254,8 @@ impl Effort {
             Effort::Low => 2_048,
             Effort::Medium => 8_192,
             Effort::High => 16_384,
-            Effort::Highest => 32_768,
+            Effort::ExtraHigh => 32_768,
+            Effort::Highest => 65_536,
         }
     }
 

@@ -44,7 +44,7 @@ pub struct Apart {
     reader: Box<dyn ReadStream>,
     seen: Seen,
     /// Where the stream's own events are told as well.
-    decoder: Option<sse::Decoder>,
+    intake: Option<Intake<sse::Decoder>>,
 }
 
 /// A step of a stream that is taken apart.
@@ -118,7 +118,7 @@ impl Relay {
                         ended.map_err(Failure::Broken)?;
                     }
                 }
-                Ended::Whole(body) => return Err(self.told_whole(&body)),
+                Ended::Whole(body) => return Err(told_whole(self.reader.as_mut(), &body)),
             }
         }
         let ended = self.reader.end(&mut self.events);
@@ -128,16 +128,6 @@ impl Relay {
             array.end(out);
         }
         Ok(())
-    }
-
-    /// Why a JSON text in the place of events does not go on: an error of the provider's, or what is none.
-    fn told_whole(&mut self, body: &[u8]) -> Failure {
-        let read = self.reader.push(body, &mut self.events).and_then(|()| self.reader.end(&mut self.events));
-        match (self.events.drain(..).next(), read) {
-            (Some(Event::Error(error)), _) => Failure::Provider(error),
-            (_, Err(broken)) => Failure::Broken(broken),
-            (_, Ok(())) => Failure::Broken(Broken::found("A stream was expected", body)),
-        }
     }
 
     fn pass(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
@@ -181,8 +171,8 @@ impl Relay {
 impl Apart {
     /// `with_frames`: the bytes are told as well, for who passes them on.
     pub fn new(provider: Dialect, with_frames: bool) -> Apart {
-        let decoder = with_frames.then(sse::Decoder::default);
-        Apart { reader: read_stream(provider), seen: Seen::default(), decoder }
+        let intake = with_frames.then(Intake::default);
+        Apart { reader: read_stream(provider), seen: Seen::default(), intake }
     }
 
     pub fn seen(&self) -> &Seen {
@@ -192,19 +182,26 @@ impl Apart {
     /// Adds the steps that these bytes complete.
     pub fn push(&mut self, bytes: &[u8], steps: &mut Vec<Step>) -> Result<(), Failure> {
         let mut frames = Vec::new();
-        match &mut self.decoder {
-            Some(decoder) => decoder.push(bytes, &mut frames).map_err(Failure::Broken)?,
-            None => return self.read(bytes, steps),
-        }
-        self.frames(frames, steps)
+        let Some(intake) = &mut self.intake else { return self.read(bytes, steps) };
+        let pushed = intake.push(bytes, &mut frames);
+        // First what came in front of a fault; behind the end there is none that counts.
+        self.frames(frames, steps)?;
+        if self.seen.done { Ok(()) } else { pushed.map_err(Failure::Broken) }
     }
 
     /// The provider's bytes are over.
     pub fn end(&mut self, steps: &mut Vec<Step>) -> Result<(), Failure> {
-        if let Some(decoder) = &mut self.decoder {
+        if let Some(intake) = &mut self.intake {
             let mut frames = Vec::new();
-            decoder.end(&mut frames).map_err(Failure::Broken)?;
-            self.frames(frames, steps)?;
+            match intake.end(&mut frames) {
+                Ended::Stream(ended) => {
+                    self.frames(frames, steps)?;
+                    if !self.seen.done {
+                        ended.map_err(Failure::Broken)?;
+                    }
+                }
+                Ended::Whole(body) => return Err(told_whole(self.reader.as_mut(), &body)),
+            }
         }
         let mut events = Vec::new();
         let ended = self.reader.end(&mut events);
@@ -237,6 +234,17 @@ impl Apart {
             steps.push(Step::Event(event));
         }
         Ok(())
+    }
+}
+
+/// Why a JSON text in the place of events does not go on: an error of the provider's, or what is none.
+fn told_whole(reader: &mut dyn ReadStream, body: &[u8]) -> Failure {
+    let mut events = Vec::new();
+    let read = reader.push(body, &mut events).and_then(|()| reader.end(&mut events));
+    match (events.into_iter().next(), read) {
+        (Some(Event::Error(error)), _) => Failure::Provider(error),
+        (_, Err(broken)) => Failure::Broken(broken),
+        (_, Ok(())) => Failure::Broken(Broken::found("A stream was expected", body)),
     }
 }
 

@@ -87,6 +87,8 @@ fn said(call: &Call) -> Vec<String> {
             Part::Thought(_) => {}
         }
     }
+    // What stands for a mark that some dialects have not.
+    words.retain(|word| !matches!(word.as_str(), "Error:" | "Error"));
     words.sort_unstable();
     words
 }

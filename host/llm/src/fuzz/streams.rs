@@ -34,11 +34,16 @@ fn relayed(call: &Call, provider: Dialect, pieces: &[&[u8]]) -> (Vec<u8>, Result
     (out, end)
 }
 
-fn client(dialect: Dialect) -> Call {
-    let mut call = Call::new(dialect, Operation::Chat, Bytes::from_static(b"{}"));
-    call.model = "m".to_owned();
-    call.streamed = true;
-    call
+/// One of each dialect, and one that wants its stream as an array.
+fn clients() -> Vec<Call> {
+    let client = |(dialect, as_array)| {
+        let mut call = Call::new(dialect, Operation::Chat, Bytes::from_static(b"{}"));
+        (call.model, call.streamed, call.as_array) = ("m".to_owned(), true, as_array);
+        call
+    };
+    let spoken =
+        DIALECTS.iter().map(|(dialect, _)| (*dialect, false)).filter(|(dialect, _)| *dialect != Dialect::Bedrock);
+    spoken.chain([(Dialect::Gemini, true)]).map(client).collect()
 }
 
 /// The bytes that a provider sends for a file of the corpus.
@@ -75,10 +80,10 @@ fn fuzzed_streams_are_the_same_in_any_pieces_and_stable_when_written() {
 
 /// What is written for a client of any dialect, its reader reads to the same end with the same words.
 fn check_written(events: &[Event]) {
-    for (dialect, _) in DIALECTS.iter().filter(|(dialect, _)| *dialect != Dialect::Bedrock) {
-        let (mut writer, mut out) = (write_stream(&client(*dialect)), Vec::new());
+    for call in clients() {
+        let (dialect, mut writer, mut out) = (call.dialect, write_stream(&call), Vec::new());
         events.iter().for_each(|event| writer.write(event, &mut out));
-        let (again, end) = read(*dialect, &[&out]);
+        let (again, end) = read(dialect, &[&out]);
         let shown = String::from_utf8_lossy(&out);
         assert_eq!(end, Ok(()), "{dialect:?} {shown}");
         if !matches!(again.last(), Some(Event::Error(_))) {
@@ -92,10 +97,13 @@ fn fuzzed_streams_reach_every_client_the_same_in_any_pieces() {
     for (provider, folder) in DIALECTS {
         fuzz(&format!("streams/{folder}"), |file, bytes, random| {
             let bytes = &sent(file, bytes);
-            for (dialect, _) in DIALECTS.iter().filter(|(dialect, _)| *dialect != Dialect::Bedrock) {
-                let call = client(*dialect);
+            for call in clients() {
                 let whole = relayed(&call, provider, &[bytes]);
-                assert_eq!(relayed(&call, provider, &cut(bytes, random)), whole, "{dialect:?}");
+                assert_eq!(relayed(&call, provider, &cut(bytes, random)), whole, "{:?}", call.dialect);
+                if call.as_array && whole.1.is_ok() {
+                    let array: Vec<serde_json::Value> = serde_json::from_slice(&whole.0).unwrap();
+                    assert!(!array.is_empty());
+                }
             }
         });
     }

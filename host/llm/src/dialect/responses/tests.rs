@@ -47,7 +47,7 @@ fn chat() -> Call {
 }
 
 fn written(call: &Call) -> Result<Outgoing, NoCounterpart> {
-    super::write_call(call, TARGET)
+    super::write_call(call, TARGET, "/responses")
 }
 
 fn body(call: &Call) -> Value {

@@ -83,7 +83,7 @@ fn thinking_is_read_with_the_effort_beside_it() {
             vec![],
         ),
         (json!({ "output_config": { "effort": "high" } }), Some(Reasoning::Effort(Effort::High)), vec![]),
-        (json!({ "output_config": { "effort": "xhigh" } }), Some(Reasoning::Effort(Effort::Highest)), vec![]),
+        (json!({ "output_config": { "effort": "xhigh" } }), Some(Reasoning::Effort(Effort::ExtraHigh)), vec![]),
         (json!({ "output_config": { "effort": "max" } }), Some(Reasoning::Effort(Effort::Highest)), vec![]),
         (
             json!({ "thinking": enabled, "output_config": { "effort": "low" } }),
@@ -269,4 +269,17 @@ fn towards_its_own_dialect_only_the_models_name_is_another() {
     let call = read_text(Operation::CountTokens, text).unwrap();
     assert_eq!(super::written(&call).unwrap().path, "/v1/messages/count_tokens");
     assert_eq!(body(&call)["model"], "claude-theirs");
+}
+
+#[test]
+fn whether_thoughts_are_shown_is_read() {
+    for (display, wanted, foreign) in [
+        (json!("summarized"), Some(true), 0),
+        (json!("omitted"), Some(false), 0),
+        (Value::Null, None, 0),
+        (json!("updates"), None, 1),
+    ] {
+        let call = read(json!({ "thinking": { "type": "adaptive", "display": display } })).unwrap();
+        assert_eq!((call.thoughts_wanted, call.foreign.len()), (wanted, foreign), "{display}");
+    }
 }
