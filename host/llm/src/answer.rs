@@ -1,6 +1,6 @@
 //! A model's answer: a sequence of events, the same whether the provider streams or not, and what they add up to.
 
-use crate::error::ProviderError;
+use crate::error::{Broken, ProviderError};
 use crate::usage::Usage;
 
 /// One step of an answer.
@@ -97,6 +97,26 @@ pub struct Choice {
 
 /// Choices of one answer; a provider that names a higher one is broken.
 pub const CHOICES_MAX: usize = 128;
+
+impl Piece {
+    /// What it brings: words, arguments, a tool's name, a seal.
+    pub fn text(&self) -> &str {
+        match self {
+            Piece::Text(text) | Piece::Refusal(text) | Piece::Thought(text) => text,
+            Piece::ThoughtSealed { raw, .. } => raw,
+            Piece::ToolBegin { name, .. } => name,
+            Piece::ToolArguments { text, .. } => text,
+        }
+    }
+
+    /// The beginning of a call. No client could do anything with one that names no tool.
+    pub fn tool_begin(tool: u32, id: impl Into<String>, name: &str) -> Result<Piece, Broken> {
+        match name.is_empty() {
+            true => Err(Broken::new("A tool call of the answer names no tool.")),
+            false => Ok(Piece::ToolBegin { tool, id: id.into(), name: name.to_owned() }),
+        }
+    }
+}
 
 impl EndReason {
     /// By the contract's word.

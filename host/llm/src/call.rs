@@ -23,6 +23,8 @@ pub struct Call {
     pub model_span: Option<Range<usize>>,
     /// Whether the client wants the answer in pieces.
     pub streamed: bool,
+    /// Whether the pieces are to be the elements of one JSON array, which Gemini has where nobody asks for server-sent events.
+    pub as_array: bool,
     /// Whether a client that streams asked for the figures of usage where its dialect has them only on demand.
     pub usage_wanted: bool,
     /// Whether the client said that it wants to see what the model thinks, or does not.
@@ -215,7 +217,9 @@ pub enum Effort {
     Low,
     Medium,
     High,
-    /// OpenAI's `xhigh`, Anthropic's `max`.
+    /// `xhigh`.
+    ExtraHigh,
+    /// `max`.
     Highest,
 }
 
@@ -240,7 +244,8 @@ impl From<&str> for Text {
 }
 
 impl Effort {
-    pub const ALL: [Effort; 5] = [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::Highest];
+    pub const ALL: [Effort; 6] =
+        [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::ExtraHigh, Effort::Highest];
 
     /// Tokens of thinking that stand for it with a vendor who counts them. The steps double, as the vendors' own defaults roughly do.
     pub fn budget_tokens(self) -> u64 {
@@ -249,7 +254,8 @@ impl Effort {
             Effort::Low => 2_048,
             Effort::Medium => 8_192,
             Effort::High => 16_384,
-            Effort::Highest => 32_768,
+            Effort::ExtraHigh => 32_768,
+            Effort::Highest => 65_536,
         }
     }
 
@@ -268,6 +274,7 @@ impl Call {
             model: String::new(),
             model_span: None,
             streamed: false,
+            as_array: false,
             usage_wanted: false,
             thoughts_wanted: None,
             messages: Vec::new(),

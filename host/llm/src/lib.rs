@@ -10,6 +10,9 @@ pub mod dialect;
 pub mod draft;
 pub mod endpoint;
 pub mod error;
+#[cfg(test)]
+mod fuzz;
+pub mod intake;
 pub mod json;
 pub mod list;
 pub mod patch;

@@ -13,6 +13,7 @@ use crate::answer::{EndReason, Event, Piece};
 use crate::call::Call;
 use crate::dialect::{Dialect, WriteStream, write_stream};
 use crate::error::Broken;
+use crate::intake::Decode;
 use crate::json::{Document, Splice};
 use crate::sse;
 use blocks::Blocks;
@@ -126,8 +127,7 @@ fn change(dialect: Dialect, raw: &Bytes, texts: &[Rewritten], out: &mut Vec<u8>)
         match frame.data.map(Bytes::from) {
             Some(data) => {
                 let data = changed(dialect, &data, texts)?;
-                // A line end in it would be white space between JSON's values.
-                let data = String::from_utf8(data).unwrap_or_default().replace('\n', " ");
+                let data = String::from_utf8(data).unwrap_or_default();
                 sse::write(&frame.name, &data, out);
             }
             None => out.extend_from_slice(&frame.raw),

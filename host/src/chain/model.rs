@@ -16,6 +16,7 @@ mod send;
 mod translate;
 mod typed;
 mod usage;
+mod verdict;
 mod watched;
 mod writer;
 mod written;
@@ -27,7 +28,7 @@ use http::HeaderMap;
 use sluicegate_llm::{Endpoint, Hints, Seen};
 
 pub(super) use deltas::Deltas;
-pub use keys::Keys;
+pub use keys::{Keys, Rest};
 pub(super) use typed::Typed;
 
 use super::targets::Targets;
@@ -131,6 +132,11 @@ impl ModelExchange {
         })
     }
 
+    /// Whether the client wants an answer in pieces as one JSON array.
+    pub(super) fn answers_as_array(&self) -> bool {
+        matches!(self.endpoint(), Endpoint::Call(asked) if asked.as_array)
+    }
+
     pub(super) fn targets(&self) -> Option<&Arc<Targets>> {
         self.chosen.get().map(|chosen| &chosen.targets)
     }
@@ -157,9 +163,10 @@ impl ModelExchange {
 /// What tells the vendors apart where they share a path. Read before the fields that carry credentials are taken out.
 pub(super) fn hints(headers: &HeaderMap, query: Option<&str>) -> Hints {
     let has = |name: &str| headers.contains_key(name);
-    let has_key = query.is_some_and(|query| query.split('&').any(|member| member.starts_with("key=")));
+    let asks = |wanted: &dyn Fn(&str) -> bool| query.is_some_and(|query| query.split('&').any(wanted));
     Hints {
         anthropic: has("anthropic-version") || has("x-api-key"),
-        gemini: has("x-goog-api-key") || has("x-goog-api-client") || has_key,
+        gemini: has("x-goog-api-key") || has("x-goog-api-client") || asks(&|member| member.starts_with("key=")),
+        sse: asks(&|member| member == "alt=sse"),
     }
 }

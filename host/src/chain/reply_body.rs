@@ -20,7 +20,6 @@ use super::run::Run;
 use super::shadow::Taps;
 use super::stop::Stop;
 use super::trace::BodyWay;
-use crate::config::Dialect;
 use crate::error::{Code, Fault, Refusal};
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::{UpstreamBody, UpstreamError};
@@ -66,11 +65,11 @@ pub struct Cut {
 }
 
 impl ReplyBody {
-    /// `events`: the answer is a stream of events in this dialect.
-    pub(super) fn new(source: Source, finisher: Finisher, events: Option<Dialect>) -> ReplyBody {
+    /// `events`: the answer is a stream in which an error can be told.
+    pub(super) fn new(source: Source, finisher: Finisher, events: Option<EventTail>) -> ReplyBody {
         let run = finisher.run();
         let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline, run.ground.open.clone());
-        ReplyBody { source, idle, finisher, events: events.map(EventTail::new), cut: None }
+        ReplyBody { source, idle, finisher, events, cut: None }
     }
 
     /// The head alone is the whole answer.

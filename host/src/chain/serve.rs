@@ -315,8 +315,8 @@ impl Run {
     fn respond(self: &Arc<Run>, source: Source, finisher: Finisher) -> Response<ReplyBody> {
         let has_body = self.reply_has_body();
         let mut state = self.exchange.lock();
-        let events = state.reply.as_ref().is_some_and(|head| is_plain_event_stream(&head.headers));
-        let mut response = Response::new(ReplyBody::new(source, finisher, events.then(|| self.dialect())));
+        let events = state.reply.as_ref().and_then(|head| self.event_tail(head));
+        let mut response = Response::new(ReplyBody::new(source, finisher, events));
         if let Some(head) = &mut state.reply {
             head.sent = true;
             *response.status_mut() = head.status;
@@ -396,7 +396,7 @@ impl Run {
         status.is_some_and(|status| fields::reply_can_have_body(&self.log().method, status))
     }
 
-    fn dialect(&self) -> Dialect {
+    pub(super) fn dialect(&self) -> Dialect {
         let of_route = || self.plan.route.as_ref().map_or(Dialect::Http, |route| route.dialect);
         self.model.as_ref().and_then(|model| model.dialect()).unwrap_or_else(of_route)
     }
@@ -425,13 +425,8 @@ pub(super) fn media_type(headers: &HeaderMap) -> &[u8] {
     value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     media_type(headers).eq_ignore_ascii_case(b"text/event-stream")
-}
-
-/// One that an event of our own could be put into.
-fn is_plain_event_stream(headers: &HeaderMap) -> bool {
-    is_event_stream(headers) && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
 /// Who speaks these waits for each message: they are never buffered.

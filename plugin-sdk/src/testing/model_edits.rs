@@ -10,7 +10,7 @@ const EDITS_MAX: u32 = 64;
 const NUMBERS: [&str; 8] =
     ["temperature", "top-p", "top-k", "max-output-tokens", "choices", "seed", "presence-penalty", "frequency-penalty"];
 const WORDS: [&str; 4] = ["tool-choice", "response-format", "reasoning-effort", "service-tier"];
-const EFFORTS: [&str; 6] = ["none", "minimal", "low", "medium", "high", "xhigh"];
+const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 const SPEAKERS: [&str; 3] = ["system", "user", "assistant"];
 
 /// Arguments of a tool are one.

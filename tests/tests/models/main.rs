@@ -1,5 +1,6 @@
 //! Routes of models: every dialect of clients to every kind of provider.
 
+mod arrays;
 mod basics;
 mod clients;
 mod dialect;

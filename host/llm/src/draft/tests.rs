@@ -48,7 +48,7 @@ const GEMINI: &str = r#"{"system_instruction":{"parts":[{"text":"Be kind"}]},"co
 
 fn draft_of(dialect: Dialect, operation: Operation, source: &str) -> Draft {
     let model = (dialect == Dialect::Gemini).then(|| "gemini-3".to_owned());
-    let asked = Asked { dialect, operation, model, streamed: None };
+    let asked = Asked { dialect, operation, model, streamed: None, as_array: false };
     let call = read_call(&asked, Bytes::copy_from_slice(source.as_bytes())).unwrap();
     Draft::new(asked, Arc::new(call))
 }

@@ -51,7 +51,8 @@ fn effort_word(effort: Effort) -> &'static str {
         Effort::Low => "low",
         Effort::Medium => "medium",
         Effort::High => "high",
-        Effort::Highest => "xhigh",
+        Effort::ExtraHigh => "xhigh",
+        Effort::Highest => "max",
     }
 }
 
@@ -187,7 +188,6 @@ fn reasoning_effort(call: &Call, request: &Value, value: Option<&str>, changes: 
             let word = match effort.flatten() {
                 None => None,
                 Some(Effort::Minimal) => return Err(EditError::InvalidValue),
-                Some(Effort::Highest) => Some("max"),
                 Some(effort) => Some(effort_word(effort)),
             };
             set_at(changes, request, &[OUTPUT_CONFIG], &[(&["effort"], word.map(quoted))]);
@@ -218,6 +218,8 @@ fn reasoning_effort(call: &Call, request: &Value, value: Option<&str>, changes: 
             let (tokens, word) = match effort {
                 None => (None, None),
                 Some(None) => (Some("0".to_owned()), None),
+                // The vendor's highest is one step lower.
+                Some(Some(Effort::Highest)) => return Err(EditError::InvalidValue),
                 Some(Some(effort)) if counts => (Some(effort.budget_tokens().to_string()), None),
                 Some(Some(effort)) => (None, Some(quoted(&effort_word(effort).to_ascii_uppercase()))),
             };

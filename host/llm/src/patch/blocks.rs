@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::answer::EndReason;
 use crate::dialect::anthropic::stop_reason;
 use crate::error::Broken;
+use crate::intake::Decode;
 use crate::json::{Document, Value};
 use crate::sse;
 

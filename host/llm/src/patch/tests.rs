@@ -1,5 +1,6 @@
 use super::*;
 use crate::call::Operation;
+use crate::intake::Decode;
 
 fn call(dialect: Dialect) -> Call {
     Call { streamed: true, usage_wanted: true, ..Call::new(dialect, Operation::Chat, Bytes::new()) }

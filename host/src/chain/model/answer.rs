@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::translate::StreamTranslation;
 use super::typed::{Typed, Way};
+use super::verdict::Verdict;
 use super::{ModelSide, refusal};
 use crate::chain::run::Run;
 use crate::chain::serve::media_type;
@@ -69,19 +70,27 @@ impl Run {
         target: &Target,
         provider: Dialect,
         mut head: response::Parts,
-        body: UpstreamBody,
+        mut body: UpstreamBody,
     ) -> Judged {
+        let mut verdict = Verdict::of(target, &mut body);
         let Some((empty, whole)) = (match self.whole_of(target, body).await {
             Ok(read) => read,
-            Err(stop) => return Judged::Broken(stop),
+            Err(stop) => {
+                verdict.failed();
+                return Judged::Broken(stop);
+            }
         }) else {
             return self.unusable(target, "it is longer than `limits.buffer_bytes_max`");
         };
         let events = match read_answer(provider, call.operation, &whole) {
             Ok(events) => events,
-            Err(Broken { message }) => return self.unusable(target, &message),
+            Err(Broken { message }) => {
+                verdict.failed();
+                return self.unusable(target, &message);
+            }
         };
         if let Some(Event::Error(error)) = events.iter().find(|event| matches!(event, Event::Error(_))) {
+            verdict.error(error);
             return self.failure(target, error.clone(), None);
         }
         if let Some(model) = &self.model {
@@ -126,7 +135,7 @@ impl Run {
         let upstream = &target.upstream.config().name;
         let translation = match self.model.as_ref().filter(|_| self.shows_text(call)) {
             Some(model) => {
-                let way = if is_patched(call.dialect, provider) { Way::Frames } else { Way::Anew };
+                let way = if is_patched(call.dialect, provider) && !call.as_array { Way::Frames } else { Way::Anew };
                 let typed = Typed::coming(call.clone(), way);
                 let translation = StreamTranslation::to_steps(self, &typed, provider, upstream);
                 model.set_typed(Some(typed));
@@ -137,7 +146,8 @@ impl Run {
         let (said, patience) = (translation.said(), self.ground.limits.body_idle_timeout);
         match body.translated(Box::new(translation)).begun(patience).await {
             Ok(Some(body)) => {
-                translated_head(&mut head, "text/event-stream", call.dialect == provider);
+                let media_type = if call.as_array { "application/json" } else { "text/event-stream" };
+                translated_head(&mut head, media_type, call.dialect == provider && !call.as_array);
                 Judged::Answer(Response::from_parts(head, body))
             }
             Err(UpstreamError::Answer { refusal, .. }) => match said.get() {
@@ -163,14 +173,16 @@ impl Run {
         target: &Target,
         provider: Dialect,
         head: &response::Parts,
-        body: UpstreamBody,
+        mut body: UpstreamBody,
     ) -> Judged {
+        let mut verdict = Verdict::of(target, &mut body);
         let read = timeout(ERROR_TIME_MAX, body.read_whole(ERROR_BYTES_MAX, ERROR_TIME_MAX)).await;
         let whole = if let Ok(Ok(Whole::Read(_, bytes))) = read { bytes } else { Bytes::new() };
         let mut error = read_error(provider, head.status.as_u16(), &whole);
         if let Some(after) = retry_after(&head.headers) {
             error.retry_after = Some(after);
         }
+        verdict.error(&error);
         // A client that did not ask in a vendor's dialect does not read its errors either.
         let reads_it = call.dialect == provider && self.model.as_ref().is_some_and(|model| model.dialect().is_some());
         let own_words = (reads_it && !error.kind.is_of_target()).then_some((head, whole));

@@ -39,6 +39,8 @@ const NEVER_SENT: [&str; 14] = [
     "x-real-ip",
 ];
 
+const CONTENT_TYPE_SENT: &str = "application/json";
+
 impl Run {
     /// The client's fields that go to this target, as plugins left them.
     pub(super) fn upstream_head(&self, call: &Call, side: &ModelSide) -> HeaderMap {
@@ -68,7 +70,7 @@ impl Run {
     ) -> Result<Request<RequestBody>, Stop> {
         let mut headers = headers.clone();
         let speaks = side.config.provider.wire_for(call.dialect).dialect();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE_SENT));
         let accept = match (call.streamed, speaks) {
             (true, Dialect::Bedrock) => "application/vnd.amazon.eventstream",
             (true, _) => "text/event-stream",
@@ -125,6 +127,7 @@ impl Run {
                     path: &path,
                     query: outgoing.query.as_deref().unwrap_or_default(),
                     body: &outgoing.body,
+                    content_type: Some(CONTENT_TYPE_SENT),
                     access_key_id: &signing.access_key_id,
                     session_token: None,
                     region: &signing.region,

@@ -66,7 +66,7 @@ impl Typed {
 
     /// What its body is written as.
     pub(in crate::chain) fn media_type(&self) -> &'static str {
-        if self.call.streamed { "text/event-stream" } else { "application/json" }
+        if self.call.streamed && !self.call.as_array { "text/event-stream" } else { "application/json" }
     }
 }
 

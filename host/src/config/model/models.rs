@@ -86,7 +86,9 @@ impl ModelTarget {
 impl Provider {
     /// How it is spoken to for a client of this dialect: its own responses have no better counterpart.
     pub fn wire_for(&self, client: Dialect) -> &Wire {
+        let is_azure = matches!(self.wire, Wire::Azure { .. });
         match client {
+            Dialect::OpenAiResponses if self.has_responses && is_azure => &Wire::AzureResponses,
             Dialect::OpenAiResponses if self.has_responses => &Wire::OpenAiResponses,
             _ => &self.wire,
         }
@@ -96,7 +98,7 @@ impl Provider {
     pub fn key_field(&self) -> (HeaderName, &'static str) {
         match self.wire {
             Wire::OpenAi | Wire::OpenAiResponses | Wire::Bedrock => (header::AUTHORIZATION, "Bearer "),
-            Wire::Azure { .. } => (HeaderName::from_static("api-key"), ""),
+            Wire::Azure { .. } | Wire::AzureResponses => (HeaderName::from_static("api-key"), ""),
             Wire::Anthropic => (HeaderName::from_static("x-api-key"), ""),
             Wire::Gemini => (HeaderName::from_static("x-goog-api-key"), ""),
         }

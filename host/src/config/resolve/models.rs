@@ -81,6 +81,12 @@ fn provider(
         access_key_id: id.value.0,
         region: region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
     });
+    // Azure has them where its paths have no version.
+    let has_responses = match raw.kind.value {
+        RawProviderKind::OpenAi => true,
+        RawProviderKind::Azure => raw.api_version.is_none(),
+        _ => false,
+    };
     let upstream = Upstream {
         name: name.value.0,
         origin,
@@ -94,7 +100,7 @@ fn provider(
     };
     Some(Provider {
         upstream: Arc::new(upstream),
-        has_responses: raw.kind.value == RawProviderKind::OpenAi,
+        has_responses,
         wire: wire(raw.kind.value, raw.api_version.map(|version| version.value.0)),
         credentials: raw.credentials.into_iter().map(|name| name.value.0).collect(),
         signing,

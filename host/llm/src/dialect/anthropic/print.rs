@@ -73,7 +73,7 @@ pub fn write_answer(call: &Call, answer: &Answer) -> Vec<u8> {
     let refused = choice.pieces.iter().any(|piece| matches!(piece, Piece::Refusal(_)));
     let usage = answer.usage.clone().unwrap_or_default();
     let mut message = message(call, &answer.id, &usage);
-    message.content = content(choice);
+    message.content = content(choice, shows_thoughts(call));
     message.stop = stop(call, choice.end.unwrap_or(EndReason::Stop), refused);
     serde_json::to_vec(&message).unwrap_or_default()
 }
@@ -125,7 +125,12 @@ pub fn stop<'a>(call: &'a Call, reason: EndReason, refused: bool) -> Stop<'a> {
     Stop { stop_reason: Some(stop_reason), stop_sequence }
 }
 
-fn content(choice: &Choice) -> Vec<Block<'_>> {
+/// Whatever a provider shows unasked.
+pub fn shows_thoughts(call: &Call) -> bool {
+    call.thoughts_wanted != Some(false)
+}
+
+fn content(choice: &Choice, shows_thoughts: bool) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     let mut thought: Option<&str> = None;
     for piece in &choice.pieces {
@@ -144,7 +149,7 @@ fn content(choice: &Choice) -> Vec<Block<'_>> {
                     blocks.push(Block::Text { text });
                 }
             }
-            Piece::Thought(text) => thought = Some(text),
+            Piece::Thought(text) => thought = Some(text.as_str()).filter(|_| shows_thoughts),
             Piece::ToolBegin { tool, id, name } => {
                 let input = input(choice.arguments(*tool));
                 blocks.push(Block::ToolUse { id: tool_id(id, *tool), name, input });

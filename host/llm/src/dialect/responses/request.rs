@@ -148,15 +148,18 @@ fn read_parameters(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError
         Some("low") => Some(Reasoning::Effort(Effort::Low)),
         Some("medium") => Some(Reasoning::Effort(Effort::Medium)),
         Some("high") => Some(Reasoning::Effort(Effort::High)),
-        Some("xhigh" | "max") => Some(Reasoning::Effort(Effort::Highest)),
+        Some("xhigh") => Some(Reasoning::Effort(Effort::ExtraHigh)),
+        Some("max") => Some(Reasoning::Effort(Effort::Highest)),
         Some(_) => {
             let expected = "\"none\", \"minimal\", \"low\", \"medium\", \"high\", \"xhigh\" or \"max\"";
             return Err(reasoning.wrong("effort", expected));
         }
     };
-    // How much of its thoughts the model shows is not how it answers.
+    // Without one of them the vendor shows nothing of a thought.
     for member in ["summary", "generate_summary"] {
-        reasoning.str(member)?;
+        if reasoning.str(member)?.is_some() {
+            call.thoughts_wanted = Some(true);
+        }
     }
     for (member, default) in [("context", "auto"), ("mode", "standard")] {
         if reasoning.str(member)?.is_some_and(|value| value != default) {

@@ -149,7 +149,7 @@ fn edit_much(random: &mut StdRng, (dialect, operation): (Dialect, Operation), mu
 
 fn try_draft(dialect: Dialect, operation: Operation, source: &[u8], model: &str) -> Option<Draft> {
     let model = (dialect == Dialect::Gemini).then(|| model.to_owned());
-    let asked = Asked { dialect, operation, model, streamed: None };
+    let asked = Asked { dialect, operation, model, streamed: None, as_array: false };
     let call = read_call(&asked, Bytes::copy_from_slice(source)).ok()?;
     Some(Draft::new(asked, Arc::new(call)))
 }

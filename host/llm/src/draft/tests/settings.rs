@@ -58,6 +58,7 @@ fn the_model_is_named_where_the_client_named_it() {
         operation: Operation::Chat,
         model: Some("deployed".to_owned()),
         streamed: None,
+        as_array: false,
     };
     let call = read_call(&asked, Bytes::from_static(OPENAI.as_bytes())).unwrap();
     let mut azure = Draft::new(asked, Arc::new(call));
@@ -220,7 +221,7 @@ fn an_effort_is_said_in_each_dialect() {
     case(
         Dialect::Anthropic,
         (r#""thinking":{"type":"enabled","budget_tokens":2000},"output_config":{"effort":"low"}"#, adaptive),
-        Some("xhigh"),
+        Some("max"),
     );
     case(Dialect::Anthropic, (adaptive, r#""thinking":{"type":"disabled"},"output_config":{}"#), Some("none"));
     case(Dialect::Anthropic, (adaptive, r#""output_config":{}"#), None);
@@ -238,6 +239,8 @@ fn an_effort_is_said_in_each_dialect() {
     let mut claude = draft(Dialect::Anthropic, ANTHROPIC);
     assert_refused(&mut claude, EditError::InvalidValue, |draft| draft.set_word("reasoning-effort", Some("minimal")));
     assert_refused(&mut claude, EditError::InvalidValue, |draft| draft.set_word("reasoning-effort", Some("much")));
+    let mut gemini = draft(Dialect::Gemini, GEMINI);
+    assert_refused(&mut gemini, EditError::InvalidValue, |draft| draft.set_word("reasoning-effort", Some("max")));
     claude.set_word("reasoning-effort", Some("low")).unwrap();
     assert!(claude.has("thinking"));
     assert_eq!(claude.word("reasoning-effort").as_deref(), Some("low"));
