@@ -1,12 +1,11 @@
 //! What language models are asked, each of the built-in provider's, and what of an answer is looked at.
 
-/// The provider's names. Each has 20 words in a stream; of `PACED`, 10 ms lie between two tokens, as a quick model takes.
-const ECHO: &str = "echo-1";
-const STORY: &str = "story-1";
-const PACED: &str = "story-1~chunk-ms=10";
+/// Every model that a gateway must have: its name there, and the provider's.
+pub const MODELS: [(&str, &str); 3] = [ECHO, STORY, PACED];
 
-/// Every model that a gateway must have.
-pub const MODELS: [&str; 3] = [ECHO, STORY, PACED];
+const ECHO: (&str, &str) = ("echo-1", "echo-1");
+const STORY: (&str, &str) = ("story-1", "story-1");
+const PACED: (&str, &str) = ("paced-1", "story-1~chunk-ms=10");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chat {
@@ -14,20 +13,20 @@ pub enum Chat {
     Whole,
     /// One event a token, as fast as they can be taken.
     Streamed,
-    /// One event a token, one after another.
+    /// One event a token, 10 ms after another, as from a quick model.
     Paced,
 }
 
 impl Chat {
-    /// A body of OpenAI's chat completions.
-    pub fn body(self) -> String {
+    /// A body of OpenAI's chat completions, with the model's name at a gateway, or the provider's.
+    pub fn body(self, at_gateway: bool) -> String {
         let (model, streamed, text) = match self {
             Chat::Whole => (ECHO, false, "Say how many words this question has."),
             Chat::Streamed => (STORY, true, "Tell a story of 60 words."),
             Chat::Paced => (PACED, true, "Tell a story of 10 words."),
         };
         serde_json::json!({
-            "model": model,
+            "model": if at_gateway { model.0 } else { model.1 },
             "stream": streamed,
             "messages": [{ "role": "user", "content": text }],
         })

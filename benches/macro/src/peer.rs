@@ -102,12 +102,11 @@ impl Peer {
     }
 
     pub fn prepare(self, ground: &Ground) -> Result<Prepared> {
-        let question =
-            |address: SocketAddr| Question { key: Some(ground.key().to_owned()), ..Question::to(address) };
+        let question = |address: SocketAddr| Question { key: Some(ground.key().to_owned()), ..Question::to(address) };
         let chat = |address: SocketAddr, key: &str| Question {
             path: "/v1/chat/completions".to_owned(),
             key: Some(key.to_owned()),
-            body: Some(Chat::Whole.body()),
+            body: Some(Chat::Whole.body(self.names_models())),
             ..Question::to(address)
         };
         let (folder, address) = (ground.folder()?, server::free_address()?);
@@ -132,6 +131,11 @@ impl Peer {
             }
         };
         Ok(Prepared { peer: self, folder, program, question })
+    }
+
+    /// Whether models have names of its own; otherwise they are the provider's.
+    fn names_models(self) -> bool {
+        !matches!(self, Peer::Models | Peer::Portkey)
     }
 
     /// Whether each request passes policies, and whether the one that masks is among them.
@@ -171,6 +175,13 @@ impl Running {
             anyhow::Ok(running)
         };
         start().with_context(|| peer.name())
+    }
+}
+
+impl Running {
+    /// Of one for language models.
+    pub fn chat(&self, chat: Chat) -> Question {
+        Question { body: Some(chat.body(self.peer.names_models())), ..self.question.clone() }
     }
 }
 

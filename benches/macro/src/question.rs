@@ -38,11 +38,6 @@ impl Question {
         Question { address, path: "/".to_owned(), key: None, body: None, fields: Vec::new() }
     }
 
-    /// The same way, asked something else.
-    pub fn with_body(&self, body: &str) -> Question {
-        Question { body: Some(body.to_owned()), ..self.clone() }
-    }
-
     /// On a connection of its own.
     pub fn ask(&self) -> Result<Answer> {
         let mut stream = TcpStream::connect(self.address)?;

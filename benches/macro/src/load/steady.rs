@@ -20,8 +20,8 @@ use crate::chat;
 use crate::ground::Ground;
 use crate::question::Question;
 
-/// Each on a thread of its own, which sleeps until its next request is due: timers of the async runtime are a millisecond wide.
-const CONNECTIONS: u32 = 32;
+/// At most; each on a thread of its own, which sleeps until its next request is due: timers of the async runtime are a millisecond wide.
+const CONNECTIONS_MAX: u32 = 32;
 /// Until all threads have begun to sleep.
 const BEGIN: Duration = Duration::from_millis(20);
 /// A proxy that takes so long for one answer has failed.
@@ -68,6 +68,13 @@ pub struct Latency {
     pub unsent: u32,
 }
 
+impl Options {
+    /// So many that each has a request a second, or more: servers close those on which nothing happens.
+    fn connections(&self) -> u32 {
+        self.rate.clamp(1, CONNECTIONS_MAX)
+    }
+}
+
 /// In a process of its own, on the load's processor.
 pub fn measure(ground: &Ground, question: &Question, until: Until, rate: u32, seconds: u32) -> Result<Latency> {
     let mut command = ground.cores.load.command(std::env::current_exe()?);
@@ -93,7 +100,7 @@ pub fn run(options: &Options) -> Result<()> {
     // The kernel wakes a sleeper up to 50 microseconds late, to wake several at once. Threads inherit what is set here.
     std::fs::write("/proc/self/timerslack_ns", "1000").context("/proc/self/timerslack_ns cannot be written")?;
     // Opened one after another and each used once, so that all are there before the first request is due.
-    let connections = (0..CONNECTIONS).map(|_| Connection::open(options)).collect::<Result<Vec<_>>>()?;
+    let connections = (0..options.connections()).map(|_| Connection::open(options)).collect::<Result<Vec<_>>>()?;
     let began = Instant::now() + BEGIN;
     let threads: Vec<_> = (0..)
         .zip(connections)
@@ -123,7 +130,7 @@ fn answers(mut connection: Connection, options: &Options, number: u32, began: In
     let gap = Duration::from_secs(1) / options.rate;
     let end = began + Duration::from_secs(u64::from(options.seconds)) + GRACE;
     let mut times = Vec::new();
-    for turn in (number..options.rate * options.seconds).step_by(CONNECTIONS as usize) {
+    for turn in (number..options.rate * options.seconds).step_by(options.connections() as usize) {
         let due = began + gap * turn;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         if Instant::now() > end {

@@ -15,9 +15,11 @@ use crate::section::{Better, Bound, Cell, Goal, Section, Table};
 /// Key, limit, headers, router.
 const PLUGINS: usize = 4;
 /// Requests a second whose latency is looked at: a fraction of what the slowest serves.
-const RATE: u32 = 10;
-/// So many times as long as elsewhere: what is under way at the end of a flood is not counted, and a slow gateway serves little meanwhile.
-const PATIENCE: u32 = 5;
+const RATE: u32 = 5;
+/// So many times as long as elsewhere is a flood, ...
+const FLOOD: u32 = 5;
+/// ... because a slow gateway serves little meanwhile, and what is under way at its end is not counted; and so many times a slow rate.
+const LATENCY: u32 = 10;
 
 const OURS: Peer = Peer::Gateway(Chain { plugins: PLUGINS, isolation: Isolation::Pooled, models: true });
 
@@ -25,29 +27,27 @@ pub const PEERS: [Peer; 4] = [Peer::Models, OURS, Peer::Litellm, Peer::Portkey];
 
 pub fn measure(ground: &Ground, effort: Effort) -> Result<Section> {
     let mut section = Section::new("gateways", "Gateways for language models");
-    let seconds = effort.seconds * PATIENCE;
     section.notes.push(format!(
         "The built-in model provider behind each. A stream has an event for each of some 65 tokens; latencies are those of {RATE} requests \
-         a second, and up to the first token those of streams with 10 ms between two tokens."
+         a second."
     ));
     let mut field = Field::start(ground, &PEERS)?;
     let rates = |field: &mut Field, chat: Chat| {
         field.measure(effort.rounds, |running| {
-            let question = running.question.with_body(&chat.body());
-            rate::measure(ground, running, &question, seconds)
+            rate::measure(ground, running, &running.chat(chat), effort.seconds * FLOOD)
         })
     };
     let latencies = |field: &mut Field, chat: Chat, until: Until| {
         field.measure(effort.rounds, |running| {
-            steady::measure(ground, &running.question.with_body(&chat.body()), until, RATE, seconds)
+            steady::measure(ground, &running.chat(chat), until, RATE, effort.seconds * LATENCY)
         })
     };
     let whole = rates(&mut field, Chat::Whole)?;
     let whole_latency = latencies(&mut field, Chat::Whole, Until::End)?;
     // Who cannot stream is left out from here on.
-    field.measure(1, streams)?;
+    field.measure(1, |running| streams(ground, running))?;
     let streamed = rates(&mut field, Chat::Streamed)?;
-    let token_latency = latencies(&mut field, Chat::Paced, Until::Token)?;
+    let token_latency = latencies(&mut field, Chat::Streamed, Until::Token)?;
     section.notes.append(&mut field.notes);
     section.goals = goals(&whole);
     section.tables = vec![
@@ -59,10 +59,15 @@ pub fn measure(ground: &Ground, effort: Effort) -> Result<Section> {
     Ok(section)
 }
 
-fn streams(running: &Running) -> Result<()> {
-    let answer = running.question.with_body(&Chat::Streamed.body()).ask()?;
+/// That it sends tokens on as they come, and the end of a stream.
+fn streams(ground: &Ground, running: &Running) -> Result<()> {
+    let question = running.chat(Chat::Paced);
+    let answer = question.ask()?;
     let whole = answer.status == 200 && answer.text.contains("[DONE]");
     ensure!(whole, "it answers a stream with {} and without the end of one", answer.status);
+    let [token, end] = [Until::Token, Until::End].map(|until| steady::measure(ground, &question, until, RATE, 1));
+    let (token, end) = (token?.p50, end?.p50);
+    ensure!(token < end / 2.0, "it holds a stream back: the first token comes after {token:.0} of {end:.0} ms");
     Ok(())
 }
 

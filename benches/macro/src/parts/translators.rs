@@ -56,7 +56,8 @@ pub fn measure() -> Result<Section> {
         let tokens = taken.first().map_or(f64::NAN, |taken| taken.tokens as f64);
         let row = |next: f64, of: &dyn Fn(f64) -> f64| {
             let name = [Cell::text(stream.dialect.as_str()), Cell::Median(Samples::of([next]))];
-            let figures = taken.iter().map(|taken| Cell::Median(Samples::of(taken.seconds.iter().map(|time| of(*time)))));
+            let figures =
+                taken.iter().map(|taken| Cell::Median(Samples::of(taken.seconds.iter().map(|time| of(*time)))));
             name.into_iter().chain(figures).collect()
         };
         rates.rows.push(row(bytes / tokens, &|seconds| bytes / 1e6 / seconds));

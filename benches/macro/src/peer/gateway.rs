@@ -116,8 +116,8 @@ fn models(ground: &Ground, folder: &Path, providers: &[&str]) -> Result<String> 
     for name in providers {
         text += &format!("\n[providers.{name}]\nkind = \"openai\"\nurl = \"{url}/v1\"\ncredentials = [\"models\"]\n");
     }
-    for model in MODELS {
-        let target = |provider: &&str| format!("{{ provider = {provider:?}, model = {model:?} }}");
+    for (model, own_name) in MODELS {
+        let target = |provider: &&str| format!("{{ provider = {provider:?}, model = {own_name:?} }}");
         let targets: Vec<String> = providers.iter().map(target).collect();
         text += &format!("\n[models.{model:?}]\ntargets = [{}]\n", targets.join(", "));
     }

@@ -18,11 +18,11 @@ pub(super) const KEY: &str = "sk-bench";
 pub(super) fn prepare(ground: &Ground, folder: &Path, address: SocketAddr) -> Result<Program> {
     let models = ground.models()?;
     // JSON is YAML.
-    let deployment = |model: &str, weight: u32| {
+    let deployment = |(model, own_name): (&str, &str), weight: u32| {
         json!({
             "model_name": model,
             "litellm_params": {
-                "model": format!("openai/{model}"),
+                "model": format!("openai/{own_name}"),
                 "api_base": format!("http://{}/v1", models.server.address),
                 "api_key": models.key,
                 "weight": weight,
@@ -30,7 +30,7 @@ pub(super) fn prepare(ground: &Ground, folder: &Path, address: SocketAddr) -> Re
         })
     };
     // A choice between two by weight, as our router makes one.
-    let deployments = MODELS.iter().flat_map(|model| [deployment(model, 90), deployment(model, 10)]);
+    let deployments = MODELS.into_iter().flat_map(|model| [deployment(model, 90), deployment(model, 10)]);
     let config = json!({
         "model_list": deployments.collect::<Vec<_>>(),
         "general_settings": { "master_key": KEY },
