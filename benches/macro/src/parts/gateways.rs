@@ -28,8 +28,8 @@ pub const PEERS: [Peer; 4] = [Peer::Models, OURS, Peer::Litellm, Peer::Portkey];
 pub fn measure(ground: &Ground, effort: Effort) -> Result<Section> {
     let mut section = Section::new("gateways", "Gateways for language models");
     section.notes.push(format!(
-        "The built-in model provider behind each. A stream has an event for each of some 65 tokens; latencies are those of {RATE} requests \
-         a second."
+        "32 connections kept alive; latencies are those of {RATE} requests a second. Where a gateway's processor is not busy, load and \
+         provider on the other one were the limit; the ratio of CPU then says what the ratio of answers hides."
     ));
     let mut field = Field::start(ground, &PEERS)?;
     let rates = |field: &mut Field, chat: Chat| {
