@@ -1,6 +1,7 @@
 //! Server-sent events, as they come in pieces (WHATWG HTML, 9.2.6), and as they are written.
 
 use bytes::{Bytes, BytesMut};
+use memchr::memchr2;
 
 use crate::error::Broken;
 use crate::intake::Decode;
@@ -44,7 +45,7 @@ impl Decode for Decoder {
         self.raw.extend_from_slice(bytes);
         loop {
             let rest = self.raw.get(self.scanned..).unwrap_or_default();
-            let Some(at) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+            let Some(at) = memchr2(b'\n', b'\r', rest) else {
                 self.scanned = self.raw.len();
                 break;
             };
