@@ -24,7 +24,7 @@ use super::run::{Log, Run};
 use super::shadow::Taps;
 use super::stop::{Stop, StopReply};
 use super::trace::Recorder;
-use crate::config::Dialect;
+use crate::config::{CredentialPlace, Dialect};
 use crate::error::{Code, Refusal};
 use crate::http::fields::{self, ClientSide, RequestHost};
 use crate::http::path;
@@ -436,11 +436,11 @@ pub(super) fn is_stream(headers: &HeaderMap) -> bool {
 }
 
 /// The usual fields that carry credentials, and those that a route names.
-pub fn credential_fields(places: &[crate::config::CredentialPlace]) -> Arc<[http::HeaderName]> {
+pub fn credential_fields(places: &[CredentialPlace]) -> Arc<[http::HeaderName]> {
     let usual = CREDENTIAL_FIELDS.into_iter().map(http::HeaderName::from_static);
     let named = places.iter().filter_map(|place| match place {
-        crate::config::CredentialPlace::Header(name) => Some(name.clone()),
-        crate::config::CredentialPlace::Query(_) => None,
+        CredentialPlace::Header(name) => Some(name.clone()),
+        CredentialPlace::Query(_) => None,
     });
     usual.chain(named).collect()
 }

@@ -17,7 +17,7 @@ use super::text::Name;
 #[derive(DeriveDeserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawEntry {
-    /// The plugin that runs: `api-key`, `rate-limit`, `headers`, `redact`, `router`, `meter`, or one declared under `plugins`.
+    /// The plugin that runs: `api-key`, `rate-limit`, `headers`, `redact`, `router`, `meter`, `prompt-template`, or one declared under `plugins`.
     #[schemars(example = &"rate-limit")]
     pub plugin: Spot<Name>,
     /// What logs, metrics and counters call this entry; unique in the file. The plugin's name unless given.
