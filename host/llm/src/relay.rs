@@ -35,9 +35,11 @@ pub struct Relay {
     way: Way,
     seen: Seen,
     events: Vec<Event>,
-    /// Told of each event.
-    watcher: Option<Box<dyn FnMut(&Event) + Send>>,
+    watcher: Option<Watcher>,
 }
+
+/// Whoever is told of each event as it passes.
+type Watcher = Box<dyn FnMut(&Event) + Send>;
 
 /// Takes a provider's stream apart, for who writes it down elsewhere.
 pub struct Apart {

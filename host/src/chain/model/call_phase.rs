@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sluicegate_llm::{Asked, Call, Draft, EditError, Operation};
+use sluicegate_llm::{Asked, Call, EditError, Operation};
 use sluicegate_runtime::model::{Editable, ModelState};
 use sluicegate_runtime::{Call as PluginCall, Phase, Verdict};
 
@@ -28,7 +28,7 @@ impl Run {
         if self.plan.chain.links().is_empty() {
             return Ok(Ready { call, draft: None, needs: Vec::new() });
         }
-        let draft = SharedDraft::new(Draft::new(asked.clone(), call));
+        let draft = SharedDraft::new(asked.clone(), call);
         let mut state = ModelState::new(Box::new(draft.clone()));
         state.editable = Editable::Call;
         self.exchange.lock().model = Some(Box::new(state));
