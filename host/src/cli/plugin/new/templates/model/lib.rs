@@ -102,10 +102,11 @@ impl Policy {
         if model_call::number("max-output-tokens").is_some_and(|asked| asked <= most) {
             return Ok(());
         }
-        model_call::set_number("max-output-tokens", Some(most)).map_err(|error| {
-            let message = format!("The answer cannot be limited: {}.", error.name());
+        let refuse = |_| {
+            let message = "The length of this call's answer cannot be limited.";
             Rejection::new(400, "no_output_limit", message)
-        })
+        };
+        model_call::set_number("max-output-tokens", Some(most)).map_err(refuse)
     }
 
     /// None: there is nothing to hide in it.
