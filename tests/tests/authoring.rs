@@ -25,6 +25,9 @@ fn works(template: &str) {
     assert!(!contains(&component, b".debug_line") && !contains(&component, b"producers"));
     assert!(contains(&component, b"sluicegate:config-schema"), "the schema of its config stays");
 
+    let tried = new.say(&["plugin", "test"]);
+    assert!(tried.status == 0 && tried.stdout.contains(", 0 failed"), "{}{}", tried.stdout, tried.stderr);
+
     let checked = new.say(&["check"]);
     assert!(checked.status == 0 && checked.stdout.starts_with("sluicegate.toml: ok; "), "{checked:?}");
 }

@@ -28,6 +28,7 @@ use http::HeaderMap;
 use sluicegate_llm::{Endpoint, Hints, Seen};
 
 pub(super) use deltas::Deltas;
+pub use draft::SharedDraft;
 pub use keys::{Keys, Rest};
 pub(super) use typed::Typed;
 

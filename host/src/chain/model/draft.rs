@@ -7,10 +7,10 @@ use sluicegate_runtime::model::{EditError as Refused, ModelCall, Reading};
 
 /// One call that plugins edit; clones are the same one.
 #[derive(Clone)]
-pub(super) struct SharedDraft(Arc<Mutex<Draft>>);
+pub struct SharedDraft(Arc<Mutex<Draft>>);
 
 impl SharedDraft {
-    pub(super) fn new(draft: Draft) -> SharedDraft {
+    pub fn new(draft: Draft) -> SharedDraft {
         SharedDraft(Arc::new(Mutex::new(draft)))
     }
 
