@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluicegate_llm::{Asked, Draft, Endpoint, Hints, dialect};
+use sluicegate_llm::{Asked, Draft, Endpoint, dialect};
 use sluicegate_runtime::model::{Attempt, Editable, ModelCall, ModelState, Written};
 use sluicegate_runtime::{Call, Delta, State, Verdict};
 
-use crate::chain::SharedDraft;
+use crate::chain::{SharedDraft, hints};
 use crate::config::TestRequest;
 
 /// What came of a model's call.
@@ -46,8 +46,7 @@ pub struct ModelWalk {
 impl ModelWalk {
     /// None for what is no call of a model. `is_for_models`: the plugin has a phase that only such a call has.
     pub fn new(request: &TestRequest, is_for_models: bool) -> Option<ModelWalk> {
-        let has = |name: &str| request.headers.contains_key(name);
-        let hints = Hints { anthropic: has("anthropic-version") || has("x-api-key"), gemini: has("x-goog-api-key") };
+        let hints = hints(&request.headers, request.query.as_deref());
         let Endpoint::Call(asked) = Endpoint::of(request.method.as_str(), &request.path, hints) else { return None };
         let is_call = is_for_models || dialect::read_call(&asked, request.body.clone()).is_ok();
         is_call.then(|| ModelWalk {
