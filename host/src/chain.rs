@@ -25,7 +25,7 @@ mod targets;
 mod trace;
 
 pub use canary::{Canary, CanaryState, Rollback};
-pub use model::{Keys, ModelPlans, ModelSide, Rest};
+pub use model::{Keys, ModelPlans, ModelSide, Rest, SharedDraft, hints};
 pub use open::{ClientConnection, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
 pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan};
 pub use reply_body::{Cut, ReplyBody};

@@ -8,7 +8,7 @@ use std::process::Command;
 use sluicegate_tests::{NewCrate, authoring, binary, cargo};
 
 /// A new crate passes its own tests, is formatted, becomes a component, and its configuration passes the check.
-fn works(template: &str) {
+fn works(template: &str) -> NewCrate {
     let new = NewCrate::write(&format!("new-{template}"), template);
     let tested = new.cargo(&["test", "--offline", "--quiet"]);
     assert!(tested.status == 0 && tested.stdout.contains("test result: ok"), "{}{}", tested.stdout, tested.stderr);
@@ -25,8 +25,12 @@ fn works(template: &str) {
     assert!(!contains(&component, b".debug_line") && !contains(&component, b"producers"));
     assert!(contains(&component, b"sluicegate:config-schema"), "the schema of its config stays");
 
+    let tried = new.say(&["plugin", "test"]);
+    assert!(tried.status == 0 && tried.stdout.contains(", 0 failed"), "{}{}", tried.stdout, tried.stderr);
+
     let checked = new.say(&["check"]);
     assert!(checked.status == 0 && checked.stdout.starts_with("sluicegate.toml: ok; "), "{checked:?}");
+    new
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
@@ -45,7 +49,32 @@ fn a_policy_of_bodies_works_as_it_is_written() {
 
 #[test]
 fn a_policy_of_models_works_as_it_is_written() {
-    works("model");
+    let new = works("model");
+    let exchanges = new.folder().join("exchanges.toml");
+    let text = fs::read_to_string(&exchanges).unwrap();
+    for (expected, other, problem) in [
+        (
+            "When does [hidden] begin?",
+            "When?",
+            "expected text 1 of the call to be `When?`, and it is `When does [hidden] begin?`",
+        ),
+        ("target = \"local\"", "target = \"vendor\"", "expected the target to be `vendor`, and it is `local`"),
+        (
+            "text = \"In May. For \"",
+            "text = \"In June.\"",
+            "expected the answer's text to be `In June.`, and it is `In May. For `",
+        ),
+        (
+            "end = \"content-filter\"",
+            "end = \"stop\"",
+            "expected the answer's end to be `stop`, and it is `content-filter`",
+        ),
+    ] {
+        assert!(text.contains(expected), "{expected}");
+        fs::write(&exchanges, text.replace(expected, other)).unwrap();
+        let tried = new.say(&["plugin", "test"]);
+        assert!(tried.status == 1 && tried.stdout.contains(problem), "{}", tried.stdout);
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ use http::HeaderMap;
 use sluicegate_llm::{Endpoint, Hints, Seen};
 
 pub(super) use deltas::Deltas;
+pub use draft::SharedDraft;
 pub use keys::{Keys, Rest};
 pub(super) use typed::Typed;
 
@@ -161,7 +162,7 @@ impl ModelExchange {
 }
 
 /// What tells the vendors apart where they share a path. Read before the fields that carry credentials are taken out.
-pub(super) fn hints(headers: &HeaderMap, query: Option<&str>) -> Hints {
+pub fn hints(headers: &HeaderMap, query: Option<&str>) -> Hints {
     let has = |name: &str| headers.contains_key(name);
     let asks = |wanted: &dyn Fn(&str) -> bool| query.is_some_and(|query| query.split('&').any(wanted));
     Hints {

@@ -5,6 +5,7 @@
 
 mod compare;
 mod drive;
+mod model;
 mod service;
 mod show;
 
@@ -15,7 +16,7 @@ use sluicegate_runtime::services::Keys;
 use sluicegate_runtime::{Entry, EntryOptions, Plugin, Runtime, Version};
 
 pub use drive::{Drive, Outcome, Walk};
-pub use show::{BodySeen, CallSeen, Change, MetricSeen, Seen, Show};
+pub use show::{BodySeen, CallSeen, Change, MetricSeen, ModelCallSeen, Seen, Show};
 
 use super::build::{load_problems, spec};
 use super::services::LocalKeys;

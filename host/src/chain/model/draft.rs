@@ -7,7 +7,7 @@ use sluicegate_runtime::model::{EditError as Refused, ModelCall, Reading};
 
 /// One call that plugins edit; clones are the same one.
 #[derive(Clone)]
-pub(super) struct SharedDraft(Arc<Mutex<Lazy>>);
+pub struct SharedDraft(Arc<Mutex<Lazy>>);
 
 /// Most calls are looked at by nobody, so that their texts are listed when somebody asks.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ impl Lazy {
 }
 
 impl SharedDraft {
-    pub(super) fn new(asked: Asked, call: Arc<Call>) -> SharedDraft {
+    pub fn new(asked: Asked, call: Arc<Call>) -> SharedDraft {
         SharedDraft::of(Lazy { asked, call, draft: None })
     }
 

@@ -110,6 +110,8 @@ pub struct TestReply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Of a model's answer, in pieces.
+    pub text: Vec<String>,
 }
 
 /// What must hold at the end of a self-test. What is not given is not looked at.
@@ -126,6 +128,18 @@ pub struct Expect {
     pub reply_headers: Vec<(HeaderName, Expected)>,
     pub reply_body: Option<Bytes>,
     pub labels: Vec<(String, Expected)>,
+    pub call: ExpectCall,
+}
+
+/// What must have come of a model's call.
+#[derive(Debug, Clone, Default)]
+pub struct ExpectCall {
+    pub model: Option<String>,
+    pub texts: Option<Vec<String>>,
+    /// A target's name; empty where none was left.
+    pub target: Option<String>,
+    pub text: Option<String>,
+    pub end: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -102,9 +102,9 @@ pub struct RawTestRequest {
     pub path: TargetText,
     /// Header fields of the request. Fields that carry credentials are hidden from the plugin, as ever.
     pub headers: Named<FieldText, HeaderNameText>,
-    /// The body as text; without it, or when it is empty, there is no phase `body`.
+    /// The body as text; without it, or when it is empty, there is no phase `body`. A call of a language model, in the dialect of the path to which it is sent with `POST`, has the phases of a model.
     pub body: String,
-    /// Names of the upstreams that the plugin can choose from, all of them idle; without them there is no phase `route`.
+    /// Names of the upstreams that the plugin can choose from, all of them idle; without them there is no phase `route`, and for a call of a model no phase `attempt`. As a target's provider, its name is given.
     #[schemars(length(max = 16))]
     pub targets: Vec<Spot<Name>>,
 }
@@ -131,11 +131,14 @@ pub struct RawTestReply {
     pub headers: Named<FieldText, HeaderNameText>,
     /// The body as text; when it is empty, `reply-body` is called once, with no bytes.
     pub body: String,
+    /// For a call of a model: the text of its answer, in the pieces in which it comes. The plugin sees it in `delta`, and there is no phase `reply-body`.
+    #[schemars(length(max = 256))]
+    pub text: Vec<String>,
 }
 
 impl Default for RawTestReply {
     fn default() -> RawTestReply {
-        RawTestReply { status: 200, headers: Named::default(), body: String::new() }
+        RawTestReply { status: 200, headers: Named::default(), body: String::new(), text: Vec::new() }
     }
 }
 
@@ -170,6 +173,24 @@ pub struct RawExpect {
     /// Labels afterwards, as in `request_headers`.
     #[serde(default)]
     pub labels: Named<ExpectedText, LabelNameText>,
+    /// What is expected of a call of a model.
+    #[serde(default)]
+    pub call: RawExpectCall,
+}
+
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawExpectCall {
+    /// The model that is called afterwards.
+    pub model: Option<String>,
+    /// All texts of the call as its target gets them, in their order: what is said, tools, and the rest.
+    pub texts: Option<Vec<String>>,
+    /// The target that serves: the first of the plan that the plugin does not skip. Empty where all are skipped.
+    pub target: Option<String>,
+    /// What the client gets of the answer's text, also of one that the plugin has written.
+    pub text: Option<String>,
+    /// Why the answer ends: `stop` unless the plugin ends it.
+    pub end: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]

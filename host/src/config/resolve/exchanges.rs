@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::config::diagnostic::{Mistake, Report};
-use crate::config::model::{Decision, Expect, Expected, TestExchange, TestReply, TestRequest};
+use crate::config::model::{Decision, Expect, ExpectCall, Expected, TestExchange, TestReply, TestRequest};
 use crate::config::place::Place;
 use crate::config::raw::rollout::{RawDecision, RawExpect, RawTestReply, RawTestRequest};
 use crate::config::raw::spot::{Named, Spot};
@@ -31,6 +31,7 @@ pub fn exchange(
             status: StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK),
             headers: fields(reply.headers),
             body: reply.body.into(),
+            text: reply.text,
         }),
         place,
     }
@@ -54,6 +55,13 @@ pub fn expect(raw: RawExpect, request: &RawTestRequest, has_reply: bool, report:
         reply_headers: expected_fields(raw.reply_headers),
         reply_body: raw.reply_body.map(Bytes::from),
         labels: raw.labels.0.into_iter().map(|(name, value)| (name.value.0, expected(&value))).collect(),
+        call: ExpectCall {
+            model: raw.call.model,
+            texts: raw.call.texts,
+            target: raw.call.target,
+            text: raw.call.text,
+            end: raw.call.end,
+        },
     }
 }
 

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::model::ModelOutcome;
 use super::{Drive, Show};
-use crate::config::{Expect, Expected, TestExchange};
+use crate::config::{Expect, ExpectCall, Expected, TestExchange, TestRequest};
 
 /// The first expectation that does not hold, and what came instead.
 pub fn compare(expect: &Expect, drive: &Drive, exchange: &TestExchange, show: &Show) -> Result<(), String> {
@@ -35,6 +36,7 @@ pub fn compare(expect: &Expect, drive: &Drive, exchange: &TestExchange, show: &S
     let request_body = outcome.request_body.as_ref().unwrap_or(&exchange.request.body);
     compare.body("the request's body", expect.request_body.as_ref(), request_body)?;
     plan_holds(expect, exchange, state.plan.order())?;
+    compare.call(&expect.call, outcome.model.as_ref(), &exchange.request)?;
     let reply = state.reply.as_ref();
     let given = exchange.reply.as_ref();
     let status = reply.map(|reply| reply.status).or(given.map(|reply| reply.status)).map(|status| status.as_u16());
@@ -68,6 +70,32 @@ struct Compare<'a> {
 }
 
 impl Compare<'_> {
+    fn call(&self, expect: &ExpectCall, model: Option<&ModelOutcome>, request: &TestRequest) -> Result<(), String> {
+        let text = |text: &str| self.show.value(text.as_bytes());
+        let target = model.and_then(|model| model.target).map(|target| request.names(&[target]).concat());
+        for (what, expected, came) in [
+            ("the model", &expect.model, model.map(|model| model.model.clone())),
+            ("the target", &expect.target, model.map(|_| target.unwrap_or_default())),
+            ("the answer's text", &expect.text, model.and_then(|model| model.text.clone())),
+            ("the answer's end", &expect.end, model.and_then(|model| model.end.clone())),
+        ] {
+            if let Some(expected) = expected.as_ref().filter(|expected| came.as_ref() != Some(expected)) {
+                let came = came.map_or("it is not there".to_owned(), |came| format!("it is `{}`", text(&came)));
+                return Err(format!("expected {what} to be `{}`, and {came}", text(expected)));
+            }
+        }
+        let Some(expected) = &expect.texts else { return Ok(()) };
+        let came = model.map_or(&[][..], |model| &model.texts);
+        if let Some(place) = (0..expected.len().max(came.len())).find(|place| expected.get(*place) != came.get(*place))
+        {
+            let shown =
+                |found: Option<&String>| found.map_or("not there".to_owned(), |found| format!("`{}`", text(found)));
+            let (expected, came) = (shown(expected.get(place)), shown(came.get(place)));
+            return Err(format!("expected text {} of the call to be {expected}, and it is {came}", place + 1));
+        }
+        Ok(())
+    }
+
     fn fields(&self, what: &str, expected: &[(HeaderName, Expected)], headers: &HeaderMap) -> Result<(), String> {
         for (name, expected) in expected {
             // Any of several fields of a name will do.

@@ -12,9 +12,10 @@ use sluicegate_runtime::{
 };
 
 use super::Bench;
+use super::model::{ModelOutcome, ModelWalk};
 use super::service::{Idle, Written, counters};
 use crate::chain::credential_fields;
-use crate::config::{Decision, TestExchange};
+use crate::config::{Decision, TestExchange, TestReply};
 use crate::generation::services::SharedClock;
 use crate::http::fields;
 
@@ -37,11 +38,15 @@ pub struct Drive {
 pub struct Outcome {
     pub rejection: Option<Rejection>,
     pub answer: Option<Answer>,
+    /// It wrote the answer of a model.
+    pub is_written: bool,
     /// Where the plugin replaced it.
     pub request_body: Option<Bytes>,
     pub reply_body: Option<Bytes>,
     /// Why the exchange did not come to its end, in a sentence that begins with "it".
     pub failure: Option<String>,
+    /// Of a model's call.
+    pub model: Option<ModelOutcome>,
     /// How long each call took.
     pub calls: Vec<(Phase, Duration)>,
 }
@@ -52,6 +57,7 @@ pub struct Walk<'a> {
     setup: &'a Setup,
     phases: PhaseSet,
     left: std::slice::Iter<'static, Phase>,
+    model: Option<ModelWalk>,
     pub outcome: Outcome,
 }
 
@@ -68,14 +74,16 @@ impl Bench {
             while let Some(call) = walk.next(&exchange) {
                 let began = Instant::now();
                 let verdict = entry.call(&mut held, &exchange, 0, &call).await;
-                walk.record(&exchange, call.phase(), verdict, began.elapsed());
+                walk.record(&exchange, &call, verdict, began.elapsed());
             }
         };
         if tokio::time::timeout(EXCHANGE_TIME_MAX, driven).await.is_err() {
             let seconds = EXCHANGE_TIME_MAX.as_secs();
             walk.outcome.failure = Some(format!("it took over {seconds} seconds, which is the limit of one test"));
         }
-        Ok(Drive { entry: entry.name.clone(), exchange, written, outcome: walk.outcome })
+        let Walk { mut outcome, model, .. } = walk;
+        outcome.model = model.map(|model| model.finish(&exchange.lock()));
+        Ok(Drive { entry: entry.name.clone(), exchange, written, outcome })
     }
 
     /// An exchange that no plugin has met.
@@ -128,19 +136,28 @@ impl<'a> Walk<'a> {
         static STREAMED: [Phase; 6] =
             [Phase::Head, Phase::Route, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
         let (setup, phases) = (plugin.setup(), plugin.phases());
-        let order = if setup.body.mode == BodyMode::Stream { &STREAMED[..] } else { &WHOLE[..] };
-        Walk { test, setup, phases, left: order.iter(), outcome: Outcome::default() }
+        let is_for_models = [Phase::Call, Phase::Attempt, Phase::Delta].into_iter().any(|phase| phases.contains(phase));
+        let model = ModelWalk::new(&test.request, is_for_models);
+        // What is a call of a model is only known once its body is whole.
+        let streams = setup.body.mode == BodyMode::Stream && model.is_none();
+        let order = if streams { &STREAMED[..] } else { &WHOLE[..] };
+        Walk { test, setup, phases, left: order.iter(), model, outcome: Outcome::default() }
     }
 
     /// The exchange is made ready for the call. None at the end.
     pub fn next(&mut self, exchange: &Exchange) -> Option<Call> {
         loop {
+            let mut state = exchange.lock();
+            if self.goes_on()
+                && let Some(call) = self.model.as_mut().and_then(|model| model.next(&mut state))
+            {
+                return Some(call);
+            }
             let phase = *self.left.next()?;
-            let goes_on = phase == Phase::Finish || self.outcome.decision() == Decision::Proceed;
-            if self.outcome.failure.is_some() || !goes_on {
+            if self.outcome.failure.is_some() || !(phase == Phase::Finish || self.goes_on()) {
                 continue;
             }
-            let mut state = exchange.lock();
+            self.enter(&mut state, phase);
             if let Some(call) = self.call(phase, &state) {
                 self.prepare(&mut state, phase);
                 return Some(call);
@@ -148,15 +165,51 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub fn record(&mut self, exchange: &Exchange, phase: Phase, verdict: Result<Verdict, Failure>, took: Duration) {
+    fn goes_on(&self) -> bool {
+        self.outcome.failure.is_none() && self.outcome.decision() == Decision::Proceed
+    }
+
+    /// What a call of a model has at this phase.
+    fn enter(&mut self, state: &mut State, phase: Phase) {
+        let Some(model) = &mut self.model else { return };
+        match phase {
+            Phase::Call => {
+                let body = self.outcome.request_body.as_ref().unwrap_or(&self.test.request.body);
+                self.outcome.failure = model.begin(state, body).err();
+            }
+            Phase::Route => model.end_call(state),
+            Phase::Attempt if !self.test.request.targets.is_empty() => {
+                if !self.phases.contains(Phase::Route) {
+                    state.plan = TargetPlan::open((0..).take(self.test.request.targets.len()).collect());
+                }
+                state.plan.close();
+                state.request.sent = true;
+                model.plan(state.plan.order(), self.phases.contains(Phase::Attempt));
+            }
+            Phase::Delta if !model.has_nobody() => {
+                if let Some(reply) = self.test.reply.as_ref().filter(|reply| !reply.text.is_empty()) {
+                    receive(state, reply);
+                    model.answer(&reply.text, self.phases.contains(Phase::Delta));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub fn record(&mut self, exchange: &Exchange, call: &Call, verdict: Result<Verdict, Failure>, took: Duration) {
+        let phase = call.phase();
         self.outcome.calls.push((phase, took));
+        if let (Some(model), Ok(verdict)) = (&mut self.model, &verdict) {
+            model.record(&mut exchange.lock(), call, verdict);
+        }
         match verdict {
             Ok(Verdict::Proceed) => {}
             Ok(Verdict::Replace(bytes)) if phase == Phase::Body => self.outcome.request_body = Some(bytes),
             Ok(Verdict::Replace(bytes)) => self.outcome.reply_body = Some(bytes),
             Ok(Verdict::Reject(rejection)) => self.outcome.rejection = Some(rejection),
-            // Of phases that are not driven here.
-            Ok(Verdict::ReplaceText(_) | Verdict::Written | Verdict::Skip(_) | Verdict::Stop(_)) => {}
+            Ok(Verdict::Written) => self.outcome.is_written = true,
+            // The model's part has taken these.
+            Ok(Verdict::ReplaceText(_) | Verdict::Skip(_) | Verdict::Stop(_)) => {}
             Ok(Verdict::Respond(answer)) => {
                 let reply = ReplyHead { status: answer.status, headers: answer.fields.clone(), sent: false };
                 exchange.lock().reply = Some(reply);
@@ -179,9 +232,11 @@ impl<'a> Walk<'a> {
                 bytes.map(|bytes| Call::Body { bytes: bytes.clone(), end: true })
             }
             Phase::Route => Some(Call::Route).filter(|_| !test.request.targets.is_empty()),
+            // Nobody answers where every target was left out.
+            Phase::ReplyHead | Phase::ReplyBody if self.model.as_ref().is_some_and(ModelWalk::has_nobody) => None,
             Phase::ReplyHead => test.reply.as_ref().map(|_| Call::ReplyHead),
             Phase::ReplyBody => {
-                let reply = test.reply.as_ref().filter(|reply| {
+                let reply = test.reply.as_ref().filter(|reply| reply.text.is_empty()).filter(|reply| {
                     // What the phase before has made of it.
                     let status = state.reply.as_ref().map_or(reply.status, |reply| reply.status);
                     self.setup.reply_body.mode != BodyMode::None
@@ -190,23 +245,22 @@ impl<'a> Walk<'a> {
                 reply.map(|reply| Call::ReplyBody { bytes: reply.body.clone(), end: true })
             }
             Phase::Finish => Some(Call::Finish),
-            // There is no model's call in such an exchange.
-            Phase::Call | Phase::Attempt | Phase::Delta => None,
+            Phase::Call => state.model.as_ref().map(|_| Call::Model),
+            // One at a time, as long as there are any.
+            Phase::Attempt | Phase::Delta => None,
         };
         call.filter(|_| self.phases.contains(phase))
     }
 
     /// What the gateway does between the phases.
     fn prepare(&self, state: &mut State, phase: Phase) {
-        if let (Phase::ReplyHead | Phase::ReplyBody | Phase::Finish, Some(reply), None) =
-            (phase, &self.test.reply, &state.reply)
-        {
-            state.request.sent = true;
-            state.reply = Some(ReplyHead { status: reply.status, headers: reply.headers.clone(), sent: false });
+        let came = self.test.reply.as_ref().filter(|_| !self.model.as_ref().is_some_and(ModelWalk::has_nobody));
+        if let (Phase::ReplyHead | Phase::ReplyBody | Phase::Finish, Some(reply)) = (phase, came) {
+            receive(state, reply);
         }
         // What streams has its head in front of it.
         match phase {
-            Phase::Body => state.request.sent = self.setup.body.mode == BodyMode::Stream,
+            Phase::Body => state.request.sent = self.setup.body.mode == BodyMode::Stream && self.model.is_none(),
             Phase::ReplyBody => {
                 let sent = self.setup.reply_body.mode == BodyMode::Stream;
                 state.reply.iter_mut().for_each(|reply| reply.sent = sent);
@@ -220,10 +274,11 @@ impl<'a> Walk<'a> {
         }
         if phase == Phase::Finish {
             let went_upstream = self.outcome.decision() == Decision::Proceed;
-            let first = match self.phases.contains(Phase::Route) {
-                true => state.plan.order().first().copied(),
+            let first = match (&self.model, self.phases.contains(Phase::Route)) {
+                (Some(model), _) => model.outcome.target,
+                (None, true) => state.plan.order().first().copied(),
                 // It had no part in the plan, which begins with the first one.
-                false => (!self.test.request.targets.is_empty()).then_some(0),
+                (None, false) => (!self.test.request.targets.is_empty()).then_some(0),
             };
             state.upstream = first.filter(|_| went_upstream);
             state.outcome = if self.outcome.decision() == Decision::Reject { "rejected" } else { "complete" };
@@ -232,12 +287,20 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// The answer's head has come, if it had not yet.
+fn receive(state: &mut State, reply: &TestReply) {
+    if state.reply.is_none() {
+        state.request.sent = true;
+        state.reply = Some(ReplyHead { status: reply.status, headers: reply.headers.clone(), sent: false });
+    }
+}
+
 impl Outcome {
     pub fn decision(&self) -> Decision {
-        match (&self.rejection, &self.answer) {
-            (Some(_), _) => Decision::Reject,
-            (None, Some(_)) => Decision::Respond,
-            (None, None) => Decision::Proceed,
+        match (&self.rejection, &self.answer, self.is_written) {
+            (Some(_), _, _) => Decision::Reject,
+            (None, Some(_), _) | (None, None, true) => Decision::Respond,
+            (None, None, false) => Decision::Proceed,
         }
     }
 

@@ -67,7 +67,8 @@ impl Candidates for Idle {
 
     fn facts(&self, name: &str) -> Vec<String> {
         match name {
-            "name" => self.0.clone(),
+            // Nobody else's name is known here.
+            "name" | "provider" => self.0.clone(),
             _ => vec![String::new(); self.0.len()],
         }
     }

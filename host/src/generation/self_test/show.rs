@@ -10,6 +10,7 @@ use sluicegate_runtime::{Phase, State};
 
 use super::Drive;
 use super::drive::GIVEN;
+use super::model::ModelOutcome;
 use super::service::Value;
 use crate::config::{Decision, TestExchange};
 use crate::http::{credential, fields};
@@ -44,6 +45,9 @@ pub struct Seen {
     pub reply_headers: Vec<Change>,
     pub reply_status: Option<u16>,
     pub reply_body: Option<BodySeen>,
+    /// Of a call of a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<ModelCallSeen>,
     pub labels: BTreeMap<String, String>,
     /// The parts that it wrote.
     pub identity: BTreeMap<String, String>,
@@ -65,6 +69,21 @@ pub struct BodySeen {
     pub bytes: usize,
     /// Its beginning.
     pub text: String,
+}
+
+/// What became of a call of a model.
+#[derive(Debug, Serialize)]
+pub struct ModelCallSeen {
+    pub model: String,
+    /// The texts that the client did not send, by their place in the call, counted from 1.
+    pub texts: BTreeMap<usize, String>,
+    /// None where there was none to be chosen, or none was left.
+    pub target: Option<String>,
+    /// Names and reasons.
+    pub skipped: Vec<(String, String)>,
+    /// Of the answer.
+    pub text: Option<String>,
+    pub end: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,6 +140,7 @@ pub fn seen(drive: &Drive, exchange: &TestExchange, show: &Show) -> Seen {
             .filter(|_| outcome.decision() == Decision::Proceed)
             .map(|status| status.as_u16()),
         reply_body: outcome.reply_body.as_ref().or(own_body).map(|body| show.body(body)),
+        call: outcome.model.as_ref().map(|model| model_call(model, exchange, show)),
         labels: state.labels.iter().map(|(name, value)| (name.clone(), show.value(value.as_bytes()))).collect(),
         identity: by_plugin.map(|(part, value, _)| (part.to_owned(), show.value(value.as_bytes()))).collect(),
         metrics: drive.written.values().into_iter().map(|(name, value)| metric(&name, value, show)).collect(),
@@ -158,6 +178,20 @@ fn set_in_clear(state: &State, show: &Show) -> Vec<Change> {
     let change =
         |name: &HeaderName| Change { name: show.text(name.as_str()), before: None, after: Some(HIDDEN.to_owned()) };
     names.map(change).collect()
+}
+
+fn model_call(model: &ModelOutcome, exchange: &TestExchange, show: &Show) -> ModelCallSeen {
+    let text = |text: &str| show.value(text.as_bytes());
+    let name = |target: u32| exchange.request.names(&[target]).concat();
+    let changed = (1..).zip(&model.texts).filter(|(_, after)| !model.texts_before.contains(after));
+    ModelCallSeen {
+        model: text(&model.model),
+        texts: changed.map(|(place, after)| (place, text(after))).collect(),
+        target: model.target.map(name),
+        skipped: model.skipped.iter().map(|(target, reason)| (name(*target), text(reason))).collect(),
+        text: model.text.as_deref().map(text),
+        end: model.end.as_deref().map(text),
+    }
 }
 
 fn metric(name: &str, value: Value, show: &Show) -> MetricSeen {

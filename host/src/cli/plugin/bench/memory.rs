@@ -61,7 +61,7 @@ async fn walk(bench: &Bench, plugin: &Plugin, instance: &mut Live<'_>, exchange:
     let mut walk = Walk::new(exchange, plugin);
     while let Some(call) = walk.next(&begun) {
         let verdict = instance.call(&begun, &call).await;
-        walk.record(&begun, call.phase(), verdict, Duration::ZERO);
+        walk.record(&begun, &call, verdict, Duration::ZERO);
     }
     walk.outcome.failure.map_or(Ok(()), Err)
 }

@@ -9,7 +9,7 @@ pub(in crate::cli) enum Template {
     Request,
     /// Rewrites the JSON body of requests.
     Body,
-    /// Says which language models may be called, and how long their answers may be.
+    /// Edits calls of language models, and reads and ends their answers, whatever dialect the client speaks.
     Model,
     /// Chooses among the upstreams of a route.
     Router,

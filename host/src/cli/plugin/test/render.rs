@@ -2,7 +2,7 @@
 
 use super::{Report, Tried, Verdict};
 use crate::cli::paint::Paint;
-use crate::generation::self_test::{BodySeen, Change, MetricSeen, Seen};
+use crate::generation::self_test::{BodySeen, Change, MetricSeen, ModelCallSeen, Seen};
 
 /// Columns in front of a row's value.
 const LABEL_WIDTH: usize = 10;
@@ -111,6 +111,7 @@ impl Rows {
         if let Some(plan) = &seen.plan {
             self.add("plan", &if plan.is_empty() { "none is left".to_owned() } else { plan.join(", ") });
         }
+        self.call(seen.call.as_ref());
         if let Some(status) = seen.reply_status {
             self.add("answer", &format!("status {status}"));
         }
@@ -126,6 +127,20 @@ impl Rows {
             let value = added.map(|by| format!("+{by}")).or(observed.map(|value| value.to_string()));
             self.add("metrics", &format!("{name} {}", value.unwrap_or_default()));
         }
+    }
+
+    fn call(&mut self, seen: Option<&ModelCallSeen>) {
+        let Some(seen) = seen else { return };
+        self.add("model", &seen.model);
+        for (place, text) in &seen.texts {
+            self.add("texts", &format!("~ {place}: {text}"));
+        }
+        for (name, reason) in &seen.skipped {
+            self.add("targets", &format!("{name} is skipped: {reason}"));
+        }
+        self.add_some("targets", seen.target.as_deref());
+        self.add_some("text", seen.text.as_deref());
+        self.add_some("end", seen.end.as_deref());
     }
 
     fn changes(&mut self, label: &'static str, changes: &[Change]) {
