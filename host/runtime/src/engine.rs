@@ -96,6 +96,7 @@ pub(crate) struct InUse<K, V>(Mutex<HashMap<K, Weak<V>>>);
 #[derive(Clone)]
 pub(crate) struct Slots {
     free: Arc<Semaphore>,
+    count: usize,
     /// Calls that wait for a slot: while there are any, no instance goes back to its pool.
     waiting: Arc<AtomicUsize>,
     pools: Arc<Mutex<Vec<Weak<Pool>>>>,
@@ -112,8 +113,9 @@ impl Runtime {
         })?;
         let ticker = Arc::new(Ticker::start(engine.weak())?);
         let cache = Cache::open(options.cache_dir.clone(), &engine)?;
-        let free = Arc::new(Semaphore::new(options.instances_max as usize));
-        let slots = Slots { free, waiting: Arc::default(), pools: Arc::default() };
+        let count = options.instances_max as usize;
+        let slots =
+            Slots { free: Arc::new(Semaphore::new(count)), count, waiting: Arc::default(), pools: Arc::default() };
         Ok(Runtime {
             shared: Arc::new(Shared {
                 engine,
@@ -204,6 +206,11 @@ impl Slots {
             let message = format!("all plugin instances are in use and none became free in {} ms", wait.as_millis());
             Failure::new(FailureKind::NoInstance, message)
         })
+    }
+
+    /// Whether at least half of the slots are free, so that an instance may stay alive that could be made again.
+    pub(crate) fn have_room(&self) -> bool {
+        self.free.available_permits() >= self.count.div_ceil(2)
     }
 
     /// Whether a call waits for a slot, so that an instance that comes back must make room.
