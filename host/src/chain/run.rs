@@ -179,7 +179,7 @@ impl Run {
             self.compare(canary, chosen, call.phase(), &called);
         }
         match called {
-            Ok(Verdict::Reject(rejection)) => Err(Stop::rejected(rejection, position)),
+            Ok(Verdict::Reject(rejection)) => Err(Stop::rejected(*rejection, position)),
             Ok(Verdict::Respond(answer)) => Err(Stop::answered(answer, position)),
             Ok(verdict) => Ok(verdict),
             Err(failure) => self.failed(chosen, position, call.phase(), &failure, deny_always),
