@@ -25,7 +25,10 @@ use crate::version::Version;
 const GUEST_STACK_BYTES: usize = 256 << 10;
 const FIBER_STACK_BYTES: usize = 512 << 10;
 /// Bytes of a slot's memory that are reset in place rather than given back to the system: cheaper than a page fault each. A
-/// bundled plugin frozen after `configure` has two pages of WebAssembly; with half of that a fresh instance costs twice the time.
+/// small policy frozen after `configure` has one page of WebAssembly with the SDK's allocator, and two with that of `std`.
+///
+/// The engine can ask the system which pages were written to (`pagemap_scan`), and then resets those alone. But it asks for pages that
+/// are present: one that is swapped out or moved at that moment would be left as the guest before has written it.
 const MEMORY_RESIDENT_BYTES: usize = 128 << 10;
 const TABLE_RESIDENT_BYTES: usize = 64 << 10;
 /// Core instances, memories and tables of one component: Rust needs 4, 1 and 2. CPython is linked from shared libraries and needs
