@@ -5,11 +5,6 @@
 // The code that `#[derive(Schema)]` writes names this crate, also in here.
 extern crate self as sluicegate_plugin;
 
-// It begins behind the policy's data, in the page where that ends; the allocator of `std` begins with a page of its own. A fresh
-// instance costs what there is to reset of its memory.
-#[cfg(all(feature = "allocator", target_arch = "wasm32", target_os = "unknown"))]
-use picoalloc as _;
-
 #[doc(hidden)]
 pub mod bindings;
 mod config;

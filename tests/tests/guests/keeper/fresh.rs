@@ -93,7 +93,7 @@ async fn no_request_finds_anything_of_one_whose_instances_served_all_of_its_phas
     // Room enough for them to be kept from phase to phase.
     let ground = ground(8).await;
     for seeker in ["one", "twin", "configured", "other"] {
-        let kept = ground.ask_with_body("two", EVERYWHERE, COPIES).await;
+        let kept = ground.ask("two", "head=keep").await;
         assert_eq!((kept.heard.status, kept.found()), (200, Found::default()), "{}", kept.line);
         let sought = ground.ask(seeker, "head=search").await;
         sought.assert_found_nothing(1, seeker);
