@@ -3,6 +3,7 @@
 mod aside;
 mod drain;
 mod report;
+mod room;
 mod stall;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use tokio::time::sleep;
 
 use aside::{Aside, First};
 pub use drain::{Drain, DrainWatch};
+use room::Rooms;
 use stall::StallGuard;
 
 use crate::chain::ClientConnection;
@@ -144,7 +146,9 @@ impl Listener {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
     {
-        let service = Arc::new(service);
+        let rooms = Arc::new(Rooms::new());
+        // The future is moved several times on its way into the connection, if it is not put away here.
+        let service = Arc::new(move |request, client| rooms.lodge(service(request, client)));
         let mut connections = JoinSet::new();
         let mut draining = drain.clone();
         loop {

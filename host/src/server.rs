@@ -272,8 +272,7 @@ fn serve(
     request: Request<Incoming>,
     client: ClientInfo,
 ) -> impl Future<Output = Result<Response<ReplyBody>, Infallible>> + Send + use<> {
-    // Boxed here, for whoever takes it moves it several times.
-    Box::pin(shared.generations.current_generation().serve(request, client.connection).map(Ok))
+    shared.generations.current_generation().serve(request, client.connection).map(Ok)
 }
 
 async fn sweep(shared: Arc<Shared>) {

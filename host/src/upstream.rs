@@ -233,7 +233,7 @@ impl Upstream {
             }
             Ok(answer) => {
                 let (head, incoming) = answer.into_parts();
-                let body = UpstreamBody::new(incoming, lease, Arc::clone(progress), self.config.name.clone());
+                let body = UpstreamBody::new(incoming, lease, Arc::clone(progress), Arc::clone(&self.config));
                 Ok(Response::from_parts(head, body))
             }
             Err(mut failure) => {

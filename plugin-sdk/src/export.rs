@@ -12,12 +12,23 @@
 /// sluicegate_plugin::export!(Policy: head, reply_head);
 /// ```
 ///
+/// It brings an allocator along, which begins behind the policy's data in the page where that ends; the one of `std` begins with a page
+/// of its own, and a fresh instance costs what there is to reset of its memory. A policy that has another allocator, or grows its memory
+/// by other means, ends the list with `; own allocator`.
+///
 /// The phases are `head`, `body`, `call`, `route`, `attempt`, `reply_head`, `delta`, `reply_body` and `finish`. A phase that is not
 /// named here is no part of the component and never runs, in tests neither. `delta` is one phase with four functions, from
 /// [`delta_text`](crate::Plugin::delta_text) to [`delta_end`](crate::Plugin::delta_end).
 #[macro_export]
 macro_rules! export {
     ($plugin:ty : $($phase:ident),* $(,)?) => {
+        #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+        #[global_allocator]
+        static __SLUICEGATE_ALLOCATOR: $crate::glue::Allocator = $crate::glue::allocator();
+
+        $crate::export!($plugin: $($phase),*; own allocator);
+    };
+    ($plugin:ty : $($phase:ident),* $(,)? ; own allocator) => {
         impl $crate::Exported for $plugin {
             const PHASES: &'static [$crate::Phase] = &[$($crate::__phase!($phase)),*];
             const MODULE: &'static str = ::std::module_path!();
@@ -196,6 +207,15 @@ pub mod glue {
     pub use crate::bindings::base::exports::sluicegate::plugin::policy;
     pub use crate::bindings::base::sluicegate::plugin::types::Setup;
     use crate::{Exported, Plugin, Pointer, Problem, Problems, config, decimal, log};
+
+    /// Takes all memory behind the data for its own, up to more than a policy may have.
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    pub type Allocator = picoalloc::Mutex<picoalloc::Allocator<picoalloc::UnsafeSystem<{ 1 << 30 }>>>;
+
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    pub const fn allocator() -> Allocator {
+        picoalloc::Mutex::new(picoalloc::Allocator::new(picoalloc::UnsafeSystem))
+    }
 
     /// Holds the policy from `configure` on.
     pub struct Slot<P>(OnceCell<P>);

@@ -75,8 +75,9 @@ pub enum Verdict {
     Skip(String),
     /// The answer ends here, with a reason of [`END_REASONS`].
     Stop(&'static str),
-    Reject(Rejection),
-    Respond(Answer),
+    /// Boxed, as the next: a verdict is handed on several times, and is neither nearly always.
+    Reject(Box<Rejection>),
+    Respond(Box<Answer>),
 }
 
 /// A plugin's refusal, valid.
@@ -104,8 +105,8 @@ impl Verdict {
     pub(crate) fn from_decision(decision: wit::Decision) -> Result<Verdict, Failure> {
         Ok(match decision {
             wit::Decision::Proceed => Verdict::Proceed,
-            wit::Decision::Reject(rejection) => Verdict::Reject(Rejection::check(rejection)?),
-            wit::Decision::Respond(answer) => Verdict::Respond(Answer::check(answer)?),
+            wit::Decision::Reject(rejection) => Verdict::Reject(Box::new(Rejection::check(rejection)?)),
+            wit::Decision::Respond(answer) => Verdict::Respond(Box::new(Answer::check(answer)?)),
         })
     }
 
@@ -118,8 +119,8 @@ impl Verdict {
                 return Err(Failure::bad_return(format!("a piece of {length} bytes; at most {bytes_max} may go on")));
             }
             wit::Piece::Replace(bytes) => Verdict::Replace(bytes.into()),
-            wit::Piece::Reject(rejection) => Verdict::Reject(Rejection::check(rejection)?),
-            wit::Piece::Respond(answer) => Verdict::Respond(Answer::check(answer)?),
+            wit::Piece::Reject(rejection) => Verdict::Reject(Box::new(Rejection::check(rejection)?)),
+            wit::Piece::Respond(answer) => Verdict::Respond(Box::new(Answer::check(answer)?)),
         })
     }
 }
@@ -128,7 +129,7 @@ impl Verdict {
     pub(crate) fn from_call(decision: model::CallDecision) -> Result<Verdict, Failure> {
         Ok(match decision {
             model::CallDecision::Proceed => Verdict::Proceed,
-            model::CallDecision::Reject(rejection) => Verdict::Reject(Rejection::check(rejection)?),
+            model::CallDecision::Reject(rejection) => Verdict::Reject(Box::new(Rejection::check(rejection)?)),
             model::CallDecision::Answer => Verdict::Written,
         })
     }
@@ -140,7 +141,7 @@ impl Verdict {
                 return Err(Failure::bad_return(format!("a reason of over {REASON_BYTES_MAX} bytes")));
             }
             model::AttemptDecision::Skip(reason) => Verdict::Skip(reason),
-            model::AttemptDecision::Reject(rejection) => Verdict::Reject(Rejection::check(rejection)?),
+            model::AttemptDecision::Reject(rejection) => Verdict::Reject(Box::new(Rejection::check(rejection)?)),
         })
     }
 
@@ -159,7 +160,7 @@ impl Verdict {
                     Failure::bad_return(format!("an answer stops with one of {}", END_REASONS.join(", ")))
                 })?)
             }
-            model::DeltaDecision::Reject(rejection) => Verdict::Reject(Rejection::check(rejection)?),
+            model::DeltaDecision::Reject(rejection) => Verdict::Reject(Box::new(Rejection::check(rejection)?)),
         })
     }
 }

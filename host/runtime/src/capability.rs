@@ -106,9 +106,9 @@ impl PluginState {
     /// Counts one host call, and gives the exchange that the guest is called for.
     ///
     /// Errors end the guest: the limit of host calls is reached, or `configure` reaches for an exchange.
-    fn enter(&mut self) -> wasmtime::Result<Arc<Exchange>> {
+    fn enter(&self) -> wasmtime::Result<&Arc<Exchange>> {
         self.count_host_call()?;
-        self.exchange.clone().ok_or_else(|| {
+        self.exchange.as_ref().ok_or_else(|| {
             Violation::raise(
                 FailureKind::Trap,
                 "a host call other than `log` outside an exchange; `configure` must be pure",
@@ -116,9 +116,9 @@ impl PluginState {
         })
     }
 
-    fn count_host_call(&mut self) -> wasmtime::Result<()> {
-        match self.host_calls_left.checked_sub(1) {
-            Some(left) => self.host_calls_left = left,
+    fn count_host_call(&self) -> wasmtime::Result<()> {
+        match self.host_calls_left.get().checked_sub(1) {
+            Some(left) => self.host_calls_left.set(left),
             None => {
                 let max = self.limits.host_calls_max;
                 return Err(Violation::raise(FailureKind::HostCalls, format!("over {max} host calls in one call")));

@@ -107,8 +107,8 @@ impl Guest {
         }
         Ok(match store.data_mut().lent.returned() {
             Returned::Nothing => Ok(Verdict::Proceed),
-            Returned::Decision(decision) => Verdict::from_decision(decision),
-            Returned::Piece(piece) => Verdict::from_piece(piece, bytes_max),
+            Returned::Decision(decision) => Verdict::from_decision(*decision),
+            Returned::Piece(piece) => Verdict::from_piece(*piece, bytes_max),
         })
     }
 

@@ -25,7 +25,10 @@ use crate::version::Version;
 const GUEST_STACK_BYTES: usize = 256 << 10;
 const FIBER_STACK_BYTES: usize = 512 << 10;
 /// Bytes of a slot's memory that are reset in place rather than given back to the system: cheaper than a page fault each. A
-/// bundled plugin frozen after `configure` has two pages of WebAssembly; with half of that a fresh instance costs twice the time.
+/// small policy frozen after `configure` has one page of WebAssembly with the SDK's allocator, and two with that of `std`.
+///
+/// The engine can ask the system which pages were written to (`pagemap_scan`), and then resets those alone. But it asks for pages that
+/// are present: one that is swapped out or moved at that moment would be left as the guest before has written it.
 const MEMORY_RESIDENT_BYTES: usize = 128 << 10;
 const TABLE_RESIDENT_BYTES: usize = 64 << 10;
 /// Core instances, memories and tables of one component: Rust needs 4, 1 and 2. CPython is linked from shared libraries and needs
@@ -96,6 +99,7 @@ pub(crate) struct InUse<K, V>(Mutex<HashMap<K, Weak<V>>>);
 #[derive(Clone)]
 pub(crate) struct Slots {
     free: Arc<Semaphore>,
+    count: usize,
     /// Calls that wait for a slot: while there are any, no instance goes back to its pool.
     waiting: Arc<AtomicUsize>,
     pools: Arc<Mutex<Vec<Weak<Pool>>>>,
@@ -112,8 +116,9 @@ impl Runtime {
         })?;
         let ticker = Arc::new(Ticker::start(engine.weak())?);
         let cache = Cache::open(options.cache_dir.clone(), &engine)?;
-        let free = Arc::new(Semaphore::new(options.instances_max as usize));
-        let slots = Slots { free, waiting: Arc::default(), pools: Arc::default() };
+        let count = options.instances_max as usize;
+        let slots =
+            Slots { free: Arc::new(Semaphore::new(count)), count, waiting: Arc::default(), pools: Arc::default() };
         Ok(Runtime {
             shared: Arc::new(Shared {
                 engine,
@@ -204,6 +209,11 @@ impl Slots {
             let message = format!("all plugin instances are in use and none became free in {} ms", wait.as_millis());
             Failure::new(FailureKind::NoInstance, message)
         })
+    }
+
+    /// Whether at least half of the slots are free, so that an instance may stay alive that could be made again.
+    pub(crate) fn have_room(&self) -> bool {
+        self.free.available_permits() >= self.count.div_ceil(2)
     }
 
     /// Whether a call waits for a slot, so that an instance that comes back must make room.

@@ -42,6 +42,8 @@ pub struct Held {
     instance: Option<Instance>,
     /// The last phase that was called.
     last: Option<Phase>,
+    /// An instance that no other exchange may have is kept for later phases, also where another would do.
+    reuses: bool,
 }
 
 impl Entry {
@@ -72,12 +74,15 @@ impl Entry {
         position: usize,
         call: &Call,
     ) -> Result<Verdict, Failure> {
-        let admission = self.breaker.admit(Instant::now());
+        let admission = match self.breaker.is_open() {
+            false => Admission::Run,
+            true => self.breaker.admit(Instant::now()),
+        };
         if admission == Admission::Refuse {
             return Err(Failure::new(FailureKind::Suspended, "too many failures in a short time; the breaker is open"));
         }
         let mut admitted = Admitted { breaker: &self.breaker, admission, settled: false };
-        let held_instance = held.instance.take().filter(|_| self.keeps(held.last, call.phase()));
+        let held_instance = held.instance.take().filter(|_| self.keeps(held, call.phase()));
         let bytes_max = self.options.piece_bytes_max;
         // It owns what it needs, since it goes to another thread when its guest takes long.
         let work = work(self.plugin.clone(), held_instance, exchange.clone(), position, bytes_max, call.clone());
@@ -86,7 +91,7 @@ impl Entry {
         match called {
             Ok((instance, verdict)) => {
                 admitted.succeeded();
-                match self.is_needed_after(call) {
+                match self.is_kept_after(held, call) {
                     true => held.instance = Some(instance),
                     false => self.plugin.release(instance),
                 }
@@ -113,23 +118,31 @@ impl Entry {
         }
     }
 
-    /// Whether an instance held after `last` may serve `phase`.
-    fn keeps(&self, last: Option<Phase>, phase: Phase) -> bool {
+    /// Whether the instance that is held may serve `phase`.
+    fn keeps(&self, held: &Held, phase: Phase) -> bool {
         match self.plugin.setup().need {
             InstanceNeed::Exchange => true,
-            InstanceNeed::Body => last == Some(phase),
-            InstanceNeed::Call => false,
+            InstanceNeed::Body => held.last == Some(phase) || self.reuses(held),
+            InstanceNeed::Call => self.reuses(held),
         }
     }
 
-    fn is_needed_after(&self, call: &Call) -> bool {
+    /// One that is merely of use makes room before instances are short.
+    fn is_kept_after(&self, held: &Held, call: &Call) -> bool {
         let body_goes_on =
             matches!(call, Call::Body { end: false, .. } | Call::ReplyBody { end: false, .. } | Call::Delta(_));
-        match self.plugin.setup().need {
+        let is_of_use = body_goes_on || self.phases().any_after(call.phase());
+        let is_needed = match self.plugin.setup().need {
             InstanceNeed::Call => false,
             InstanceNeed::Body => body_goes_on,
-            InstanceNeed::Exchange => body_goes_on || self.phases().any_after(call.phase()),
-        }
+            InstanceNeed::Exchange => is_of_use,
+        };
+        is_needed || (is_of_use && self.reuses(held) && self.plugin.slots.have_room())
+    }
+
+    /// What pools take back serves others in the meantime.
+    fn reuses(&self, held: &Held) -> bool {
+        held.reuses && self.isolation() == Isolation::Request
     }
 
     pub fn isolation(&self) -> Isolation {
@@ -138,6 +151,11 @@ impl Entry {
 }
 
 impl Held {
+    /// Keeps an instance with isolation `request` for the exchange's further phases, whatever its plugin needs: a new one costs more.
+    pub fn reusing() -> Held {
+        Held { reuses: true, ..Held::default() }
+    }
+
     /// Whether no instance is kept.
     pub fn is_empty(&self) -> bool {
         self.instance.is_none()

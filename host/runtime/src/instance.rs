@@ -1,5 +1,6 @@
 //! One instance in a store of its own, and calls into it under limits.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -38,7 +39,8 @@ pub(crate) struct PluginState {
     pub(crate) site: Site,
     pub(crate) grants: Arc<BTreeSet<String>>,
     pub(crate) limits: Arc<PluginLimits>,
-    pub(crate) host_calls_left: u64,
+    /// A cell, so that a host call can count itself and still read all else.
+    pub(crate) host_calls_left: Cell<u64>,
     /// Of calls outside any exchange.
     pub(crate) configure_log_lines: Arc<AtomicU32>,
     pub(crate) wasi: Option<Box<Wasi>>,
@@ -72,6 +74,7 @@ pub(crate) struct Instance {
     guest: Guest,
     /// Calls served, for recycling.
     pub(crate) calls: u64,
+    /// When its last call began.
     pub(crate) last_used: Instant,
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -89,7 +92,7 @@ impl Instance {
             site: Site { position: 0, phase: Phase::Head },
             grants: context.grants.clone(),
             limits: context.limits.clone(),
-            host_calls_left: 0,
+            host_calls_left: Cell::new(0),
             configure_log_lines: Arc::default(),
             wasi: None,
             lent: Lent::default(),
@@ -126,11 +129,11 @@ impl Instance {
         let state = self.store.data_mut();
         state.exchange = Some(exchange.clone());
         state.site = Site { position, phase: call.phase() };
-        arm(&mut self.store);
+        self.last_used = arm(&mut self.store);
         let wall = self.store.data().wall();
         let called = within(wall, pin!(self.call_phase(prepared, bytes_max, call))).await;
         let state = self.store.data_mut();
-        let host_calls = state.limits.host_calls_max.saturating_sub(state.host_calls_left);
+        let host_calls = state.limits.host_calls_max.saturating_sub(state.host_calls_left.get());
         exchange.note_done(state.site, |done| done.host_calls += host_calls);
         state.exchange = None;
         state.ticking = None;
@@ -231,18 +234,20 @@ fn wall_failure(wall_max: Duration) -> Failure {
     Failure::new(FailureKind::Wall, format!("one call took over {max} ms, its wall limit"))
 }
 
-/// Gives a call its budgets.
-fn arm(store: &mut Store<PluginState>) {
+/// Gives a call its budgets. Returns when it begins.
+fn arm(store: &mut Store<PluginState>) -> Instant {
     let state = store.data_mut();
     state.ticking = Some(state.ticker.tick());
-    state.host_calls_left = state.limits.host_calls_max;
+    state.host_calls_left.set(state.limits.host_calls_max);
     // What an earlier call was refused and got over does not explain how this one ends.
     state.limiter.denied = false;
     // One more than asked for: the first tick comes at any time.
     state.ticks_left = 1 + (state.limits.cpu_max.as_millis() / TICK.as_millis()) as u64;
     state.has_ticked = false;
-    state.wall_end = Instant::now() + state.limits.wall_max;
+    let now = Instant::now();
+    state.wall_end = now + state.limits.wall_max;
     store.set_epoch_deadline(1);
+    now
 }
 
 /// Runs when a guest meets a tick: it yields its thread, or has used up its budget.

@@ -116,7 +116,8 @@ impl Plugin {
 
     /// A warm instance, or a new one.
     pub(crate) async fn acquire(&self) -> Result<Instance, Failure> {
-        match self.pool.take() {
+        let warm = if self.isolation == Isolation::Pooled { self.pool.take() } else { None };
+        match warm {
             Some(instance) => Ok(instance),
             // Apart, so that a call of a warm instance does not carry the room for it.
             None => Box::pin(self.create()).await,

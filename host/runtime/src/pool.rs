@@ -42,11 +42,10 @@ impl Pool {
         from(own).or_else(|| (0..self.shelves.len()).filter(|lane| *lane != own).find_map(from))
     }
 
-    pub(crate) fn put(&self, mut instance: Instance) {
+    pub(crate) fn put(&self, instance: Instance) {
         if instance.calls >= CALLS_MAX || instance.memory_bytes() > self.memory_bytes_max {
             return;
         }
-        instance.last_used = Instant::now();
         let Some(mut warm) = self.shelf(lane::current()) else { return };
         if warm.len() < self.warm_per_shelf_max {
             warm.push(instance);

@@ -25,7 +25,11 @@ use crate::telemetry::outcome::Outcome;
 use crate::upstream::{UpstreamBody, UpstreamError};
 
 /// What hyper sends to a client. Dropped before its end, it means that the client has gone.
-pub struct ReplyBody {
+///
+/// Boxed, for whoever sends it moves it more than a dozen times.
+pub struct ReplyBody(Box<Sending>);
+
+struct Sending {
     source: Source,
     idle: Idle,
     finisher: Finisher,
@@ -69,14 +73,33 @@ impl ReplyBody {
     pub(super) fn new(source: Source, finisher: Finisher, events: Option<EventTail>) -> ReplyBody {
         let run = finisher.run();
         let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline, run.ground.open.clone());
-        ReplyBody { source, idle, finisher, events, cut: None }
+        ReplyBody(Box::new(Sending { source, idle, finisher, events, cut: None }))
     }
 
     /// The head alone is the whole answer.
     pub(super) fn complete(&mut self) {
-        self.finisher.complete();
+        self.0.finisher.complete();
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        self.0.poll_frame(context)
     }
 
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+impl Sending {
     fn last_event(&self, cut: &Cut) -> Option<Bytes> {
         let run = self.finisher.run();
         self.events.as_ref()?.error_event(cut.told.as_deref()?, &run.exchange.facts.id)
@@ -142,13 +165,8 @@ impl ReplyBody {
             }
         }
     }
-}
 
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = Cut;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         if let Some(cut) = self.cut.take() {
             return Poll::Ready(Some(Err(cut)));
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use sluicegate_runtime::{
-    Call, Entry, Exchange, Failure, FailureKind, Held, InstanceNeed, OnError, Phase, Verdict, Version,
+    Call, Entry, Exchange, Failure, FailureKind, Held, InstanceNeed, Isolation, OnError, Phase, Verdict, Version,
 };
 
 use super::canary::{Canary, Event, Now};
@@ -91,7 +91,7 @@ impl Run {
             request_ended: AtomicBool::new(false),
             depth: AtomicUsize::new(0),
             ran: AtomicU64::new(0),
-            held: (0..length).map(|_| tokio::sync::Mutex::default()).collect(),
+            held: (0..length).map(|_| tokio::sync::Mutex::new(Held::reusing())).collect(),
             watchers: Mutex::default(),
             trace,
             model,
@@ -164,8 +164,11 @@ impl Run {
             (_, false) => OnFailure::Deny,
         };
         let site = Site { position, on_failure, trace: self.trace.as_ref() };
-        let mut kept = match (chosen.entry.plugin.setup().need, self.held.get(position)) {
-            (InstanceNeed::Body | InstanceNeed::Exchange, Some(held)) => Some(held.lock().await),
+        let need = chosen.entry.plugin.setup().need;
+        let mut kept = match (need, chosen.entry.isolation(), self.held.get(position)) {
+            (InstanceNeed::Body | InstanceNeed::Exchange, _, Some(held)) => Some(held.lock().await),
+            // Where any instance will do, none is waited for: the other way of the exchange may have it for long.
+            (InstanceNeed::Call, Isolation::Request, Some(held)) => held.try_lock().ok(),
             _ => None,
         };
         let mut unkept = Held::default();
@@ -176,7 +179,7 @@ impl Run {
             self.compare(canary, chosen, call.phase(), &called);
         }
         match called {
-            Ok(Verdict::Reject(rejection)) => Err(Stop::rejected(rejection, position)),
+            Ok(Verdict::Reject(rejection)) => Err(Stop::rejected(*rejection, position)),
             Ok(Verdict::Respond(answer)) => Err(Stop::answered(answer, position)),
             Ok(verdict) => Ok(verdict),
             Err(failure) => self.failed(chosen, position, call.phase(), &failure, deny_always),

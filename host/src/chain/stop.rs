@@ -51,8 +51,8 @@ impl Stop {
         Stop { reply: StopReply::Refuse(Box::new(refusal)), by: Some(by), outcome: Outcome::Rejected }
     }
 
-    pub(super) fn answered(answer: Answer, by: usize) -> Stop {
-        Stop { reply: StopReply::Answer(Box::new(answer)), by: Some(by), outcome: Outcome::Complete }
+    pub(super) fn answered(answer: Box<Answer>, by: usize) -> Stop {
+        Stop { reply: StopReply::Answer(answer), by: Some(by), outcome: Outcome::Complete }
     }
 
     /// A plugin failed and its entry denies. The client learns that a policy failed, not how.

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use super::error::{BoxError, UpstreamError, classify};
 use super::health::UnderWay;
 use super::pool::Lease;
+use crate::config;
 use translation::Translation;
 
 pub use translation::Translate;
@@ -169,7 +170,7 @@ pub struct UpstreamBody {
     /// Until the end, clean or not.
     lease: Option<Lease>,
     progress: Arc<Progress>,
-    upstream: String,
+    upstream: Arc<config::Upstream>,
     /// Until the end, too.
     under_way: Option<UnderWay>,
     /// Boxed: most answers have none.
@@ -187,15 +188,23 @@ pub enum Whole {
 
 enum Source {
     Connection(Incoming),
-    /// Read to its end, and not yet handed out.
-    Gathered {
-        bytes: Option<Bytes>,
-        trailers: Option<HeaderMap>,
-    },
+    /// Boxed, since an answer is handed on many times, and most are not gathered.
+    Gathered(Box<Gathered>),
+}
+
+/// Read to its end, and not yet handed out.
+struct Gathered {
+    bytes: Option<Bytes>,
+    trailers: Option<HeaderMap>,
 }
 
 impl UpstreamBody {
-    pub(super) fn new(incoming: Incoming, lease: Lease, progress: Arc<Progress>, upstream: String) -> UpstreamBody {
+    pub(super) fn new(
+        incoming: Incoming,
+        lease: Lease,
+        progress: Arc<Progress>,
+        upstream: Arc<config::Upstream>,
+    ) -> UpstreamBody {
         let source = Source::Connection(incoming);
         let mut body =
             UpstreamBody { source, lease: Some(lease), progress, upstream, under_way: None, translation: None };
@@ -228,7 +237,7 @@ impl UpstreamBody {
         };
         timeout(time_max, reading).await.ok()??;
         let bytes = Some(bytes.freeze()).filter(|bytes| !bytes.is_empty());
-        self.source = Source::Gathered { bytes, trailers };
+        self.source = Source::Gathered(Box::new(Gathered { bytes, trailers }));
         Some(self)
     }
 
@@ -249,7 +258,8 @@ impl UpstreamBody {
 
     /// In place of a body that was read: these bytes.
     pub fn replaced(mut self, bytes: Bytes) -> UpstreamBody {
-        self.source = Source::Gathered { bytes: Some(bytes).filter(|bytes| !bytes.is_empty()), trailers: None };
+        let bytes = Some(bytes).filter(|bytes| !bytes.is_empty());
+        self.source = Source::Gathered(Box::new(Gathered { bytes, trailers: None }));
         self
     }
 
@@ -307,7 +317,8 @@ impl UpstreamBody {
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let frame = match &mut self.source {
             Source::Connection(incoming) => ready!(Pin::new(incoming).poll_frame(context)),
-            Source::Gathered { bytes, trailers } => {
+            Source::Gathered(gathered) => {
+                let Gathered { bytes, trailers } = gathered.as_mut();
                 let frame = bytes.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers));
                 return Poll::Ready(frame.map(Ok));
             }
@@ -322,7 +333,7 @@ impl UpstreamBody {
             }
             Some(Err(error)) => {
                 self.lease = None;
-                let error = classify(&self.upstream, error, &self.progress);
+                let error = classify(&self.upstream.name, error, &self.progress);
                 if let Some(mut under_way) = self.under_way.take().filter(|_| error.is_upstreams_fault()) {
                     under_way.failed();
                 }
@@ -340,24 +351,24 @@ impl Source {
     fn is_end_stream(&self) -> bool {
         match self {
             Source::Connection(incoming) => incoming.is_end_stream(),
-            Source::Gathered { bytes, trailers } => bytes.is_none() && trailers.is_none(),
+            Source::Gathered(gathered) => gathered.bytes.is_none() && gathered.trailers.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Source::Connection(incoming) => incoming.size_hint(),
-            Source::Gathered { bytes, trailers: None } => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
             // Trailers go out only behind chunks, which a known length would rule out.
-            Source::Gathered { .. } => SizeHint::default(),
+            Source::Gathered(gathered) if gathered.trailers.is_some() => SizeHint::default(),
+            Source::Gathered(gathered) => {
+                SizeHint::with_exact(gathered.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
         }
     }
 }
 
 impl std::fmt::Debug for UpstreamBody {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("UpstreamBody").field("upstream", &self.upstream).finish_non_exhaustive()
+        formatter.debug_struct("UpstreamBody").field("upstream", &self.upstream.name).finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ const NAME_BYTES_MAX: usize = 4096;
 
 impl Host for PluginState {
     async fn take(&mut self, claims: Vec<Claim>) -> Result<Vec<Taken>> {
-        let exchange = self.enter()?;
+        let exchange = self.enter()?.clone();
         if claims.len() > CLAIMS_MAX {
             let message = format!("{} claims at once; at most {CLAIMS_MAX} are possible", claims.len());
             return Err(Violation::raise(FailureKind::BadReturn, message));

@@ -10,7 +10,13 @@ use crate::instance::PluginState;
 
 impl identity::Host for PluginState {
     fn get(&mut self, part: String) -> Result<Option<String>> {
-        Ok(self.enter()?.lock().identity.get(&part).map(str::to_owned))
+        self.identity_part(&part)
+    }
+}
+
+impl PluginState {
+    pub(crate) fn identity_part(&mut self, part: &str) -> Result<Option<String>> {
+        Ok(self.enter()?.lock().identity.get(part).map(str::to_owned))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::services::KeyFailure;
 
 impl Host for PluginState {
     async fn identify(&mut self, place: Place) -> Result<Result<Owner, Failure>> {
-        let exchange = self.enter()?;
+        let exchange = self.enter()?.clone();
         let deed = self.deed("keys.identify", &place, |_| Shown::Nothing);
         let presented = find(&exchange.lock().presented, &place);
         let Some(presented) = presented else {

@@ -12,7 +12,7 @@ const VALUE_BYTES_MAX: usize = 256;
 
 impl Host for PluginState {
     fn get(&mut self, name: String) -> Result<Option<String>> {
-        Ok(self.enter()?.lock().labels.get(&name).cloned())
+        self.label(&name)
     }
 
     fn set(&mut self, name: String, value: String) -> Result<bool> {
@@ -28,5 +28,11 @@ impl Host for PluginState {
         }
         self.noted(deed, (!fits).then_some("not-taken"));
         Ok(fits)
+    }
+}
+
+impl PluginState {
+    pub(crate) fn label(&mut self, name: &str) -> Result<Option<String>> {
+        Ok(self.enter()?.lock().labels.get(name).cloned())
     }
 }

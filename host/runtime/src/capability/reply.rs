@@ -17,7 +17,7 @@ impl Host for PluginState {
     }
 
     fn header(&mut self, name: String) -> Result<Option<Vec<u8>>> {
-        Ok(self.header_values(name)?.into_iter().next())
+        self.reply_header(&name)
     }
 
     fn header_values(&mut self, name: String) -> Result<Vec<Vec<u8>>> {
@@ -40,7 +40,7 @@ impl Host for PluginState {
     fn set_status(&mut self, status: u16) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
         let deed = self.deed("reply.set-status", "", |_| Shown::text(status.to_string()));
-        let edited = edit(&exchange, |head| {
+        let edited = edit(exchange, |head| {
             let valid = (200..=599).contains(&status);
             head.status = StatusCode::from_u16(status).ok().filter(|_| valid).ok_or(EditError::InvalidValue)?;
             Ok(())
@@ -50,7 +50,7 @@ impl Host for PluginState {
     }
 
     fn set_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
-        self.write_reply_field(Edit::Set, &name, &value)
+        self.set_reply_header(&name, &value)
     }
 
     fn append_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
@@ -58,13 +58,30 @@ impl Host for PluginState {
     }
 
     fn remove_header(&mut self, name: String) -> Result<Result<(), EditError>> {
+        self.remove_reply_header(&name)
+    }
+}
+
+impl PluginState {
+    pub(crate) fn reply_header(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
         let exchange = self.enter()?;
-        let deed = self.deed("reply.remove-header", &name, |_| Shown::Nothing);
-        let edited = fields::parse_name(&name).and_then(|name| {
+        let state = exchange.lock();
+        let value = state.reply.as_ref().and_then(|head| head.headers.get(name)).filter(|_| !is_session(name));
+        Ok(value.map(|value| value.as_bytes().to_vec()))
+    }
+
+    pub(crate) fn set_reply_header(&mut self, name: &str, value: &[u8]) -> Result<Result<(), EditError>> {
+        self.write_reply_field(Edit::Set, name, value)
+    }
+
+    pub(crate) fn remove_reply_header(&mut self, name: &str) -> Result<Result<(), EditError>> {
+        let exchange = self.enter()?;
+        let deed = self.deed("reply.remove-header", name, |_| Shown::Nothing);
+        let edited = fields::parse_name(name).and_then(|name| {
             if !writable(&name) {
                 return Err(EditError::Forbidden);
             }
-            edit(&exchange, |head| {
+            edit(exchange, |head| {
                 head.headers.remove(&name);
                 Ok(())
             })
@@ -72,9 +89,7 @@ impl Host for PluginState {
         self.noted(deed, refused(&edited));
         Ok(edited)
     }
-}
 
-impl PluginState {
     fn write_reply_field(&mut self, how: Edit, name: &str, value: &[u8]) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
         let call = match how {
@@ -90,7 +105,7 @@ impl PluginState {
                 return Err(EditError::Forbidden);
             }
             let value = fields::parse_value(value)?;
-            edit(&exchange, |head| fields::write(&mut head.headers, how, name, value))
+            edit(exchange, |head| fields::write(&mut head.headers, how, name, value))
         });
         self.noted(deed, refused(&edited));
         Ok(edited)

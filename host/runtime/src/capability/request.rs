@@ -38,11 +38,7 @@ impl Host for PluginState {
     }
 
     fn header(&mut self, name: String) -> Result<Option<Vec<u8>>> {
-        let exchange = self.enter()?;
-        let state = exchange.lock();
-        // A plugin with the grant for it may have set one.
-        let shown = state.request.headers.get(name.as_str()).filter(|_| !exchange.is_credential(&name));
-        Ok(shown.map(|value| value.as_bytes().to_vec()))
+        self.request_header(&name)
     }
 
     fn header_values(&mut self, name: String) -> Result<Vec<Vec<u8>>> {
@@ -100,7 +96,7 @@ impl Host for PluginState {
     }
 
     fn set_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
-        self.write_request_field(Edit::Set, &name, &value)
+        self.set_request_header(&name, &value)
     }
 
     fn append_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
@@ -108,13 +104,31 @@ impl Host for PluginState {
     }
 
     fn remove_header(&mut self, name: String) -> Result<Result<(), EditError>> {
+        self.remove_request_header(&name)
+    }
+}
+
+impl PluginState {
+    pub(crate) fn request_header(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
         let exchange = self.enter()?;
-        let deed = self.deed("request.remove-header", &name, |_| Shown::Nothing);
-        let edited = fields::parse_name(&name).and_then(|name| {
+        let state = exchange.lock();
+        // A plugin with the grant for it may have set one.
+        let shown = state.request.headers.get(name).filter(|_| !exchange.is_credential(name));
+        Ok(shown.map(|value| value.as_bytes().to_vec()))
+    }
+
+    pub(crate) fn set_request_header(&mut self, name: &str, value: &[u8]) -> Result<Result<(), EditError>> {
+        self.write_request_field(Edit::Set, name, value)
+    }
+
+    pub(crate) fn remove_request_header(&mut self, name: &str) -> Result<Result<(), EditError>> {
+        let exchange = self.enter()?;
+        let deed = self.deed("request.remove-header", name, |_| Shown::Nothing);
+        let edited = fields::parse_name(name).and_then(|name| {
             if fields::is_host_field(&name) || exchange.facts.credential_fields.contains(&name) {
                 return Err(EditError::Forbidden);
             }
-            edit(&exchange, |head| {
+            edit(exchange, |head| {
                 head.headers.remove(&name);
                 Ok(())
             })
@@ -122,16 +136,14 @@ impl Host for PluginState {
         self.noted(deed, refused(&edited));
         Ok(edited)
     }
-}
 
-impl PluginState {
     fn edit_request(
         &mut self,
         deed: Option<Deed>,
         change: impl FnOnce(&mut RequestHead) -> Result<(), EditError>,
     ) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
-        let edited = edit(&exchange, change);
+        let edited = edit(exchange, change);
         self.noted(deed, refused(&edited));
         Ok(edited)
     }
@@ -151,7 +163,7 @@ impl PluginState {
                 return Err(EditError::Forbidden);
             }
             let value = fields::parse_value(value)?;
-            edit(&exchange, |head| fields::write(&mut head.headers, how, name, value))
+            edit(exchange, |head| fields::write(&mut head.headers, how, name, value))
         });
         self.noted(deed, refused(&edited));
         Ok(edited)

@@ -35,8 +35,9 @@ pub(crate) struct Lent {
 pub(crate) enum Returned {
     #[default]
     Nothing,
-    Decision(Decision),
-    Piece(Piece),
+    /// Boxed, as the next: most phases go on, and leave nothing.
+    Decision(Box<Decision>),
+    Piece(Box<Piece>),
 }
 
 impl Lent {
@@ -66,7 +67,7 @@ fn parts<'a>(caller: &'a mut Caller<'_, PluginState>) -> Result<(&'a mut [u8], &
 
 /// Reads the parameters of a host call. As in the component model, none is possible while the guest allocates for the host, and none
 /// while it frees what it returned.
-fn lift<P: Params>(flat: P::Flat, memory: &[u8], lent: &Lent) -> Result<P> {
+fn lift<'a, P: Params>(flat: P::Flat, memory: &'a [u8], lent: &Lent) -> Result<P::Value<'a>> {
     if !lent.blocks.is_empty() || lent.has_returned {
         return Err(Trap::CannotLeaveComponent.into());
     }
@@ -77,14 +78,14 @@ fn lift<P: Params>(flat: P::Flat, memory: &[u8], lent: &Lent) -> Result<P> {
 fn call<P: Params, R>(
     caller: &mut Caller<'_, PluginState>,
     flat: P::Flat,
-    function: impl Fn(&mut PluginState, P) -> Result<R>,
+    function: impl for<'a> Fn(&mut PluginState, P::Value<'a>) -> Result<R>,
 ) -> Result<R> {
     if caller.data().lent.memory.is_none() {
-        let params = lift(flat, &[], &caller.data().lent)?;
+        let params = lift::<P>(flat, &[], &caller.data().lent)?;
         return function(caller.data_mut(), params);
     }
     let (memory, state) = parts(caller)?;
-    let params = lift(flat, memory, &state.lent)?;
+    let params = lift::<P>(flat, memory, &state.lent)?;
     function(state, params)
 }
 
@@ -119,22 +120,22 @@ plain! {
 pub(super) fn plain<P: Params + 'static, R: Plain>(
     linker: &mut Linker<PluginState>,
     name: (&str, &str),
-    function: impl Fn(&mut PluginState, P) -> Result<R> + Send + Sync + 'static,
+    function: impl for<'a> Fn(&mut PluginState, P::Value<'a>) -> Result<R> + Send + Sync + 'static,
 ) -> Result<()>
 where
     Result<R::Core>: WasmRet,
 {
-    P::Flat::define(linker, name, move |mut caller, flat| Ok(call(&mut caller, flat, &function)?.core()))
+    P::Flat::define(linker, name, move |mut caller, flat| Ok(call::<P, R>(&mut caller, flat, &function)?.core()))
 }
 
 /// A function whose result is written to an address, and holds no text and no list.
 pub(super) fn written<P: Params + 'static, R: Lower>(
     linker: &mut Linker<PluginState>,
     name: (&str, &str),
-    function: impl Fn(&mut PluginState, P) -> Result<R> + Send + Sync + 'static,
+    function: impl for<'a> Fn(&mut PluginState, P::Value<'a>) -> Result<R> + Send + Sync + 'static,
 ) -> Result<()> {
     P::Flat::define_with_pointer(linker, name, move |mut caller, flat, pointer| {
-        let result = call(&mut caller, flat, &function)?;
+        let result = call::<P, R>(&mut caller, flat, &function)?;
         let (memory, state) = parts(&mut caller)?;
         state.lent.blocks.begin(result, pointer.cast_unsigned(), memory)
     })
@@ -144,10 +145,10 @@ pub(super) fn written<P: Params + 'static, R: Lower>(
 pub(super) fn allocating<P: Params + 'static, R: Lower>(
     linker: &mut Linker<PluginState>,
     name: (&str, &str),
-    function: impl Fn(&mut PluginState, P) -> Result<R> + Send + Sync + 'static,
+    function: impl for<'a> Fn(&mut PluginState, P::Value<'a>) -> Result<R> + Send + Sync + 'static,
 ) -> Result<()> {
     P::Flat::define_with_pointer(linker, name, move |mut caller, flat, pointer| {
-        let result = call(&mut caller, flat, &function)?;
+        let result = call::<P, R>(&mut caller, flat, &function)?;
         begin(&mut caller, result, pointer)
     })
 }
@@ -160,6 +161,8 @@ pub(super) fn waiting<P, R>(
 ) -> Result<()>
 where
     P: Params + Send + 'static,
+    // The memory may change while it waits: it has copies.
+    for<'a> P: Params<Value<'a> = P>,
     R: Lower + Send + 'static,
 {
     linker.func_wrap_async(interface, name, move |mut caller: Caller<'_, PluginState>, all| {
@@ -167,7 +170,7 @@ where
             let (flat, pointer) = P::Flat::split(all);
             let params = {
                 let (memory, state) = parts(&mut caller)?;
-                lift(flat, memory, &state.lent)?
+                lift::<P>(flat, memory, &state.lent)?
             };
             let result = function(caller.data_mut(), params).await?;
             begin(&mut caller, result, pointer)
@@ -201,8 +204,14 @@ pub(super) fn link_own(linker: &mut Linker<PluginState>) -> Result<()> {
         let mut source = Source { memory, bytes_left: state.lent.bytes_max };
         let pointer = pointer.cast_unsigned();
         state.lent.returned = match state.site.phase {
-            Phase::Body | Phase::ReplyBody => Returned::Piece(result(pointer, &mut source)?),
-            _ => Returned::Decision(result(pointer, &mut source)?),
+            Phase::Body | Phase::ReplyBody => match result(pointer, &mut source)? {
+                Piece::Pass => Returned::Nothing,
+                piece => Returned::Piece(Box::new(piece)),
+            },
+            _ => match result(pointer, &mut source)? {
+                Decision::Proceed => Returned::Nothing,
+                decision => Returned::Decision(Box::new(decision)),
+            },
         };
         state.lent.has_returned = true;
         Ok(())

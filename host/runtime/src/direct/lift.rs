@@ -29,10 +29,15 @@ impl<'a> Source<'a> {
         T::load(self.memory.get(place).unwrap_or_default(), self)
     }
 
-    fn bytes(&mut self, pointer: u32, length: u32) -> Result<&'a [u8]> {
+    pub(super) fn bytes(&mut self, pointer: u32, length: u32) -> Result<&'a [u8]> {
         let place = place(self.memory.len(), pointer, length as usize, 1)?;
         self.count(place.len())?;
         Ok(self.memory.get(place).unwrap_or_default())
+    }
+
+    pub(super) fn text(&mut self, pointer: u32, length: u32) -> Result<&'a str> {
+        let bytes = self.bytes(pointer, length)?;
+        std::str::from_utf8(bytes).map_err(|error| format_err!("a text is not UTF-8: {error}"))
     }
 
     fn count(&mut self, bytes: usize) -> Result<()> {
@@ -108,8 +113,7 @@ impl<T: Sequence + Layout> Lift for T {
 
 impl Sequence for String {
     fn read(pointer: u32, length: u32, source: &mut Source<'_>) -> Result<String> {
-        let bytes = source.bytes(pointer, length)?;
-        Ok(std::str::from_utf8(bytes).map_err(|error| format_err!("a text is not UTF-8: {error}"))?.to_owned())
+        source.text(pointer, length).map(str::to_owned)
     }
 }
 

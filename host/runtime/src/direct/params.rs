@@ -11,8 +11,41 @@ use crate::instance::PluginState;
 /// The parameters of one function.
 pub(super) trait Params: Sized {
     type Flat: Flat;
+    /// What the function gets.
+    type Value<'a>;
 
-    fn lift(flat: Self::Flat, source: &mut Source<'_>) -> Result<Self>;
+    fn lift<'a>(flat: Self::Flat, source: &mut Source<'a>) -> Result<Self::Value<'a>>;
+}
+
+/// A parameter that is an address and a length: a copy of what stands there or, for `&'static str` and `&'static [u8]`, that itself.
+pub(super) trait Handed {
+    type Value<'a>;
+
+    fn read<'a>(pointer: u32, length: u32, source: &mut Source<'a>) -> Result<Self::Value<'a>>;
+}
+
+impl<T: Sequence> Handed for T {
+    type Value<'a> = T;
+
+    fn read<'a>(pointer: u32, length: u32, source: &mut Source<'a>) -> Result<T> {
+        Sequence::read(pointer, length, source)
+    }
+}
+
+impl Handed for &'static str {
+    type Value<'a> = &'a str;
+
+    fn read<'a>(pointer: u32, length: u32, source: &mut Source<'a>) -> Result<&'a str> {
+        source.text(pointer, length)
+    }
+}
+
+impl Handed for &'static [u8] {
+    type Value<'a> = &'a [u8];
+
+    fn read<'a>(pointer: u32, length: u32, source: &mut Source<'a>) -> Result<&'a [u8]> {
+        source.bytes(pointer, length)
+    }
 }
 
 /// Parameters of a core function, as a tuple.
@@ -91,89 +124,100 @@ flat! {
 
 impl Params for () {
     type Flat = ();
+    type Value<'a> = ();
 
-    fn lift(_: (), _: &mut Source<'_>) -> Result<()> {
+    fn lift<'a>(_: (), _: &mut Source<'a>) -> Result<()> {
         Ok(())
     }
 }
 
 impl Params for (u16,) {
     type Flat = (i32,);
+    type Value<'a> = (u16,);
 
     /// The canonical ABI passes over what is more.
-    fn lift((number,): (i32,), _: &mut Source<'_>) -> Result<(u16,)> {
+    fn lift<'a>((number,): (i32,), _: &mut Source<'a>) -> Result<(u16,)> {
         Ok((number.cast_unsigned() as u16,))
     }
 }
 
 impl Params for (u32,) {
     type Flat = (i32,);
+    type Value<'a> = (u32,);
 
-    fn lift((number,): (i32,), _: &mut Source<'_>) -> Result<(u32,)> {
+    fn lift<'a>((number,): (i32,), _: &mut Source<'a>) -> Result<(u32,)> {
         Ok((number.cast_unsigned(),))
     }
 }
 
-impl<A: Sequence> Params for (A,) {
+impl<A: Handed> Params for (A,) {
     type Flat = (i32, i32);
+    type Value<'a> = (A::Value<'a>,);
 
-    fn lift((pointer, length): (i32, i32), source: &mut Source<'_>) -> Result<(A,)> {
-        Ok((read(pointer, length, source)?,))
+    fn lift<'a>((pointer, length): (i32, i32), source: &mut Source<'a>) -> Result<(A::Value<'a>,)> {
+        Ok((read::<A>(pointer, length, source)?,))
     }
 }
 
-impl<A: Sequence, B: Sequence> Params for (A, B) {
+impl<A: Handed, B: Handed> Params for (A, B) {
     type Flat = (i32, i32, i32, i32);
+    type Value<'a> = (A::Value<'a>, B::Value<'a>);
 
-    fn lift((pointer, length, second, second_length): Self::Flat, source: &mut Source<'_>) -> Result<(A, B)> {
-        Ok((read(pointer, length, source)?, read(second, second_length, source)?))
+    fn lift<'a>(flat: Self::Flat, source: &mut Source<'a>) -> Result<Self::Value<'a>> {
+        let (pointer, length, second, second_length) = flat;
+        Ok((read::<A>(pointer, length, source)?, read::<B>(second, second_length, source)?))
     }
 }
 
-impl Params for (String, u64) {
+impl<A: Handed> Params for (A, u64) {
     type Flat = (i32, i32, i64);
+    type Value<'a> = (A::Value<'a>, u64);
 
-    fn lift((pointer, length, number): Self::Flat, source: &mut Source<'_>) -> Result<(String, u64)> {
-        Ok((read(pointer, length, source)?, number.cast_unsigned()))
+    fn lift<'a>((pointer, length, number): Self::Flat, source: &mut Source<'a>) -> Result<Self::Value<'a>> {
+        Ok((read::<A>(pointer, length, source)?, number.cast_unsigned()))
     }
 }
 
-impl Params for (String, f64) {
+impl<A: Handed> Params for (A, f64) {
     type Flat = (i32, i32, f64);
+    type Value<'a> = (A::Value<'a>, f64);
 
-    fn lift((pointer, length, number): Self::Flat, source: &mut Source<'_>) -> Result<(String, f64)> {
-        Ok((read(pointer, length, source)?, number))
+    fn lift<'a>((pointer, length, number): Self::Flat, source: &mut Source<'a>) -> Result<Self::Value<'a>> {
+        Ok((read::<A>(pointer, length, source)?, number))
     }
 }
 
 impl Params for (Level, String) {
     type Flat = (i32, i32, i32);
+    type Value<'a> = (Level, String);
 
-    fn lift((case, pointer, length): Self::Flat, source: &mut Source<'_>) -> Result<(Level, String)> {
-        Ok((level(case.cast_unsigned())?, read(pointer, length, source)?))
+    fn lift<'a>((case, pointer, length): Self::Flat, source: &mut Source<'a>) -> Result<(Level, String)> {
+        Ok((level(case.cast_unsigned())?, read::<String>(pointer, length, source)?))
     }
 }
 
 impl Params for (Place,) {
     type Flat = (i32, i32, i32);
+    type Value<'a> = (Place,);
 
-    fn lift((case, pointer, length): Self::Flat, source: &mut Source<'_>) -> Result<(Place,)> {
-        Ok((credential_place(case.cast_unsigned(), read(pointer, length, source)?)?,))
+    fn lift<'a>((case, pointer, length): Self::Flat, source: &mut Source<'a>) -> Result<(Place,)> {
+        Ok((credential_place(case.cast_unsigned(), read::<String>(pointer, length, source)?)?,))
     }
 }
 
 impl Params for (Option<String>,) {
     type Flat = (i32, i32, i32);
+    type Value<'a> = (Option<String>,);
 
-    fn lift((case, pointer, length): Self::Flat, source: &mut Source<'_>) -> Result<(Option<String>,)> {
+    fn lift<'a>((case, pointer, length): Self::Flat, source: &mut Source<'a>) -> Result<(Option<String>,)> {
         match case {
             0 => Ok((None,)),
-            1 => Ok((Some(read(pointer, length, source)?),)),
+            1 => Ok((Some(read::<String>(pointer, length, source)?),)),
             other => no_case(other),
         }
     }
 }
 
-fn read<T: Sequence>(pointer: i32, length: i32, source: &mut Source<'_>) -> Result<T> {
+fn read<'a, T: Handed>(pointer: i32, length: i32, source: &mut Source<'a>) -> Result<T::Value<'a>> {
     T::read(pointer.cast_unsigned(), length.cast_unsigned(), source)
 }

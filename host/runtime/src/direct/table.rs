@@ -1,4 +1,5 @@
-//! Every function of the contract that a module may import, and what its result needs.
+//! Every function of the contract that a module may import, and what its result needs. The interfaces have copies of texts and lists;
+//! what is called most often has a method beside it (`by`), which reads them where they stand.
 
 use wasmtime::{Linker, Result};
 
@@ -11,13 +12,17 @@ use crate::instance::PluginState;
 
 macro_rules! functions {
     ($($interface:literal = $module:ident {
-        $($kind:ident $function:ident($($param:ident: $ty:ty),*) as $name:literal;)*
+        $($kind:ident $function:ident($($param:ident: $ty:ty),*) $(by $method:ident)? as $name:literal;)*
     })*) => {
         /// Links one interface by its name in the contract; those without functions are none.
         pub(super) fn link(linker: &mut Linker<PluginState>, interface: &str) -> Result<()> {
             match interface {
                 $($interface => {
-                    $($kind(linker, ($interface, $name), functions!(@call $kind $module $function $($param: $ty),*))?;)*
+                    $($kind::<($($ty,)*), _>(
+                        linker,
+                        ($interface, $name),
+                        functions!(@call $kind [$($method)?] $module $function $($param: $ty),*),
+                    )?;)*
                 })*
                 _ => {}
             }
@@ -32,13 +37,16 @@ macro_rules! functions {
             }
         }
     };
-    (@call waiting $module:ident $function:ident $($param:ident: $ty:ty),*) => {{
+    (@call waiting [] $module:ident $function:ident $($param:ident: $ty:ty),*) => {{
         fn work(state: &mut PluginState, ($($param,)*): ($($ty,)*)) -> Waiting<'_, functions!(@result $function)> {
             Box::pin(host::$module::Host::$function(state, $($param),*))
         }
         work
     }};
-    (@call $kind:ident $module:ident $function:ident $($param:ident: $ty:ty),*) => {
+    (@call $kind:ident [$method:ident] $module:ident $function:ident $($param:ident: $ty:ty),*) => {
+        |state: &mut PluginState, ($($param,)*): ($($ty,)*)| state.$method($($param),*)
+    };
+    (@call $kind:ident [] $module:ident $function:ident $($param:ident: $ty:ty),*) => {
         |state: &mut PluginState, ($($param,)*): ($($ty,)*)| host::$module::Host::$function(state, $($param),*)
     };
     (@result identify) => { std::result::Result<host::keys::Owner, host::keys::Failure> };
@@ -55,25 +63,25 @@ functions! {
         allocating authority() as "authority";
         allocating path() as "path";
         allocating query() as "query";
-        allocating header(name: String) as "header";
+        allocating header(name: &str) by request_header as "header";
         allocating header_values(name: String) as "header-values";
         allocating headers() as "headers";
         written set_method(method: String) as "set-method";
         written set_path(path: String) as "set-path";
         written set_query(query: Option<String>) as "set-query";
-        written set_header(name: String, value: Vec<u8>) as "set-header";
+        written set_header(name: &str, value: &[u8]) by set_request_header as "set-header";
         written append_header(name: String, value: Vec<u8>) as "append-header";
-        written remove_header(name: String) as "remove-header";
+        written remove_header(name: &str) by remove_request_header as "remove-header";
     }
     "reply" = reply {
         plain status() as "status";
-        allocating header(name: String) as "header";
+        allocating header(name: &str) by reply_header as "header";
         allocating header_values(name: String) as "header-values";
         allocating headers() as "headers";
         written set_status(status: u16) as "set-status";
-        written set_header(name: String, value: Vec<u8>) as "set-header";
+        written set_header(name: &str, value: &[u8]) by set_reply_header as "set-header";
         written append_header(name: String, value: Vec<u8>) as "append-header";
-        written remove_header(name: String) as "remove-header";
+        written remove_header(name: &str) by remove_reply_header as "remove-header";
     }
     "exchange" = exchange {
         allocating id() as "id";
@@ -91,7 +99,7 @@ functions! {
         plain store(bytes: Vec<u8>) as "store";
     }
     "labels" = labels {
-        allocating get(name: String) as "get";
+        allocating get(name: &str) by label as "get";
         plain set(name: String, value: String) as "set";
     }
     "log" = log {
@@ -105,7 +113,7 @@ functions! {
         allocating bytes(count: u32) as "bytes";
     }
     "identity" = identity {
-        allocating get(part: String) as "get";
+        allocating get(part: &str) by identity_part as "get";
     }
     "identity-writer" = identity_writer {
         written set(part: String, value: String) as "set";
@@ -117,7 +125,7 @@ functions! {
         waiting take(claims: Vec<Claim>) as "take";
     }
     "metrics" = metrics {
-        plain add(name: String, by: u64) as "add";
+        plain add(name: &str, amount: u64) by add_to_metric as "add";
         plain observe(name: String, value: f64) as "observe";
     }
     "targets" = targets {

@@ -221,6 +221,21 @@ async fn what_frees_a_result_cannot_call_the_host() {
     fails(guest, FailureKind::Trap, "cannot leave component instance").await;
 }
 
+#[test]
+fn a_guest_that_frees_what_finish_does_not_return_stays_a_component() {
+    let module = Guest::honest().module();
+    let parts = |post_return| Unbundled {
+        module: &module,
+        imports: vec![("request", "header")],
+        memory: Some("memory"),
+        realloc: Some("cabi_realloc"),
+        phases: vec![Exported { phase: Phase::Finish, function: "free", post_return }],
+    };
+    assert!(weld::weld(&parts(None), table::allocates).is_ok());
+    let why = weld::weld(&parts(Some("free")), table::allocates).unwrap_err();
+    assert_eq!(why, "it frees what `finish` does not return");
+}
+
 #[tokio::test]
 async fn a_case_that_is_none_is_a_failed_host_call() {
     let calls = [

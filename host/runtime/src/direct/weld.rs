@@ -131,6 +131,10 @@ impl<'a> Welder<'a> {
         let realloc = parts.realloc.map(function).transpose()?;
         let mut entries = Vec::new();
         for exported in &parts.phases {
+            // No host call is possible while a result is freed, and `TAKE` is what says so: without a result nothing calls it.
+            if exported.phase == Phase::Finish && exported.post_return.is_some() {
+                return Err("it frees what `finish` does not return");
+            }
             let post_return = exported.post_return.map(function).transpose()?;
             entries.push(Entry { phase: exported.phase, function: function(exported.function)?, post_return });
         }

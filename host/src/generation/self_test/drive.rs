@@ -206,14 +206,14 @@ impl<'a> Walk<'a> {
             Ok(Verdict::Proceed) => {}
             Ok(Verdict::Replace(bytes)) if phase == Phase::Body => self.outcome.request_body = Some(bytes),
             Ok(Verdict::Replace(bytes)) => self.outcome.reply_body = Some(bytes),
-            Ok(Verdict::Reject(rejection)) => self.outcome.rejection = Some(rejection),
+            Ok(Verdict::Reject(rejection)) => self.outcome.rejection = Some(*rejection),
             Ok(Verdict::Written) => self.outcome.is_written = true,
             // The model's part has taken these.
             Ok(Verdict::ReplaceText(_) | Verdict::Skip(_) | Verdict::Stop(_)) => {}
             Ok(Verdict::Respond(answer)) => {
                 let reply = ReplyHead { status: answer.status, headers: answer.fields.clone(), sent: false };
                 exchange.lock().reply = Some(reply);
-                self.outcome.answer = Some(answer);
+                self.outcome.answer = Some(*answer);
             }
             Err(failure) => {
                 self.outcome.failure = Some(format!("it failed in phase `{}`: {failure}", phase.as_str()));

@@ -51,7 +51,7 @@ impl RouteMetrics {
                 names::SERVER_DURATION.labels([self.label.clone(), Label::Word(method), Label::Number(status)]);
             self.families.server_duration.get_or_create_owned(&labels)
         };
-        self.durations.with((method, status), duration, |durations| durations.observe(exchange.duration));
+        self.durations.with(&(method, status), duration, |durations| durations.observe(exchange.duration));
 
         let class = status_class(exchange.status);
         let requests = || {
@@ -60,7 +60,7 @@ impl RouteMetrics {
             let labels = names::REQUESTS.labels([self.label.clone(), Label::Word(class), outcome, fault]);
             self.families.requests.get_or_create_owned(&labels)
         };
-        self.requests.with((class, exchange.outcome, exchange.fault), requests, |requests| {
+        self.requests.with(&(class, exchange.outcome, exchange.fault), requests, |requests| {
             requests.inc();
         });
 
@@ -90,7 +90,7 @@ impl UpstreamMetrics {
             let labels = [self.label.clone(), Label::Word(method), Label::Number(status), Label::Word(error)];
             self.families.client_duration.get_or_create_owned(&names::CLIENT_DURATION.labels(labels))
         };
-        self.durations.with((method, status, error), durations, |durations| durations.observe(duration));
+        self.durations.with(&(method, status, error), durations, |durations| durations.observe(duration));
     }
 }
 

@@ -9,16 +9,16 @@ const SLOTS: usize = 8;
 #[derive(Debug, Clone)]
 pub(super) struct Memo<K, V>([OnceLock<(K, V)>; SLOTS]);
 
-impl<K: PartialEq + Copy, V: Clone> Memo<K, V> {
+impl<K: PartialEq + Clone, V: Clone> Memo<K, V> {
     pub(super) fn new() -> Memo<K, V> {
         Memo([const { OnceLock::new() }; SLOTS])
     }
 
     /// `make` is for a key that is not remembered.
-    pub(super) fn with(&self, key: K, make: impl Fn() -> V, work: impl FnOnce(&V)) {
+    pub(super) fn with(&self, key: &K, make: impl Fn() -> V, work: impl FnOnce(&V)) {
         for slot in &self.0 {
-            let (known, value) = slot.get_or_init(|| (key, make()));
-            if *known == key {
+            let (known, value) = slot.get_or_init(|| (key.clone(), make()));
+            if known == key {
                 return work(value);
             }
         }
@@ -37,7 +37,7 @@ mod tests {
         let (memo, made) = (Memo::new(), Cell::new(0));
         let ask = |key: usize| {
             let mut seen = None;
-            memo.with(key, || made.replace(made.get() + 1), |value| seen = Some(*value));
+            memo.with(&key, || made.replace(made.get() + 1), |value| seen = Some(*value));
             seen.unwrap()
         };
         for key in 0..SLOTS {

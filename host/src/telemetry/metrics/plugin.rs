@@ -6,6 +6,7 @@ use prometheus_client::metrics::counter::Counter;
 use sluicegate_runtime::Version;
 
 use super::families::{Buckets, Counters, Histograms, Label};
+use super::memo::Memo;
 use super::{Metrics, PLUGIN_METRICS_MAX, RouteMetrics, admit, names};
 
 /// Metrics of one entry.
@@ -53,8 +54,15 @@ pub enum PluginMetricError {
 pub struct PluginMetrics {
     entry: Label,
     version: Label,
-    declared: BTreeMap<String, PluginFamily>,
+    declared: BTreeMap<String, Declared>,
     drops: Counter,
+}
+
+/// One metric, and its counters by route.
+#[derive(Debug, Clone)]
+struct Declared {
+    family: PluginFamily,
+    counters: Memo<Label, Counter>,
 }
 
 #[derive(Debug, Clone)]
@@ -96,7 +104,7 @@ impl Metrics {
             if families.keys().any(|name: &String| exposed(name) == exposed(&metric.name)) {
                 return Err(PluginMetricError::Twice(metric.name.clone()));
             }
-            families.insert(metric.name.clone(), family);
+            families.insert(metric.name.clone(), Declared { family, counters: Memo::new() });
         }
         if known.plugin_metrics.len() + added.len() > PLUGIN_METRICS_MAX {
             return Err(PluginMetricError::TooManyInAll);
@@ -127,10 +135,13 @@ impl PluginMetrics {
     /// Where the name is not that of a declared counter, nothing is added and the drop is counted.
     pub fn add(&self, route: &RouteMetrics, name: &str, by: u64) {
         match self.declared.get(name) {
-            Some(PluginFamily::Counter(family)) => {
-                family.get_or_create(&self.labels(route)).inc_by(by);
+            Some(Declared { family: PluginFamily::Counter(family), counters }) => {
+                let counter = || family.get_or_create_owned(&self.labels(route));
+                counters.with(&route.label, counter, |counter| {
+                    counter.inc_by(by);
+                });
             }
-            Some(PluginFamily::Histogram(_)) | None => {
+            Some(_) | None => {
                 self.drops.inc();
             }
         }
@@ -138,7 +149,7 @@ impl PluginMetrics {
 
     /// Where the name is not that of a declared histogram, or the value is no finite number, the drop is counted.
     pub fn observe(&self, route: &RouteMetrics, name: &str, value: f64) {
-        match self.declared.get(name) {
+        match self.declared.get(name).map(|declared| &declared.family) {
             // One NaN would make the sum useless for ever.
             Some(PluginFamily::Histogram(family)) if value.is_finite() => {
                 family.get_or_create(&self.labels(route)).observe(value);

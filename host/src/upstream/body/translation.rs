@@ -110,7 +110,7 @@ impl UpstreamBody {
                 if let Some(mut under_way) = self.under_way.take().filter(|_| refusal.fault != Fault::Client) {
                     under_way.failed();
                 }
-                let upstream = self.upstream.clone();
+                let upstream = self.upstream.name.clone();
                 return Poll::Ready(Some(Err(UpstreamError::Answer { upstream, refusal: Box::new(refusal) })));
             }
             translation.ahead = Some(Bytes::from(out)).filter(|out| !out.is_empty());

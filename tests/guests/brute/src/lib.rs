@@ -95,4 +95,4 @@ fn act_of(phase: Phase) -> Option<Act> {
     pairs.find(|(name, _)| *name == phase.as_str()).map(|(_, act)| act::named(act))
 }
 
-sluicegate_plugin::export!(Brute: head, body, route, reply_head, reply_body, finish);
+sluicegate_plugin::export!(Brute: head, body, route, reply_head, reply_body, finish; own allocator);

@@ -83,4 +83,4 @@ fn act_of(phase: Phase) -> Option<String> {
     pairs.find(|(name, _)| *name == phase.as_str()).map(|(_, act)| act.to_owned())
 }
 
-sluicegate_plugin::export!(Keeper: head, body, route, reply_head, reply_body, finish);
+sluicegate_plugin::export!(Keeper: head, body, route, reply_head, reply_body, finish; own allocator);

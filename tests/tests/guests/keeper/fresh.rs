@@ -89,6 +89,18 @@ async fn no_call_finds_anything_of_another_request_in_what_the_host_hands_over_o
 }
 
 #[tokio::test]
+async fn no_request_finds_anything_of_one_whose_instances_served_all_of_its_phases() {
+    // Room enough for them to be kept from phase to phase.
+    let ground = ground(8).await;
+    for seeker in ["one", "twin", "configured", "other"] {
+        let kept = ground.ask("two", "head=keep").await;
+        assert_eq!((kept.heard.status, kept.found()), (200, Found::default()), "{}", kept.line);
+        let sought = ground.ask(seeker, "head=search").await;
+        sought.assert_found_nothing(1, seeker);
+    }
+}
+
+#[tokio::test]
 async fn of_many_requests_at_once_none_finds_anything_of_another() {
     const CLIENTS: u64 = 6;
     const REQUESTS: usize = 40;

@@ -5,6 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, bail};
 use toml::{Table, Value};
 
+/// Where a manifest names what a package is built with, for all targets or for one.
+pub(super) const SECTIONS: [&str; 2] = ["dependencies", "build-dependencies"];
+
 /// The workspace's own manifest.
 pub(super) struct Workspace(Table);
 
@@ -29,14 +32,22 @@ impl Workspace {
         if manifest.get("lints").is_some_and(is_inherited) {
             manifest.insert("lints".to_owned(), self.get(&["lints"])?.clone());
         }
-        for section in ["dependencies", "build-dependencies"] {
+        self.write_out(&mut manifest, folder)?;
+        for (_, target) in manifest.get_mut("target").and_then(Value::as_table_mut).into_iter().flatten() {
+            target.as_table_mut().map_or(Ok(()), |target| self.write_out(target, folder))?;
+        }
+        Ok(manifest)
+    }
+
+    fn write_out(&self, manifest: &mut Table, folder: &Path) -> anyhow::Result<()> {
+        for section in SECTIONS {
             for (name, wanted) in manifest.get_mut(section).and_then(Value::as_table_mut).into_iter().flatten() {
                 if is_inherited(wanted) {
                     *wanted = Value::Table(self.dependency(name, wanted, folder)?);
                 }
             }
         }
-        Ok(manifest)
+        Ok(())
     }
 
     /// The workspace's declaration, with the features that the package wants besides.
@@ -106,6 +117,8 @@ serde = { workspace = true, features = ["rc"], optional = true }
 plain.workspace = true
 sdk-derive.workspace = true
 other = "3"
+[target.'cfg(unix)'.dependencies]
+plain.workspace = true
 [dev-dependencies]
 only-for-tests.workspace = true
 [lints]
@@ -120,6 +133,8 @@ serde = { version = "1.0", features = ["derive", "rc"], optional = true }
 plain = { version = "2" }
 sdk-derive = { path = "derive" }
 other = "3"
+[target.'cfg(unix)'.dependencies]
+plain = { version = "2" }
 [lints.rust]
 unsafe_code = "forbid"
 "#

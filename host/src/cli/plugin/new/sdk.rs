@@ -7,7 +7,7 @@ use anyhow::Context;
 use toml::{Table, Value};
 
 use super::lock::lock;
-use super::manifest::Workspace;
+use super::manifest::{SECTIONS, Workspace};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
@@ -44,9 +44,10 @@ impl Sdk {
 }
 
 fn dependencies(manifest: &Table) -> BTreeSet<String> {
-    let sections = ["dependencies", "build-dependencies"];
-    let tables = sections.into_iter().filter_map(|section| manifest.get(section).and_then(Value::as_table));
-    tables.flat_map(|table| table.keys().cloned()).collect()
+    let targets = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
+    let everywhere = [manifest].into_iter().chain(targets.filter_map(Value::as_table));
+    let sections = everywhere.flat_map(|table| SECTIONS.map(|section| table.get(section)));
+    sections.flatten().filter_map(Value::as_table).flat_map(|table| table.keys().cloned()).collect()
 }
 
 #[cfg(test)]
@@ -67,6 +68,10 @@ mod tests {
         for (path, _) in sdk.files.iter().filter(|(path, _)| path.ends_with("Cargo.toml")) {
             assert!(!file(path).contains("workspace"), "{path}:\n{}", file(path));
         }
-        assert!(sdk.lock.contains("name = \"wit-bindgen\"") && !sdk.lock.contains("name = \"wasmtime\""));
+        // One of them is for one target.
+        for needed in ["wit-bindgen", "picoalloc"] {
+            assert!(sdk.lock.contains(&format!("name = \"{needed}\"")), "{needed}");
+        }
+        assert!(!sdk.lock.contains("name = \"wasmtime\""));
     }
 }
