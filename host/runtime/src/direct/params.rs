@@ -138,6 +138,14 @@ impl Params for (String, u64) {
     }
 }
 
+impl Params for (u32, String) {
+    type Flat = (i32, i32, i32);
+
+    fn lift((number, pointer, length): Self::Flat, source: &mut Source<'_>) -> Result<(u32, String)> {
+        Ok((number.cast_unsigned(), read(pointer, length, source)?))
+    }
+}
+
 impl Params for (String, f64) {
     type Flat = (i32, i32, f64);
 
