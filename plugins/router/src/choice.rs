@@ -1,9 +1,13 @@
 //! A strategy and the upstreams among which it chooses.
 
 use serde::Deserialize;
-use sluicegate_plugin::{Schema, identity, log, random, request, targets};
+use sluicegate_plugin::{Schema, log, random, targets};
 
-use crate::order::{Order, Random, Seat, hash, mixed};
+use crate::by::By;
+use crate::names::Names;
+use crate::order::{Order, Random, Seat, mixed};
+use crate::price::Prices;
+use crate::target::Target;
 
 /// One request in so many goes by lot under `lowest-latency`.
 const TRIAL_EVERY: u64 = 64;
@@ -20,6 +24,8 @@ pub enum Strategy {
     LowestLatency,
     /// The one with the fewest exchanges of this gateway under way.
     LeastBusy,
+    /// The one at which this call of a model costs least.
+    Cheapest,
     /// The same one for the same value of `by`.
     Sticky,
 }
@@ -30,20 +36,6 @@ pub struct Choice {
     pub targets: Vec<Target>,
     /// For [`Strategy::Sticky`].
     pub by: Option<By>,
-}
-
-pub struct Target {
-    pub name: String,
-    /// Of the name.
-    pub hash: u64,
-    pub weight: u32,
-}
-
-/// What keeps a caller at one upstream.
-pub enum By {
-    Identity(&'static str),
-    /// The first value of a field, by its name in lower case.
-    Header(String),
 }
 
 impl Choice {
@@ -84,33 +76,32 @@ impl Choice {
     }
 
     fn seats(&self, plan: &[u32]) -> Order {
-        let by_name = !self.targets.is_empty() || self.strategy == Strategy::Sticky;
-        let names = if by_name { targets::names() } else { Vec::new() };
-        let name = |number: u32| names.get(number as usize).map_or("", String::as_str);
+        let is_sticky = self.strategy == Strategy::Sticky;
+        let names = match !self.targets.is_empty() || is_sticky {
+            true => Names::read(is_sticky, self.targets.iter().any(Target::names_a_model)),
+            false => Names::default(),
+        };
         let mut order = Order::default();
         for (place, target) in plan.iter().copied().enumerate() {
-            let named = || self.targets.iter().position(|named| named.name == name(target));
-            let seat = match self.targets.is_empty() {
-                // The hash of the name, for `sticky`.
-                true => Seat { target, place, key: hash(name(target).as_bytes()), rests: false },
-                false => match named() {
-                    Some(place) => Seat { target, place, key: self.targets[place].hash, rests: false },
-                    None => continue,
-                },
-            };
-            order.push(seat);
+            let named = || self.targets.iter().position(|named| names.is(target, named));
+            let place = if self.targets.is_empty() { Some(place) } else { named() };
+            if let Some(place) = place {
+                // The hash is for `sticky`.
+                let key = if is_sticky { names.hash(target) } else { 0 };
+                order.push(Seat { target, place, key, rests: false });
+            }
         }
         order
     }
 
-    /// The keys of the seats are hashes of names before.
+    /// For `sticky` the keys of the seats are hashes of names before.
     fn sort(&self, order: &mut Order) {
         let rests = targets::figures("rests-ms");
         for seat in order.seats_mut() {
             seat.rests = of(&rests, seat) > 0;
         }
         match self.strategy {
-            Strategy::Priority => order.seats_mut().iter_mut().for_each(|seat| seat.key = 0),
+            Strategy::Priority => {}
             Strategy::Weighted => self.draw(order, drawn()),
             Strategy::LeastBusy => by_figure(order, "in-flight"),
             Strategy::LowestLatency => {
@@ -121,11 +112,14 @@ impl Choice {
                     false => by_figure(order, "first-byte-ms"),
                 }
             }
+            Strategy::Cheapest => {
+                let prices = Prices::of_the_call();
+                order.seats_mut().iter_mut().for_each(|seat| seat.key = prices.key(seat.target));
+            }
             Strategy::Sticky => match self.by.as_ref().and_then(By::read) {
                 // Rendezvous hashing: each upstream has a score of its own for this value, so that the loss of one changes nothing
                 // about the order of the others.
                 Some(value) => {
-                    let value = hash(&value);
                     order.seats_mut().iter_mut().for_each(|seat| seat.key = mixed(value ^ mixed(seat.key)));
                 }
                 // Without a value there is nobody to keep anywhere.
@@ -137,15 +131,6 @@ impl Choice {
 
     fn draw(&self, order: &mut Order, lot: u64) {
         order.draw(Random::new(lot), |seat| self.targets.get(seat.place).map_or(1, |target| u64::from(target.weight)));
-    }
-}
-
-impl By {
-    fn read(&self) -> Option<Vec<u8>> {
-        match self {
-            By::Identity(part) => identity::get(part).map(String::into_bytes),
-            By::Header(name) => request::header(name),
-        }
     }
 }
 

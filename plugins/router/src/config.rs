@@ -1,5 +1,8 @@
 //! The config as written and as meant.
 
+mod choice;
+mod rule;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -7,16 +10,12 @@ use sluicegate_plugin::fields::{is_credential, is_name};
 use sluicegate_plugin::{Pointer, Problems, Schema};
 
 use crate::Router;
-use crate::choice::{By, Choice, Strategy, Target};
-use crate::order::{TARGETS_MAX, hash};
-use crate::rule::{Condition, Rule, SOURCES_MAX, Source, Test};
+use crate::choice::Strategy;
+use crate::order::TARGETS_MAX;
+use crate::source::{SOURCES_MAX, Source};
 
 const RULES_MAX: usize = 64;
 const WEIGHT_MAX: u32 = 1_000_000;
-/// A label with a longer name does not exist.
-const LABEL_BYTES_MAX: usize = 64;
-/// Stands for any value.
-const ANY: &str = "*";
 
 /// Chooses among the upstreams of a route: by the first rule that matches, or else by what stands beside `rules`.
 #[derive(Deserialize, Schema)]
@@ -34,8 +33,12 @@ pub struct RawConfig {
     #[serde(default)]
     #[schema(max_items = TARGETS_MAX)]
     targets: Vec<RawTarget>,
-    /// For `sticky`: `consumer`, `key`, `team`, or `header:NAME` (first value of the field).
-    #[schema(pattern = "^(consumer|key|team|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$", example = "consumer")]
+    /// For `sticky`: `consumer`, `key`, `team`, `header:NAME` (first value of the field), or of a model's call `conversation` or
+    /// `model-user` (what it says of the client's own user).
+    #[schema(
+        pattern = "^(consumer|key|team|conversation|model-user|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$",
+        example = "consumer"
+    )]
     by: Option<String>,
 }
 
@@ -59,6 +62,22 @@ struct RawRule {
     #[serde(default)]
     #[schema(example = ["GET", "HEAD"])]
     methods: Vec<String>,
+    /// One of these names by which a model was called; one that ends with `*` stands for all that begin so.
+    #[serde(default)]
+    #[schema(example = ["assistant", "gpt-*"])]
+    models: Vec<String>,
+    /// All of these are in a model's call.
+    #[serde(default)]
+    #[schema(example = ["tools"])]
+    needs: Vec<Feature>,
+    /// Whether a model's answer is wanted as a stream.
+    streamed: Option<bool>,
+    /// Bytes of text that a model's call has at least.
+    #[schema(minimum = 1, example = 40_000)]
+    min_text_bytes: Option<u64>,
+    /// Bytes of text that a model's call has at most.
+    #[schema(minimum = 0, example = 4_000)]
+    max_text_bytes: Option<u64>,
     /// As beside `rules`.
     #[serde(default)]
     #[schema(default = "priority")]
@@ -68,17 +87,35 @@ struct RawRule {
     #[schema(max_items = TARGETS_MAX)]
     targets: Vec<RawTarget>,
     /// As beside `rules`.
-    #[schema(pattern = "^(consumer|key|team|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$", example = "consumer")]
+    #[schema(
+        pattern = "^(consumer|key|team|conversation|model-user|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$",
+        example = "consumer"
+    )]
     by: Option<String>,
 }
 
-/// One upstream of the route.
+/// What a model's call may have.
+#[derive(Clone, Copy, Deserialize, Schema)]
+#[serde(rename_all = "kebab-case")]
+enum Feature {
+    Tools,
+    Images,
+    Audio,
+    StructuredOutput,
+    Thinking,
+    StoredConversation,
+}
+
+/// One upstream of the route, or targets of a provider.
 #[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 struct RawTarget {
-    /// Its name. Where a route does not have it, it is passed over.
+    /// Its name, or that of a provider. Where a route does not have it, it is passed over.
     #[schema(min_length = 1, example = "near")]
     upstream: String,
+    /// Of a provider's models, as the provider calls it, this one; all of them unless given.
+    #[schema(min_length = 1, example = "gpt-4o-mini")]
+    model: Option<String>,
     /// Its share for `weighted`: 1 unless given. With 0 it is tried behind all that have one.
     #[schema(minimum = 0, maximum = WEIGHT_MAX, default = 1)]
     weight: Option<u32>,
@@ -124,128 +161,9 @@ impl Reader {
     fn report(&mut self, pointer: &Pointer, message: impl Into<String>) {
         self.problems.push(Problems::new(pointer, message.into()));
     }
-
-    fn rule(&mut self, raw: RawRule, pointer: &Pointer) -> Rule {
-        let mut conditions = Vec::new();
-        // Those first that most often leave no need to look further.
-        if !raw.methods.is_empty() {
-            for (index, method) in raw.methods.iter().enumerate().filter(|(_, method)| !is_method(method)) {
-                let message = format!("{method:?} is no method: write it in capitals, such as \"GET\".");
-                self.report(&pointer.key("methods").index(index), message);
-            }
-            conditions.push(self.condition(Source::Method, Test::OneOf(raw.methods)));
-        }
-        if let Some(path) = raw.path {
-            if !path.starts_with('/') || path.contains(['?', '#']) {
-                self.report(&pointer.key("path"), "`path` must start with a slash, and be without a query.");
-            }
-            conditions.push(self.condition(Source::Path, Test::Below(path)));
-        }
-        for (name, value) in raw.headers {
-            if let Err(message) = check_field(&name) {
-                self.report(&pointer.key("headers").key(&name), message);
-            }
-            conditions.push(self.condition(Source::Header(name.to_ascii_lowercase()), Test::of(value)));
-        }
-        for (part, value) in raw.identity {
-            if !is_part(&part) {
-                let message = format!(
-                    "{part:?} is no part of an identity: write \"key\", \"consumer\", \"team\", \"subject\", \"issuer\", \
-                     \"scopes\" or \"claim.NAME\"."
-                );
-                self.report(&pointer.key("identity").key(&part), message);
-            }
-            conditions.push(self.condition(Source::Identity(part), Test::of(value)));
-        }
-        for (name, value) in raw.labels {
-            if !(1..=LABEL_BYTES_MAX).contains(&name.len()) {
-                let message = format!("The name of a label has 1 to {LABEL_BYTES_MAX} bytes.");
-                self.report(&pointer.key("labels").key(&name), message);
-            }
-            conditions.push(self.condition(Source::Label(name), Test::of(value)));
-        }
-        if conditions.is_empty() {
-            let message = "A rule needs a condition: `methods`, `path`, `headers`, `identity` or `labels`. What is for all other \
-                           requests stands beside `rules`.";
-            self.report(pointer, message);
-        }
-        Rule { conditions, choice: self.choice(raw.strategy, raw.targets, raw.by, pointer) }
-    }
-
-    fn condition(&mut self, source: Source, test: Test) -> Condition {
-        let known = self.sources.iter().position(|known| *known == source);
-        let source = known.unwrap_or_else(|| {
-            self.sources.push(source);
-            self.sources.len() - 1
-        });
-        Condition { source, test }
-    }
-
-    fn choice(&mut self, strategy: Strategy, raw: Vec<RawTarget>, by: Option<String>, pointer: &Pointer) -> Choice {
-        let list = pointer.key("targets");
-        if raw.len() > TARGETS_MAX {
-            self.report(&list, format!("`targets` must name at most {TARGETS_MAX} upstreams, as many as a route has."));
-        }
-        let mut targets: Vec<Target> = Vec::new();
-        for (index, RawTarget { upstream: name, weight }) in raw.into_iter().enumerate() {
-            let pointer = list.index(index);
-            if name.is_empty() {
-                self.report(&pointer.key("upstream"), "`upstream` must be the name of an upstream.");
-            } else if targets.iter().any(|known| known.name == name) {
-                self.report(&pointer.key("upstream"), format!("`{name}` is named already."));
-            }
-            if weight.is_some() && strategy != Strategy::Weighted {
-                self.report(&pointer.key("weight"), "`weight` is for the strategy \"weighted\" alone.");
-            } else if weight.is_some_and(|weight| weight > WEIGHT_MAX) {
-                self.report(&pointer.key("weight"), format!("`weight` must be at most {WEIGHT_MAX}."));
-            }
-            targets.push(Target { hash: hash(name.as_bytes()), name, weight: weight.unwrap_or(1) });
-        }
-        if strategy == Strategy::Weighted && !targets.is_empty() && targets.iter().all(|target| target.weight == 0) {
-            self.report(&list, "One of the weights must be above 0.");
-        }
-        let by = match (strategy, by.as_deref().map(By::parse)) {
-            (Strategy::Sticky, Some(Ok(by))) => Some(by),
-            (Strategy::Sticky, Some(Err(message))) => {
-                self.report(&pointer.key("by"), message);
-                None
-            }
-            (Strategy::Sticky, None) => {
-                self.report(pointer, "\"sticky\" needs `by`: \"consumer\", \"key\", \"team\" or \"header:NAME\".");
-                None
-            }
-            (_, Some(_)) => {
-                self.report(&pointer.key("by"), "`by` is for the strategy \"sticky\" alone.");
-                None
-            }
-            (_, None) => None,
-        };
-        Choice { strategy, targets, by }
-    }
 }
 
-impl Test {
-    fn of(value: String) -> Test {
-        if value == ANY { Test::Exists } else { Test::Is(value) }
-    }
-}
-
-impl By {
-    fn parse(text: &str) -> Result<By, String> {
-        match text {
-            "consumer" => Ok(By::Identity("consumer")),
-            "key" => Ok(By::Identity("key")),
-            "team" => Ok(By::Identity("team")),
-            _ => match text.strip_prefix("header:") {
-                Some(name) => check_field(name).map(|()| By::Header(name.to_ascii_lowercase())),
-                None => {
-                    Err(format!("{text:?} keeps nobody: write \"consumer\", \"key\", \"team\" or \"header:NAME\"."))
-                }
-            },
-        }
-    }
-}
-
+/// A field that a rule or `by` looks at.
 fn check_field(name: &str) -> Result<(), String> {
     if !is_name(name) {
         return Err(format!("{name:?} is no field name."));
@@ -254,14 +172,4 @@ fn check_field(name: &str) -> Result<(), String> {
         true => Err(format!("`{name}` carries a credential, which plugins do not see: go by `identity`.")),
         false => Ok(()),
     }
-}
-
-/// They are told apart by their case, and all that exist are in capitals.
-fn is_method(method: &str) -> bool {
-    is_name(method) && !method.bytes().any(|byte| byte.is_ascii_lowercase())
-}
-
-fn is_part(part: &str) -> bool {
-    ["key", "consumer", "team", "subject", "issuer", "scopes"].contains(&part)
-        || part.strip_prefix("claim.").is_some_and(|name| !name.is_empty())
 }

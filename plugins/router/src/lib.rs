@@ -1,9 +1,15 @@
 //! Chooses among the upstreams of a route: the first rule that matches says by which strategy and among which of them.
 
+mod by;
 mod choice;
 mod config;
+mod conversation;
+mod names;
 mod order;
+mod price;
 mod rule;
+mod source;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +17,8 @@ use sluicegate_plugin::{Decision, Fact, Plugin, Problems, Setup};
 
 use choice::Choice;
 use config::RawConfig;
-use rule::{Found, Rule, Source};
+use rule::Rule;
+use source::{Found, Source};
 
 struct Router {
     /// What rules look at, each once, whatever number of rules does.

@@ -1,26 +1,9 @@
 //! Which requests a rule is for.
 
-use sluicegate_plugin::{identity, labels, request};
+use std::ops::RangeInclusive;
 
 use crate::choice::Choice;
-
-/// Distinct things that all rules together look at: bounds what one request may ask of the host.
-pub const SOURCES_MAX: usize = 16;
-
-/// What is looked at.
-#[derive(PartialEq, Eq)]
-pub enum Source {
-    Method,
-    Path,
-    /// The first value of a field, by its name in lower case.
-    Header(String),
-    Identity(String),
-    Label(String),
-}
-
-/// What has been looked at so far, by number of the source: rules behind the first that matches cost nothing, and nothing is
-/// asked for twice.
-pub struct Found([Option<Option<Vec<u8>>>; SOURCES_MAX]);
+use crate::source::{Found, Source, Value};
 
 pub struct Rule {
     /// All of them hold.
@@ -29,7 +12,7 @@ pub struct Rule {
 }
 
 pub struct Condition {
-    /// Number of the source, below [`SOURCES_MAX`].
+    /// Number of the source, below [`SOURCES_MAX`](crate::source::SOURCES_MAX).
     pub source: usize,
     pub test: Test,
 }
@@ -38,8 +21,12 @@ pub enum Test {
     Exists,
     Is(String),
     OneOf(Vec<String>),
+    /// One of these names; one that ends with `*` is a beginning.
+    Named(Vec<String>),
     /// A path, and all below it, whichever of its characters are escaped.
     Below(String),
+    Within(RangeInclusive<u64>),
+    Truth(bool),
 }
 
 impl Rule {
@@ -48,45 +35,32 @@ impl Rule {
     }
 }
 
-impl Found {
-    pub fn nothing() -> Found {
-        Found([const { None }; SOURCES_MAX])
-    }
-
-    fn of(&mut self, sources: &[Source], number: usize) -> Option<&[u8]> {
-        let (place, source) = (self.0.get_mut(number)?, sources.get(number)?);
-        place.get_or_insert_with(|| source.read()).as_deref()
-    }
-}
-
-impl Source {
-    pub fn is_identity(&self) -> bool {
-        matches!(self, Source::Identity(_))
-    }
-
-    fn read(&self) -> Option<Vec<u8>> {
-        match self {
-            Source::Method => Some(request::method().into_bytes()),
-            Source::Path => Some(request::path().into_bytes()),
-            Source::Header(name) => request::header(name),
-            Source::Identity(part) => identity::get(part).map(String::into_bytes),
-            Source::Label(name) => labels::get(name).map(String::into_bytes),
+impl Test {
+    fn holds(&self, value: Option<&Value>) -> bool {
+        match (self, value) {
+            (_, None) => false,
+            (Test::Exists, Some(_)) => true,
+            (Test::Within(range), Some(Value::Number(number))) => range.contains(number),
+            (Test::Truth(wanted), Some(Value::Truth(found))) => wanted == found,
+            (test, Some(Value::Text(text))) => test.holds_for(text),
+            _ => false,
         }
     }
-}
 
-impl Test {
-    fn holds(&self, value: Option<&[u8]>) -> bool {
-        let Some(value) = value else { return false };
+    fn holds_for(&self, value: &[u8]) -> bool {
         match self {
-            Test::Exists => true,
             Test::Is(text) => value == text.as_bytes(),
             Test::OneOf(texts) => texts.iter().any(|text| value == text.as_bytes()),
+            Test::Named(names) => names.iter().any(|name| match name.strip_suffix('*') {
+                Some(beginning) => value.starts_with(beginning.as_bytes()),
+                None => value == name.as_bytes(),
+            }),
             Test::Below(prefix) => {
                 let mut path = Decoded(value);
                 Decoded(prefix.as_bytes()).all(|byte| path.next() == Some(byte))
                     && (prefix.ends_with('/') || matches!(path.next(), None | Some(b'/')))
             }
+            Test::Exists | Test::Within(_) | Test::Truth(_) => false,
         }
     }
 }

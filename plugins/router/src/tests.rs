@@ -1,5 +1,6 @@
 //! Where requests go, and which configs are refused.
 
+mod calls;
 mod config;
 mod rules;
 mod strategies;

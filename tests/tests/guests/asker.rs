@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
+use sluicegate::runtime::model::{Attempt, EditError, ModelCall, ModelState, ModelUsage, Reading};
 use sluicegate::runtime::services::{
     Claim, Clock, Counters, KeyFailure, KeyOwner, Keys, PluginMetrics, Services, Taken, Waiting,
 };
@@ -69,6 +70,7 @@ async fn heard(as_components: bool) -> String {
 async fn whichever_way_it_is_called_it_hears_and_does_the_same() {
     let (component, module) = (heard(true).await, heard(false).await);
     assert!(component.contains("take: [[], [Taken { allowed: true"), "{component}");
+    assert!(component.contains("read: ([0, 7], [5, 13], \"text \u{e9}\u{e9} more\")"), "{component}");
     for (component, module) in component.lines().zip(module.lines()) {
         assert_eq!(component, module);
     }
@@ -134,6 +136,100 @@ impl Candidates for Scripted {
     fn figures(&self, _name: &str) -> Vec<Option<u64>> {
         vec![Some(u64::MAX), None, Some(0)]
     }
+
+    fn capable(&self, feature: &str) -> Vec<u32> {
+        if feature == "tools" { vec![0, 2] } else { Vec::new() }
+    }
+}
+
+impl ModelCall for Scripted {
+    fn operation(&self) -> &'static str {
+        "chat"
+    }
+
+    fn dialect(&self) -> &'static str {
+        "gemini"
+    }
+
+    fn streamed(&self) -> bool {
+        true
+    }
+
+    fn model(&self) -> String {
+        "mod\u{e9}l".into()
+    }
+
+    fn set_model(&mut self, _model: &str) -> Result<(), EditError> {
+        Err(EditError::TooLate)
+    }
+
+    fn has(&self, feature: &str) -> bool {
+        feature == "tools"
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        (name == "temperature").then_some(-0.1)
+    }
+
+    fn set_number(&mut self, _name: &str, _value: Option<f64>) -> Result<(), EditError> {
+        Err(EditError::TooLate)
+    }
+
+    fn word(&self, name: &str) -> Option<String> {
+        (!name.is_empty()).then(|| format!("{name} it is"))
+    }
+
+    fn set_word(&mut self, _name: &str, _value: Option<&str>) -> Result<(), EditError> {
+        Err(EditError::TooLate)
+    }
+
+    fn read(&self, role: &str, _place: &str) -> Reading {
+        match role {
+            "" => Reading { segments: vec![0, 7], ends: vec![5, 13], text: "text \u{e9}\u{e9} more".into() },
+            "user" => Reading { segments: vec![u32::MAX], ends: vec![0], text: String::new() },
+            _ => Reading { segments: Vec::new(), ends: Vec::new(), text: String::new() },
+        }
+    }
+
+    fn text_bytes(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn role(&self, segment: u32) -> Option<String> {
+        (segment < 2).then(String::new)
+    }
+
+    fn place(&self, segment: u32) -> Option<String> {
+        (segment == 1).then(|| "text".into())
+    }
+
+    fn tool(&self, segment: u32) -> Option<String> {
+        (segment == u32::MAX).then(|| "tool".into())
+    }
+
+    fn rewrite(&mut self, _segment: u32, _text: &str) -> Result<(), EditError> {
+        Err(EditError::TooLate)
+    }
+
+    fn insert(&mut self, _role: &str, _text: &str, _before: Option<u32>) -> Result<u32, EditError> {
+        Err(EditError::TooLate)
+    }
+
+    fn remove(&mut self, _segment: u32) -> Result<(), EditError> {
+        Err(EditError::TooLate)
+    }
+
+    fn copy(&self) -> Box<dyn ModelCall> {
+        Box::new(Scripted)
+    }
+}
+
+fn model() -> ModelState {
+    let usage = ModelUsage { input_tokens: Some(u64::MAX), raw: Some("{}".into()), ..ModelUsage::default() };
+    let attempt = Attempt { target: 2, reason: "why".into(), status: Some(200), ..Attempt::default() };
+    let mut model = ModelState::new(Box::new(Scripted));
+    (model.usage, model.attempts) = (usage, vec![attempt]);
+    model
 }
 
 fn exchange() -> Exchange {
@@ -177,6 +273,7 @@ fn exchange() -> Exchange {
     let mut state = exchange.lock();
     state.reply = Some(ReplyHead { status: StatusCode::OK, headers, sent: false });
     state.plan = TargetPlan::open(vec![0, 1, 2]);
+    state.model = Some(Box::new(model()));
     drop(state);
     exchange
 }

@@ -8,4 +8,5 @@ mod failover;
 mod pairs;
 mod phases;
 mod prompts;
+mod routing;
 mod support;

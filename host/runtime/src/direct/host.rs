@@ -113,6 +113,7 @@ plain! {
     () => (), nothing => nothing;
     bool => i32, word => i32::from(word);
     u16 => i32, number => i32::from(number);
+    u32 => i32, number => number.cast_signed();
     u64 => i64, number => number.cast_signed();
 }
 

@@ -155,7 +155,7 @@ macro_rules! numbers {
     };
 }
 
-numbers!(u16, u32, u64);
+numbers!(u16, u32, u64, f64);
 
 impl Lower for () {
     fn store(self, _: &mut [u8], _: Spot, _: &mut Blocks) {}

@@ -178,6 +178,15 @@ impl<A: Handed> Params for (A, u64) {
     }
 }
 
+impl<A: Handed> Params for (u32, A) {
+    type Flat = (i32, i32, i32);
+    type Value<'a> = (u32, A::Value<'a>);
+
+    fn lift<'a>((number, pointer, length): Self::Flat, source: &mut Source<'a>) -> Result<Self::Value<'a>> {
+        Ok((number.cast_unsigned(), read::<A>(pointer, length, source)?))
+    }
+}
+
 impl<A: Handed> Params for (A, f64) {
     type Flat = (i32, i32, f64);
     type Value<'a> = (A::Value<'a>, f64);

@@ -134,6 +134,34 @@ functions! {
         allocating plan() as "plan";
         plain set_plan(order: Vec<u32>) as "set-plan";
     }
+    "target-features" = target_features {
+        allocating capable(feature: String) as "capable";
+    }
+    "model-call" = model_call {
+        allocating operation() as "operation";
+        allocating dialect() as "dialect";
+        plain streamed() as "streamed";
+        allocating model() as "model";
+        plain has(feature: String) as "has";
+        written number(name: String) as "number";
+        allocating word(name: String) as "word";
+        allocating read(role: String, place: String) as "read";
+        plain text_bytes() as "text-bytes";
+        allocating role(segment: u32) as "role";
+        allocating place(segment: u32) as "place";
+        allocating tool(segment: u32) as "tool";
+    }
+    "attempts" = attempts {
+        plain count() as "count";
+        written target(attempt: u32) as "target";
+        allocating fact(attempt: u32, name: String) as "fact";
+        written figure(attempt: u32, name: String) as "figure";
+    }
+    "usage" = usage {
+        written figure(name: String) as "figure";
+        allocating pricing() as "pricing";
+        allocating raw() as "raw";
+    }
     "credentials-in-clear" = credentials_in_clear {
         allocating header(name: String) as "header";
         allocating query(name: String) as "query";

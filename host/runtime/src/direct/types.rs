@@ -12,6 +12,7 @@ use crate::bindings::host::exchange::Usage;
 use crate::bindings::host::identity_writer::WriteError;
 use crate::bindings::host::keys::{Failure, Owner, Place};
 use crate::bindings::host::log::Level;
+use crate::bindings::host::model_call::Reading;
 use crate::bindings::host::types::{Answer, Decision, Detail, Field, Piece, Rejection};
 
 macro_rules! record {
@@ -68,6 +69,7 @@ records! {
     record lowered: Usage {
         request_bytes: u64, reply_bytes: u64, status: u16, outcome: String, upstream: String
     };
+    record lowered: Reading { segments: Vec<u32>, ends: Vec<u32>, text: String };
     record lowered: Owner { key_id: String, consumer: String, scopes: Vec<String> };
 }
 

@@ -1,4 +1,5 @@
 //! Asks the host everything that the contract has, and says what it heard: whatever way its calls go, they must come to the same.
+//! Left out is what changes a model's part of the exchange, which is possible in the phases of models alone.
 #![cfg(target_arch = "wasm32")]
 
 use std::collections::BTreeMap;
@@ -7,9 +8,9 @@ use std::fmt::{Debug, Write};
 use sluicegate_plugin::counters::{Claim, Quota};
 use sluicegate_plugin::keys::Place;
 use sluicegate_plugin::{
-    Answer, BodyNeed, Decision, MetricKind, Piece, Plugin, Problems, Rejection, Setup, clock, counters,
-    credentials_in_clear, exchange, identity, identity_writer, keys, labels, log, metrics, notes, random, reply,
-    request, targets,
+    Answer, BodyNeed, Decision, MetricKind, Piece, Plugin, Problems, Rejection, Setup, attempts, clock, counters,
+    credentials_in_clear, exchange, identity, identity_writer, keys, labels, log, metrics, model_call, notes, random,
+    reply, request, target_features, targets, usage,
 };
 
 struct Asker;
@@ -46,6 +47,8 @@ impl Plugin for Asker {
         heard.note("figures", targets::figures("rests-ms"));
         heard.note("plan", targets::plan());
         heard.note("set-plan", [targets::set_plan(&[1, 0]), targets::set_plan(&[7]), targets::set_plan(&[])]);
+        heard.note("capable", [target_features::capable("tools"), target_features::capable("\u{e9}")]);
+        of_the_call(&mut heard);
         Answer::new(200).body(heard.0).into()
     }
 
@@ -123,6 +126,29 @@ fn of_the_exchange(heard: &mut Heard) {
     heard.note("labels", [labels::get("a"), labels::get("b")]);
     log::trace("a trace");
     log::error("an \u{e9}rror\nin two lines");
+}
+
+fn of_the_call(heard: &mut Heard) {
+    heard.note("call", [model_call::operation(), model_call::dialect(), model_call::model()]);
+    heard.note("streamed", (model_call::streamed(), model_call::text_bytes()));
+    heard.note("has", [model_call::has("tools"), model_call::has("audio")]);
+    heard.note("number", [model_call::number("temperature"), model_call::number("seed")]);
+    heard.note("word", [model_call::word("tool-choice"), model_call::word("")]);
+    for (role, place) in [("", ""), ("user", "text"), ("nobody", "nowhere")] {
+        let read = model_call::read(role, place);
+        heard.note("read", (read.segments, read.ends, read.text));
+    }
+    for segment in [0, 1, u32::MAX] {
+        heard.note("segment", [model_call::role(segment), model_call::place(segment), model_call::tool(segment)]);
+    }
+    heard.note("attempts", attempts::count());
+    for attempt in [0, 1, u32::MAX] {
+        heard.note("target", attempts::target(attempt));
+        heard.note("fact", [attempts::fact(attempt, "reason"), attempts::fact(attempt, "model")]);
+        heard.note("figure", [attempts::figure(attempt, "status"), attempts::figure(attempt, "price-input")]);
+    }
+    heard.note("usage", [usage::figure("input-tokens"), usage::figure("output-tokens")]);
+    heard.note("usage", (usage::pricing(), usage::raw()));
 }
 
 fn of_the_grants(heard: &mut Heard) {

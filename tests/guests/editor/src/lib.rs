@@ -6,8 +6,8 @@ use sluicegate_plugin::{
     credentials, edits::EditError, labels, model_answer, model_call, notes, targets, upstream_request, usage,
 };
 
-/// `see`, `rewrite`, `insert`, `answer`, `call-tool`, `model=NAME`, `tokens=NUMBER`; `skip=PROVIDER`, `mark`, `choose=CREDENTIAL`;
-/// `upper`, `hold`, `stop-at=WORD`, `reject-at=WORD`, `record`.
+/// `see`, `rewrite`, `insert`, `answer`, `call-tool`, `model=NAME`, `tokens=NUMBER`, `topic=WORD`;
+/// `skip=PROVIDER`, `mark`, `choose=CREDENTIAL`; `upper`, `hold`, `stop-at=WORD`, `reject-at=WORD`, `record`.
 #[derive(serde::Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 struct Config {
@@ -37,6 +37,8 @@ impl Plugin for Editor {
                 "insert" => drop(model_call::insert("system", "Speak up.", None)),
                 "tokens" => say("tokens", told(model_call::set_number("max-output-tokens", value.parse().ok()))),
                 "model" => say("model", told(model_call::set_model(value))),
+                // A label that plugins of later phases can go by.
+                "topic" if model_call::segments("user", "text").text().contains(value) => say("topic", value),
                 "answer" => return model_answer::say("No model was asked."),
                 "call-tool" => {
                     model_answer::write_tool_call(0, "find_city", "{\"name\":\"Bern\",\"people\":2}");
