@@ -72,6 +72,9 @@ impl Run {
             Ok(Ok(mut answer)) => {
                 let version = answer.version();
                 fields::clean_reply(answer.headers_mut(), version);
+                if !self.takes_trailers {
+                    answer.headers_mut().remove(header::TRAILER);
+                }
                 Ok(answer)
             }
             Ok(Err(error)) => Err(Failed { stop: self.upstream_failed(&error), reached: reached(&error) }),

@@ -26,6 +26,8 @@ pub(super) struct Run {
     pub(super) log: Mutex<Log>,
     /// Its last byte has been handed on.
     pub(super) request_ended: AtomicBool,
+    /// The client has said that it reads trailers.
+    pub(super) takes_trailers: bool,
     /// When the route's time for the whole exchange is over.
     pub(super) deadline: Option<tokio::time::Instant>,
     /// Entries at positions below it take part in the answer. Grows as `head` passes them, so that no entry meets the answer to
@@ -89,6 +91,7 @@ impl Run {
             exchange,
             log: Mutex::new(log),
             request_ended: AtomicBool::new(false),
+            takes_trailers: false,
             depth: AtomicUsize::new(0),
             ran: AtomicU64::new(0),
             held: (0..length).map(|_| tokio::sync::Mutex::default()).collect(),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header, request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -27,6 +27,7 @@ use super::stop::{Stop, StopReply};
 use super::trace::Recorder;
 use crate::config::Dialect;
 use crate::error::{Code, Refusal};
+use crate::http::at_hand::AtHand;
 use crate::http::fields::{self, ClientSide, RequestHost};
 use crate::http::path;
 use crate::http::render::render;
@@ -105,6 +106,8 @@ pub fn serve(
 fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, Incoming) {
     let Inbound { mut head, body, client, host, started, id } = inbound;
     let hop = fields::clean_request(&mut head.headers);
+    // HTTP/2 has a place for them in every answer; in HTTP/1.1 a client must ask (RFC 9110, 6.5.1).
+    let takes_trailers = hop.trailers || head.version == Version::HTTP_2;
     let hints = plan.models.as_ref().map(|_| hints(&head.headers, head.uri.query()));
     let places = plan.route.as_ref().map_or(&[][..], |route| &route.credential_places);
     let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);
@@ -153,7 +156,9 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
         let path = path::strip_prefix(&state.request.path, &route.strip_prefix).unwrap_or(&state.request.path);
         Box::new(ModelExchange::begin(state.request.method.as_str(), path, hints))
     });
-    (Arc::new(Run::new(ground, plan, exchange, log, trace, model)), body)
+    let mut run = Run::new(ground, plan, exchange, log, trace, model);
+    run.takes_trailers = takes_trailers;
+    (Arc::new(run), body)
 }
 
 /// The answer's body before the chain has seen it.
@@ -237,11 +242,11 @@ impl Run {
         if !self.reply_has_body() {
             return Ok(match reply {
                 Reply::Upstream(body) => Source::AsItComes(body, Taps::default()),
-                Reply::Whole(_) => Source::Whole(None),
+                Reply::Whole(_) => Source::Whole(AtHand::default()),
             });
         }
         let Some(streams) = self.exchange.lock().reply.as_ref().map(|head| is_stream(&head.headers)) else {
-            return Ok(Source::Whole(None));
+            return Ok(Source::Whole(AtHand::default()));
         };
         let (pipe, mut taps) = (Pipe::new(self, Way::Reply)?, Taps::of(self, Way::Reply));
         match (pipe, reply) {
@@ -249,7 +254,7 @@ impl Run {
             (None, Reply::Whole(bytes)) => {
                 taps.push(self, &bytes);
                 taps.end(self);
-                Ok(Source::Whole(Some(bytes)))
+                Ok(Source::Whole(bytes.into()))
             }
             (Some(mut pipe), Reply::Upstream(body)) if streams || !pipe.is_buffering() => {
                 if streams {
@@ -264,7 +269,7 @@ impl Run {
 
     /// Waits for the whole body.
     async fn gather(self: &Arc<Run>, mut pipe: Pipe, reply: Reply) -> Result<Source, Stop> {
-        let mut whole = BytesMut::new();
+        let (mut whole, mut trailers) = (BytesMut::new(), None);
         match reply {
             Reply::Whole(bytes) => {
                 pipe.push(bytes);
@@ -273,7 +278,7 @@ impl Run {
                 pipe.gather(&mut whole).await?;
             }
             Reply::Upstream(mut body) => {
-                while let Some(bytes) = self.next_of(&mut body).await? {
+                while let Some(bytes) = self.next_of(&mut body, &mut trailers).await? {
                     pipe.push(bytes);
                     pipe.gather(&mut whole).await?;
                 }
@@ -282,11 +287,15 @@ impl Run {
             }
         }
         self.forget_length();
-        Ok(Source::Whole(Some(whole.freeze())))
+        Ok(Source::Whole(AtHand::new(whole.freeze(), trailers)))
     }
 
-    /// The next bytes of an answer that a plugin waits for. None at its end; trailers are left out.
-    async fn next_of(&self, body: &mut UpstreamBody) -> Result<Option<Bytes>, Stop> {
+    /// The next bytes of an answer that a plugin waits for. None at its end.
+    async fn next_of(
+        &self,
+        body: &mut UpstreamBody,
+        trailers: &mut Option<Box<HeaderMap>>,
+    ) -> Result<Option<Bytes>, Stop> {
         let silence_max = self.ground.limits.body_idle_timeout;
         loop {
             let frame = match tokio::time::timeout(silence_max, body.frame()).await {
@@ -299,7 +308,9 @@ impl Run {
             match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(bytes) => return Ok(Some(bytes)),
-                    Err(_trailers) => continue,
+                    Err(frame) => {
+                        *trailers = frame.into_trailers().ok().and_then(|fields| self.trailers(fields, true));
+                    }
                 },
                 Some(Err(error)) => return Err(self.upstream_failed(&error)),
                 None => return Ok(None),
@@ -362,7 +373,7 @@ impl Run {
     /// A stop while the answer's phases ran: there is nobody left to ask.
     fn last_word(&self, stop: Stop) -> Source {
         match self.stand_in(stop) {
-            Reply::Whole(bytes) => Source::Whole(Some(bytes)),
+            Reply::Whole(bytes) => Source::Whole(bytes.into()),
             Reply::Upstream(body) => Source::AsItComes(body, Taps::default()),
         }
     }

@@ -24,7 +24,7 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Ends at every hop (RFC 9110, 7.6.1, and `proxy-authenticate`, which speaks of this hop only).
-/// `trailer` goes on: the trailers themselves do.
+/// `trailer` goes on: the trailers themselves do, by [`super::trailers`].
 const HOP_BY_HOP: [HeaderName; 7] =
     [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE];
 
@@ -257,6 +257,11 @@ pub fn restore(
     if parts.len() == usize::from(query.is_some()) { query } else { join_query(&parts) }
 }
 
+/// Whether a field carries a credential on every route.
+pub(super) fn is_credential(name: &HeaderName) -> bool {
+    CREDENTIAL_FIELDS.contains(name)
+}
+
 fn names_member(places: &[CredentialPlace], name: &str) -> bool {
     places.iter().any(|place| matches!(place, CredentialPlace::Query(member) if member == name))
 }
@@ -291,7 +296,7 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
 }
 
 /// Servers behind CGI and its heirs read `_` and `-` alike, so both spellings are taken out.
-fn only_the_gateway_says(name: &str) -> bool {
+pub(super) fn only_the_gateway_says(name: &str) -> bool {
     let begins = |with: &str| {
         let alike = |(byte, wanted): (u8, u8)| byte == wanted || (byte == b'_' && wanted == b'-');
         name.len() >= with.len() && name.bytes().zip(with.bytes()).all(alike)

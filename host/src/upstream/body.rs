@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -22,6 +21,8 @@ use super::error::{BoxError, UpstreamError, classify};
 use super::health::UnderWay;
 use super::pool::Lease;
 use translation::Translation;
+
+use crate::http::at_hand::AtHand;
 
 pub use translation::Translate;
 
@@ -94,7 +95,12 @@ impl Body for SendBody {
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyFailed>>> {
         let Some(sending) = &mut self.0 else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(&mut sending.body).poll_frame(context));
-        if frame.is_none() || sending.body.is_end_stream() {
+        let ends = match &frame {
+            Some(Ok(frame)) => frame.is_trailers() || sending.body.is_end_stream(),
+            Some(Err(_)) => sending.body.is_end_stream(),
+            None => true,
+        };
+        if ends {
             sending.progress.set_sent();
         }
         Poll::Ready(frame.map(|frame| {
@@ -188,10 +194,7 @@ pub enum Whole {
 enum Source {
     Connection(Incoming),
     /// Read to its end, and not yet handed out.
-    Gathered {
-        bytes: Option<Bytes>,
-        trailers: Option<HeaderMap>,
-    },
+    Gathered(AtHand),
 }
 
 impl UpstreamBody {
@@ -227,8 +230,7 @@ impl UpstreamBody {
             Some(())
         };
         timeout(time_max, reading).await.ok()??;
-        let bytes = Some(bytes.freeze()).filter(|bytes| !bytes.is_empty());
-        self.source = Source::Gathered { bytes, trailers };
+        self.source = Source::Gathered(AtHand::new(bytes.freeze(), trailers.map(Box::new)));
         Some(self)
     }
 
@@ -249,7 +251,7 @@ impl UpstreamBody {
 
     /// In place of a body that was read: these bytes.
     pub fn replaced(mut self, bytes: Bytes) -> UpstreamBody {
-        self.source = Source::Gathered { bytes: Some(bytes).filter(|bytes| !bytes.is_empty()), trailers: None };
+        self.source = Source::Gathered(bytes.into());
         self
     }
 
@@ -302,15 +304,12 @@ impl UpstreamBody {
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let frame = match &mut self.source {
             Source::Connection(incoming) => ready!(Pin::new(incoming).poll_frame(context)),
-            Source::Gathered { bytes, trailers } => {
-                let frame = bytes.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers));
-                return Poll::Ready(frame.map(Ok));
-            }
+            Source::Gathered(body) => return Poll::Ready(body.next_frame().map(Ok)),
         };
         match frame {
             Some(Ok(frame)) => {
-                // Whoever reads the body stops at the announced length, and may not ask for the end.
-                if self.source.is_end_stream() {
+                // Whoever reads the body stops at the announced length or behind trailers, and may not ask for the end.
+                if frame.is_trailers() || self.source.is_end_stream() {
                     self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -335,18 +334,14 @@ impl Source {
     fn is_end_stream(&self) -> bool {
         match self {
             Source::Connection(incoming) => incoming.is_end_stream(),
-            Source::Gathered { bytes, trailers } => bytes.is_none() && trailers.is_none(),
+            Source::Gathered(body) => body.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Source::Connection(incoming) => incoming.size_hint(),
-            Source::Gathered { bytes, trailers: None } => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
-            // Trailers go out only behind chunks, which a known length would rule out.
-            Source::Gathered { .. } => SizeHint::default(),
+            Source::Gathered(body) => body.size_hint(),
         }
     }
 }

@@ -1,0 +1,4 @@
+//! What flows between the gateway and its upstreams, byte by byte on both sides.
+
+mod support;
+mod trailers;
