@@ -23,6 +23,8 @@ mod shadow;
 mod stop;
 mod targets;
 mod trace;
+mod tunnel;
+mod upgrade;
 
 pub use canary::{Canary, CanaryState, Rollback};
 pub use model::{Keys, ModelPlans, ModelSide};
@@ -33,3 +35,4 @@ pub use serve::{Admission, Inbound, credential_fields, serve};
 pub use shadow::Room;
 pub use targets::{Target, Targets};
 pub use trace::{ARMED_MAX, ArmError, COUNT_MAX, TIME_MAX, TraceLines, TraceRequest, Traces};
+pub use tunnel::Tunnel;

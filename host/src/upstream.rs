@@ -5,6 +5,7 @@ mod connect;
 mod error;
 mod health;
 mod pool;
+mod switched;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 use http_body::Body;
@@ -27,6 +28,7 @@ pub use body::{Translate, UpstreamBody, Whole};
 pub use connect::{ConnectError, ConnectSetupError, Connector, Wire};
 pub use error::{BoxError, UpstreamError};
 pub use health::{Health, UnderWay};
+pub use switched::{Held, Switched};
 pub use tls::{Tls, TlsSetupError};
 
 use crate::clock::Clock;
@@ -211,6 +213,7 @@ impl Upstream {
         request: Request<SendBody>,
         progress: &Arc<Progress>,
     ) -> Result<Response<UpstreamBody>, Failed> {
+        let asked = request.headers().get(UPGRADE).cloned();
         progress.handed();
         let answer = lease.send(request);
         let patience = async {
@@ -227,7 +230,17 @@ impl Upstream {
             }
         };
         match result {
-            Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            Ok(mut answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let is_it = |asked: HeaderValue| {
+                    let named = answer.headers().get(UPGRADE);
+                    named.is_some_and(|named| named.as_bytes().eq_ignore_ascii_case(asked.as_bytes()))
+                };
+                if asked.is_some_and(is_it) {
+                    let upgrade = hyper::upgrade::on(&mut answer);
+                    let (head, _) = answer.into_parts();
+                    let body = UpstreamBody::switched(upgrade, lease, Arc::clone(progress), self.config.name.clone());
+                    return Ok(Response::from_parts(head, body));
+                }
                 let error = UpstreamError::Switched { upstream: self.config.name.clone() };
                 Err(Failed { error, unsent: None, heard: true, permit: None })
             }

@@ -40,6 +40,11 @@ impl Raw {
         Raw { stream, read: Vec::new() }
     }
 
+    /// Closes it with a reset.
+    pub fn reset(self) {
+        self.stream.set_zero_linger().expect("the connection is open");
+    }
+
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let written = timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await.expect("the other side reads");
         written.expect("the connection is open");
@@ -52,13 +57,20 @@ impl Raw {
 
     /// Reads up to `end` and returns it with all before it.
     pub async fn read_until(&mut self, end: &str) -> String {
+        let read = self.try_read_until(end).await;
+        read.unwrap_or_else(|| panic!("closed before {end:?}, after {:?}", String::from_utf8_lossy(&self.read)))
+    }
+
+    /// None when the other side closes first.
+    pub async fn try_read_until(&mut self, end: &str) -> Option<String> {
         loop {
             if let Some(at) = find(&self.read, end.as_bytes()) {
                 let rest = self.read.split_off(at + end.len());
-                return String::from_utf8_lossy(&std::mem::replace(&mut self.read, rest)).into_owned();
+                return Some(String::from_utf8_lossy(&std::mem::replace(&mut self.read, rest)).into_owned());
             }
-            let so_far = String::from_utf8_lossy(&self.read).into_owned();
-            assert!(self.read_some().await > 0, "closed before {end:?}, after {so_far:?}");
+            if self.read_some().await == 0 {
+                return None;
+            }
         }
     }
 

@@ -135,6 +135,9 @@ impl Run {
         let uri = Uri::try_from(target_text).map_err(|error| {
             Stop::refuse(Refusal::new(Code::BadRequest, format!("The request's path is not valid: {error}.")))
         })?;
+        if let Some(upgrade) = &self.upgrade {
+            upgrade.announce(&mut headers);
+        }
         if decodes_reply {
             headers.insert(header::ACCEPT_ENCODING, coding::acceptable(headers.get(header::ACCEPT_ENCODING)));
         }

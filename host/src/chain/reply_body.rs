@@ -339,7 +339,12 @@ impl Cut {
         self.fault
     }
 
-    fn timed_out(elapsed: Elapsed) -> Cut {
+    /// Nobody can be told on a connection that speaks another protocol.
+    pub(super) fn of_tunnel(outcome: Outcome, fault: Fault, code: Code, message: String) -> Cut {
+        Cut { outcome, fault, code: code.as_str().to_owned(), message, told: None }
+    }
+
+    pub(super) fn timed_out(elapsed: Elapsed) -> Cut {
         let (code, message) = match elapsed {
             Elapsed::Silence => (Code::UpstreamTimeout, "no byte of the answer moved for too long"),
             Elapsed::Deadline => (Code::ExchangeTimeout, "the exchange took longer than its route allows"),

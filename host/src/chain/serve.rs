@@ -25,6 +25,7 @@ use super::run::{Log, Run};
 use super::shadow::Taps;
 use super::stop::{Stop, StopReply};
 use super::trace::Recorder;
+use super::upgrade::Upgrade;
 use crate::config::Dialect;
 use crate::error::{Code, Refusal};
 use crate::http::at_hand::AtHand;
@@ -105,6 +106,8 @@ pub fn serve(
 /// Takes the head apart: what the client presents goes where plugins cannot see it.
 fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, Incoming) {
     let Inbound { mut head, body, client, host, started, id } = inbound;
+    let allowed = plan.route.as_ref().map_or(&[][..], |route| &route.upgrades);
+    let upgrade = if allowed.is_empty() { None } else { Upgrade::asked(&mut head, &body, allowed) };
     let hop = fields::clean_request(&mut head.headers);
     // HTTP/2 has a place for them in every answer; in HTTP/1.1 a client must ask (RFC 9110, 6.5.1).
     let takes_trailers = hop.trailers || head.version == Version::HTTP_2;
@@ -158,6 +161,7 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     });
     let mut run = Run::new(ground, plan, exchange, log, trace, model);
     run.takes_trailers = takes_trailers;
+    run.upgrade = upgrade;
     (Arc::new(run), body)
 }
 
@@ -201,6 +205,9 @@ impl Run {
         };
         if let (Some(model), Some(plans)) = (&self.model, &self.plan.models) {
             return Box::pin(self.forward_model(route, model, plans, body)).await;
+        }
+        if let Some(upgrade) = &self.upgrade {
+            self.admit_upgrade(upgrade)?;
         }
         let began = Instant::now();
         let body = RequestBody::prepare(self, body).await?;
@@ -319,8 +326,9 @@ impl Run {
     }
 
     /// Seals the head and hands both to the server.
-    fn respond(self: &Arc<Run>, source: Source, finisher: Finisher) -> Response<ReplyBody> {
+    fn respond(self: &Arc<Run>, mut source: Source, mut finisher: Finisher) -> Response<ReplyBody> {
         let has_body = self.reply_has_body();
+        let tunnel = self.switch(&mut source, &mut finisher);
         let mut state = self.exchange.lock();
         let events = state.reply.as_ref().is_some_and(|head| is_plain_event_stream(&head.headers));
         let mut response = Response::new(ReplyBody::new(source, finisher, events.then(|| self.dialect())));
@@ -337,6 +345,9 @@ impl Run {
         drop(state);
         if let Ok(id) = HeaderValue::from_str(&self.exchange.facts.id) {
             response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        if let Some(tunnel) = tunnel {
+            self.announce_switch(&mut response, tunnel);
         }
         if let Some(trace) = &self.trace {
             trace.answer(response.status().as_u16());

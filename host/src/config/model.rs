@@ -100,6 +100,8 @@ pub struct Limits {
     pub body_idle_timeout: Duration,
     /// After the first signal: how long open requests may go on.
     pub drain_timeout: Duration,
+    /// Connections that speak another protocol at once, in the whole gateway.
+    pub upgraded_max: usize,
     /// Plugin instances alive at once, in the whole gateway.
     pub instances_max: u32,
 }
@@ -205,6 +207,10 @@ pub struct Route {
     pub dialect: Dialect,
     /// The whole exchange, from the head of the request to the last byte of the answer.
     pub timeout: Option<Duration>,
+    /// Protocols to which a client may upgrade its connection, in lower case.
+    pub upgrades: Vec<String>,
+    /// So long without a byte in either direction ends an upgraded connection.
+    pub upgrade_idle_timeout: Duration,
     /// Fields and `?query` members that carry credentials on this route, besides the usual ones.
     pub credential_places: Vec<CredentialPlace>,
     /// Those that go upstream as the client sent them; `cookie` unless given.

@@ -177,9 +177,11 @@ pub fn clean_reply(headers: &mut HeaderMap, version: Version) {
     add_via(headers, version);
 }
 
-/// RFC 9110, 6.4.1: none for HEAD, 204 and 304.
+/// RFC 9110, 6.4.1: none for HEAD, 101, 204 and 304.
 pub fn reply_can_have_body(method: &Method, status: StatusCode) -> bool {
-    *method != Method::HEAD && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    use StatusCode as Status;
+    *method != Method::HEAD
+        && !matches!(status, Status::SWITCHING_PROTOCOLS | Status::NO_CONTENT | Status::NOT_MODIFIED)
 }
 
 /// The only transfer-coding that this hop undoes is `chunked`, once; any other would be forgotten on the way.

@@ -354,6 +354,8 @@ fn route(name: &str, hosts: &[&str], path: PathMatch) -> Route {
         strip_prefix: String::new(),
         dialect: Dialect::Http,
         timeout: None,
+        upgrades: Vec::new(),
+        upgrade_idle_timeout: std::time::Duration::from_secs(1),
         credential_places: Vec::new(),
         forward_credentials: Vec::new(),
     }

@@ -13,6 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 use super::error::{BoxError, UpstreamError, classify};
 use super::health::UnderWay;
 use super::pool::Lease;
+use super::switched::{Held, Switched};
 use translation::Translation;
 
 use crate::http::at_hand::AtHand;
@@ -193,6 +195,8 @@ pub enum Whole {
 
 enum Source {
     Connection(Incoming),
+    /// It has none: another protocol is spoken from here on.
+    Switched(OnUpgrade),
     /// Read to its end, and not yet handed out.
     Gathered(AtHand),
 }
@@ -206,6 +210,27 @@ impl UpstreamBody {
             body.end();
         }
         body
+    }
+
+    /// Of a 101, whose connection goes to whoever takes it; if nobody does, it is closed.
+    pub(super) fn switched(
+        upgrade: OnUpgrade,
+        lease: Lease,
+        progress: Arc<Progress>,
+        upstream: String,
+    ) -> UpstreamBody {
+        let source = Source::Switched(upgrade);
+        UpstreamBody { source, lease: Some(lease), progress, upstream, under_way: None, translation: None }
+    }
+
+    /// The connection of a 101, once.
+    pub fn take_switched(&mut self) -> Option<Switched> {
+        let Source::Switched(_) = self.source else { return None };
+        let lease = self.lease.take()?;
+        let source = std::mem::replace(&mut self.source, Source::Gathered(AtHand::default()));
+        let Source::Switched(upgrade) = source else { return None };
+        let held = Held { _lease: lease, _under_way: self.under_way.take() };
+        Some(Switched { upgrade, held, upstream: self.upstream.clone() })
     }
 
     /// Reads it to its end, so that its connection is free for others, and hands it out from memory.
@@ -304,6 +329,7 @@ impl UpstreamBody {
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let frame = match &mut self.source {
             Source::Connection(incoming) => ready!(Pin::new(incoming).poll_frame(context)),
+            Source::Switched(_) => return Poll::Ready(None),
             Source::Gathered(body) => return Poll::Ready(body.next_frame().map(Ok)),
         };
         match frame {
@@ -334,6 +360,7 @@ impl Source {
     fn is_end_stream(&self) -> bool {
         match self {
             Source::Connection(incoming) => incoming.is_end_stream(),
+            Source::Switched(_) => true,
             Source::Gathered(body) => body.is_empty(),
         }
     }
@@ -341,6 +368,7 @@ impl Source {
     fn size_hint(&self) -> SizeHint {
         match self {
             Source::Connection(incoming) => incoming.size_hint(),
+            Source::Switched(_) => SizeHint::with_exact(0),
             Source::Gathered(body) => body.size_hint(),
         }
     }

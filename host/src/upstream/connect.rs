@@ -135,6 +135,17 @@ enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Wire {
+    pub(super) fn reset(self) {
+        let stream = match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        // If it fails, the connection is gone already.
+        let _ = stream.set_zero_linger();
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = self.get_mut();

@@ -27,6 +27,8 @@ pub enum UpstreamError {
     Broken { upstream: String, error: hyper::Error },
     #[error("upstream `{upstream}` switched to another protocol, which was not asked for")]
     Switched { upstream: String },
+    #[error("upstream `{upstream}` switched to another protocol, and its connection was lost: {why}")]
+    Lost { upstream: String, why: String },
     #[error("upstream `{upstream}` did not begin its answer within {reply_timeout:?} after the request was sent")]
     Timeout { upstream: String, reply_timeout: Duration },
     /// What the request's body came from failed: the client is gone, or a limit was reached.
@@ -46,9 +48,10 @@ impl UpstreamError {
             UpstreamError::Busy { .. } => Code::UpstreamBusy,
             UpstreamError::Unreachable { .. } => Code::UpstreamUnreachable,
             UpstreamError::Tls { .. } => Code::UpstreamTls,
-            UpstreamError::Broken { .. } | UpstreamError::Switched { .. } | UpstreamError::Answer { .. } => {
-                Code::UpstreamBroken
-            }
+            UpstreamError::Broken { .. }
+            | UpstreamError::Switched { .. }
+            | UpstreamError::Lost { .. }
+            | UpstreamError::Answer { .. } => Code::UpstreamBroken,
             UpstreamError::Timeout { .. } => Code::UpstreamTimeout,
             UpstreamError::RequestBody { .. } | UpstreamError::Target { .. } => Code::BadRequest,
         }
@@ -66,6 +69,7 @@ impl UpstreamError {
             | UpstreamError::Tls { .. }
             | UpstreamError::Broken { .. }
             | UpstreamError::Switched { .. }
+            | UpstreamError::Lost { .. }
             | UpstreamError::Answer { .. }
             | UpstreamError::Timeout { .. } => true,
             UpstreamError::Busy { .. } | UpstreamError::RequestBody { .. } | UpstreamError::Target { .. } => false,
@@ -80,7 +84,9 @@ impl UpstreamError {
             UpstreamError::Tls { upstream, .. } => {
                 format!("No secure connection to upstream `{upstream}` could be made.")
             }
-            UpstreamError::Broken { upstream, .. } | UpstreamError::Switched { upstream } => {
+            UpstreamError::Broken { upstream, .. }
+            | UpstreamError::Switched { upstream }
+            | UpstreamError::Lost { upstream, .. } => {
                 format!("Upstream `{upstream}` sent an answer that cannot be used.")
             }
             UpstreamError::Answer { refusal, .. } => return (**refusal).clone(),

@@ -154,7 +154,7 @@ impl Pool {
             .await
             .map_err(|error| self.refused(ConnectError::Unreachable(error.to_string())))?;
         let task = tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = connection.with_upgrades().await {
                 // Whoever waits for an answer has been told; this is the end of an idle connection.
                 tracing::debug!(%error, "an upstream connection ended");
             }

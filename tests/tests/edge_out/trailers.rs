@@ -17,8 +17,7 @@ async fn answering(answer: impl Into<String>) -> RawUpstream {
     RawUpstream::start(move |mut raw, notes| {
         let answer = answer.clone();
         async move {
-            loop {
-                let head = raw.read_head().await;
+            while let Some(head) = raw.try_read_until("\r\n\r\n").await {
                 notes.add(head.lines().next().unwrap_or_default());
                 if !raw.try_write(&answer).await {
                     return;

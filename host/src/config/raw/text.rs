@@ -179,6 +179,8 @@ texts! {
         "must be whole segments of a path, such as `/v1`, without `*`";
     MethodText, 32, "^[A-Z][A-Z0-9_-]*$",
         "must be a method in capital letters, such as `GET`";
+    ProtocolText, 64, concat!("^", token!(), "(/", token!(), ")?$"),
+        "must be the name of a protocol as `upgrade` has it, such as `websocket`";
     PlaceText, 128, concat!("^(", token!(), r"|\?[^&=#\x00-\x20]+)$"),
         "must be the name of a header field, such as `x-secret`, or `?` and the name of a query member, such as `?token`";
     TestName, 128, r"^[^\x00-\x1F\x7F]+$",
