@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 use http_body::Body;
@@ -103,6 +103,7 @@ impl Upstream {
     /// Sends a request and returns the answer when its head has arrived.
     ///
     /// The target's path goes behind the base path; scheme, host and the fields that frame the body are set here.
+    /// With the field `expect`, the body waits until the upstream wants it.
     /// A request goes out a second time only if it failed on a reused connection before a byte of the answer,
     /// and was never written or is idempotent without a body.
     /// Dropping the future or the answer's body closes the connection.
@@ -210,9 +211,12 @@ impl Upstream {
     async fn exchange(
         &self,
         mut lease: Lease,
-        request: Request<SendBody>,
+        mut request: Request<SendBody>,
         progress: &Arc<Progress>,
     ) -> Result<Response<UpstreamBody>, Failed> {
+        if !request.body().is_none() && request.headers().contains_key(EXPECT) {
+            SendBody::hold_back(&mut request);
+        }
         let asked = request.headers().get(UPGRADE).cloned();
         progress.handed();
         let answer = lease.send(request);

@@ -79,6 +79,12 @@ impl Raw {
         self.read_until("\r\n\r\n").await
     }
 
+    /// Nothing has come that was not asked for yet.
+    pub fn has_read_nothing(&self) -> bool {
+        let waits = self.stream.try_read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        self.read.is_empty() && waits
+    }
+
     /// Reads so many bytes.
     pub async fn read_exact(&mut self, count: usize) -> Vec<u8> {
         while self.read.len() < count {
@@ -130,19 +136,23 @@ impl Notes {
     }
 
     pub async fn wait_for(&self, note: &str) {
+        self.wait_for_some(|one| one == note).await;
+    }
+
+    pub async fn wait_for_some(&self, is_it: impl Fn(&str) -> bool) {
         let waiting = async {
             loop {
                 let added = self.0.1.notified();
                 tokio::pin!(added);
                 added.as_mut().enable();
-                if self.all().iter().any(|one| one == note) {
+                if self.all().iter().any(|one| is_it(one)) {
                     return;
                 }
                 added.await;
             }
         };
         if timeout(PATIENCE, waiting).await.is_err() {
-            panic!("no note {note:?} in {:?}", self.all());
+            panic!("what was waited for is not in {:?}", self.all());
         }
     }
 }

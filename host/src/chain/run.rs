@@ -29,6 +29,8 @@ pub(super) struct Run {
     pub(super) request_ended: AtomicBool,
     /// The client has said that it reads trailers.
     pub(super) takes_trailers: bool,
+    /// The client sends its body only once it is told to, or has waited for long.
+    pub(super) expects: bool,
     /// Some where it asks for another protocol, and its route allows that.
     pub(super) upgrade: Option<Box<Upgrade>>,
     /// When the route's time for the whole exchange is over.
@@ -95,6 +97,7 @@ impl Run {
             log: Mutex::new(log),
             request_ended: AtomicBool::new(false),
             takes_trailers: false,
+            expects: false,
             upgrade: None,
             depth: AtomicUsize::new(0),
             ran: AtomicU64::new(0),

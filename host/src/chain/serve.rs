@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -108,6 +109,7 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     let Inbound { mut head, body, client, host, started, id } = inbound;
     let allowed = plan.route.as_ref().map_or(&[][..], |route| &route.upgrades);
     let upgrade = if allowed.is_empty() { None } else { Upgrade::asked(&mut head, &body, allowed) };
+    let expects = !body.is_end_stream() && fields::expects_continue(head.version, &head.headers);
     let hop = fields::clean_request(&mut head.headers);
     // HTTP/2 has a place for them in every answer; in HTTP/1.1 a client must ask (RFC 9110, 6.5.1).
     let takes_trailers = hop.trailers || head.version == Version::HTTP_2;
@@ -161,6 +163,7 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     });
     let mut run = Run::new(ground, plan, exchange, log, trace, model);
     run.takes_trailers = takes_trailers;
+    run.expects = expects;
     run.upgrade = upgrade;
     (Arc::new(run), body)
 }
@@ -346,6 +349,10 @@ impl Run {
         if let Ok(id) = HeaderValue::from_str(&self.exchange.facts.id) {
             response.headers_mut().insert(X_REQUEST_ID, id);
         }
+        if self.expects && !self.has_begun_request() {
+            // Whoever has held its body back is told that nobody waits for it here (RFC 9110, 10.1.1).
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(tunnel) = tunnel {
             self.announce_switch(&mut response, tunnel);
         }
@@ -403,6 +410,11 @@ impl Run {
     fn reply_has_body(&self) -> bool {
         let status = self.exchange.lock().reply.as_ref().map(|head| head.status);
         status.is_some_and(|status| fields::reply_can_have_body(&self.log().method, status))
+    }
+
+    /// Whether anything of the request's body was read.
+    fn has_begun_request(&self) -> bool {
+        self.exchange.request_bytes.load(Ordering::Relaxed) > 0 || self.request_ended.load(Ordering::Relaxed)
     }
 
     fn dialect(&self) -> Dialect {

@@ -147,11 +147,17 @@ pub fn check_size(headers: &HeaderMap, headers_max: usize, bytes_max: usize) -> 
 
 /// Takes out of a client's request what ends at this hop and what only the gateway may say.
 ///
-/// `expect` goes too: the listener answers 100 as soon as the body is read, so this hop has met the expectation.
+/// `expect` goes too: the listener answers 100 as soon as the body is read. Where nothing reads it yet, an upstream is asked anew.
 pub fn clean_request(headers: &mut HeaderMap) -> Hop {
     let hop = Hop { trailers: accepts_trailers(headers) };
     remove_hop_by_hop(headers, |name| *name == EXPECT || only_the_gateway_says(name.as_str()));
     hop
+}
+
+/// Whether the client waits with its body for a 100; one of HTTP/1.0 does not (RFC 9110, 10.1.1).
+pub fn expects_continue(version: Version, headers: &HeaderMap) -> bool {
+    version != Version::HTTP_10
+        && headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Says to the upstream who the client is and how it came; `clean_request` has run before.

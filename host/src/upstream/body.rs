@@ -1,5 +1,6 @@
 //! Bodies on their way to and from an upstream: how far the request is sent, and whether the answer ended cleanly.
 
+mod gate;
 mod translation;
 
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -22,6 +24,7 @@ use super::error::{BoxError, UpstreamError, classify};
 use super::health::UnderWay;
 use super::pool::Lease;
 use super::switched::{Held, Switched};
+use gate::Gate;
 use translation::Translation;
 
 use crate::http::at_hand::AtHand;
@@ -34,6 +37,8 @@ pub(super) struct SendBody(Option<Sending>);
 struct Sending {
     body: UnsyncBoxBody<Bytes, BoxError>,
     progress: Arc<Progress>,
+    /// Some until the upstream wants it.
+    gate: Option<Box<Gate>>,
 }
 
 /// How far a request's body is; shared between the connection that reads it and the exchange that waits for an answer.
@@ -74,12 +79,21 @@ impl SendBody {
             progress.set_sent();
             return (SendBody::none(), progress);
         }
-        let sending = Sending { body: body.map_err(Into::into).boxed_unsync(), progress: Arc::clone(&progress) };
+        let sending =
+            Sending { body: body.map_err(Into::into).boxed_unsync(), progress: Arc::clone(&progress), gate: None };
         (SendBody(Some(sending)), progress)
     }
 
     pub(super) fn none() -> SendBody {
         SendBody(None)
+    }
+
+    /// Nothing of it is asked for until the upstream answers 100 to this request.
+    pub(super) fn hold_back(request: &mut Request<SendBody>) {
+        let gate = Box::new(Gate::of(request));
+        if let Some(sending) = &mut request.body_mut().0 {
+            sending.gate = Some(gate);
+        }
     }
 
     pub(super) fn is_none(&self) -> bool {
@@ -96,6 +110,10 @@ impl Body for SendBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyFailed>>> {
         let Some(sending) = &mut self.0 else { return Poll::Ready(None) };
+        if let Some(gate) = &mut sending.gate {
+            ready!(gate.poll_opened(context));
+            sending.gate = None;
+        }
         let frame = ready!(Pin::new(&mut sending.body).poll_frame(context));
         let ends = match &frame {
             Some(Ok(frame)) => frame.is_trailers() || sending.body.is_end_stream(),

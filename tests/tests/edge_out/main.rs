@@ -1,5 +1,6 @@
 //! What flows between the gateway and its upstreams, byte by byte on both sides.
 
+mod expect;
 mod support;
 mod trailers;
 mod upgrades;
