@@ -29,7 +29,7 @@ pub use connect::{ConnectError, ConnectSetupError, Connector, Wire};
 pub use error::{BoxError, UpstreamError};
 pub use health::{Health, UnderWay};
 pub use switched::{Held, Switched};
-pub use tls::{Tls, TlsSetupError};
+pub use tls::{Tls, TlsSetupError, TlsTerms};
 
 use crate::clock::Clock;
 use crate::config;
@@ -73,8 +73,13 @@ impl Upstream {
         let prefix = origin.to_uri_prefix();
         let authority = prefix.split_once("://").map_or(prefix.as_str(), |(_, authority)| authority);
         let authority = HeaderValue::from_str(authority).map_err(|_| host())?;
-        let connector = Connector::new(origin.clone(), config.connect_timeout, config.ca_file.as_deref(), tls)
-            .map_err(|error| match error {
+        let terms = TlsTerms {
+            ca_file: config.ca_file.as_deref(),
+            server_name: config.server_name.as_deref(),
+            client_certificate: config.client_certificate.as_ref(),
+        };
+        let connector =
+            Connector::new(origin.clone(), config.connect_timeout, &terms, tls).map_err(|error| match error {
                 ConnectSetupError::Tls(error) => SetupError::Tls { upstream: config.name.clone(), error },
                 ConnectSetupError::Host { .. } => host(),
             })?;

@@ -7,7 +7,7 @@ mod rollout;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,6 +151,24 @@ pub struct Upstream {
     pub connections_max: usize,
     /// PEM file of certificate authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// Whom the certificate must be for; the origin's host unless given.
+    pub server_name: Option<String>,
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// PEM files of a certificate with its chain, and of its private key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+impl Upstream {
+    /// The files that what it trusts and proves itself with stand in.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let own = self.client_certificate.iter().flat_map(|own| [&own.certificate_file, &own.key_file]);
+        self.ca_file.iter().chain(own).map(PathBuf::as_path)
+    }
 }
 
 /// A gateway key as stored: never its secret.

@@ -10,6 +10,7 @@ pub mod rollout;
 pub mod route;
 pub mod spot;
 pub mod text;
+pub mod upstream;
 
 use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
@@ -22,8 +23,10 @@ use route::RawRoute;
 use spot::{Named, Spot};
 use text::{
     AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, FolderPath, HeaderNameText, HeaderPrefix,
-    IncludeText, KeyHash, KeyId, ListenAddress, ModelName, Name, OriginText, ScopeText, SecretReference, UrlText,
+    IncludeText, KeyHash, KeyId, ListenAddress, ModelName, Name, OriginText, ScopeText, SecretReference,
+    ServerNameText, UrlText,
 };
+use upstream::RawClientCertificate;
 
 /// Sluicegate's configuration: one TOML file. Relative paths in it are relative to its folder.
 #[derive(Deserialize, JsonSchema)]
@@ -167,6 +170,11 @@ pub struct RawUpstream {
     /// A PEM file with the certificate authorities to trust instead of the system's.
     #[schemars(example = &"ca.pem")]
     pub ca_file: Option<Spot<FilePath>>,
+    /// The name that its certificate must be for, and that it is asked for in TLS (SNI), where that is not the host of `url`.
+    #[schemars(example = &"api.internal.example")]
+    pub server_name: Option<Spot<ServerNameText>>,
+    /// What the gateway proves itself with, where the upstream asks for a client's certificate.
+    pub client_certificate: Option<Spot<RawClientCertificate>>,
 }
 
 fn connect_timeout_ms() -> u64 {

@@ -339,6 +339,8 @@ fn route(name: &str, hosts: &[&str], path: PathMatch) -> Route {
         idle_timeout: Duration::from_secs(1),
         connections_max: 1,
         ca_file: None,
+        server_name: None,
+        client_certificate: None,
     };
     Route {
         name: name.to_string(),

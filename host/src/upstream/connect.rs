@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::tls::{self, Tls, TlsSetupError};
+use super::tls::{self, Tls, TlsSetupError, TlsTerms};
 use crate::config::Origin;
 
 /// More addresses of one name are not tried.
@@ -57,13 +56,14 @@ impl Connector {
     pub fn new(
         origin: Origin,
         connect_timeout: Duration,
-        ca_file: Option<&Path>,
+        terms: &TlsTerms<'_>,
         tls: &Tls,
     ) -> Result<Connector, ConnectSetupError> {
         let tls = if origin.tls {
-            let client = tls.client_config(ca_file)?;
-            let name = ServerName::try_from(origin.host.clone())
-                .map_err(|_| ConnectSetupError::Host { host: origin.host.clone() })?;
+            let client = tls.client_config(terms)?;
+            let host = terms.server_name.unwrap_or(&origin.host);
+            let name =
+                ServerName::try_from(host.to_owned()).map_err(|_| ConnectSetupError::Host { host: host.to_owned() })?;
             Some((TlsConnector::from(client), name))
         } else {
             None
@@ -111,7 +111,7 @@ impl Connector {
             Some((connector, name)) => match connector.connect(name.clone(), stream).await {
                 Ok(stream) => Stream::Tls(Box::new(stream)),
                 Err(error) => {
-                    return Err(tls::explain(&error, &self.origin.host).map_or(Refused::Network(error), Refused::Tls));
+                    return Err(tls::explain(&error, &name.to_str()).map_or(Refused::Network(error), Refused::Tls));
                 }
             },
         };

@@ -30,6 +30,8 @@ fn config(host: &str, port: u16) -> config::Upstream {
         idle_timeout: LONG,
         connections_max: 8,
         ca_file: None,
+        server_name: None,
+        client_certificate: None,
     }
 }
 

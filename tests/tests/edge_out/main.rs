@@ -2,5 +2,6 @@
 
 mod expect;
 mod support;
+mod tls;
 mod trailers;
 mod upgrades;

@@ -1,10 +1,8 @@
 //! Connections that speak another protocol behind a 101: who gets one, what passes, and how it ends.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use sluicegate_tests::{Gateway, Notes, Raw, RawUpstream, Upstream, config, guests, metric, wait_for_metric};
 
-use sluicegate_tests::{Gateway, Notes, Raw, RawUpstream, Upstream, config, guests, metric, python, wait_for_metric};
+use crate::support::Script;
 
 const ADMIN: &str = "[admin]\naddress = \"127.0.0.1:0\"\n\n";
 const ALLOWED: &str = "upgrades = [\"websocket\", \"echo/2\"]";
@@ -41,38 +39,13 @@ async fn upgraded(gateway: &Gateway) -> Raw {
     client
 }
 
-fn websocket(words: &[&str]) -> Command {
-    let mut command = Command::new(python());
-    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/websocket.py")).args(words);
-    command.stdout(Stdio::piped());
-    command
-}
-
-/// The library's server. Killed when dropped.
-struct Server(Child, String);
-
-impl Server {
-    fn start() -> Server {
-        let mut child = websocket(&["serve"]).spawn().expect("Python runs");
-        let mut port = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut port).expect("it says its port");
-        Server(child, format!("http://127.0.0.1:{}", port.trim()))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_websocket_library_talks_to_itself_through_the_gateway() {
-    let server = Server::start();
-    let gateway = gateway(&server.1, "", "");
+    let (_server, port) = Script::serving("websocket.py", &["serve".to_owned()]);
+    let gateway = gateway(&format!("http://127.0.0.1:{port}"), "", "");
     let url = gateway.url("/talk").replace("http://", "ws://");
-    let talking = tokio::task::spawn_blocking(move || websocket(&["talk", &url]).output().expect("Python runs"));
+    let mut talk = Script::command("websocket.py", &["talk".to_owned(), url]);
+    let talking = tokio::task::spawn_blocking(move || talk.output().expect("Python runs"));
     let output = talking.await.expect("it ran");
     let saw: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it came to its end");
     let expected = serde_json::json!({

@@ -20,6 +20,8 @@ fn targets<const N: usize>(names: [&str; N]) -> (Arc<ManualClock>, Targets) {
             idle_timeout: Duration::from_secs(1),
             connections_max: 1,
             ca_file: None,
+            server_name: None,
+            client_certificate: None,
         };
         let upstream = Upstream::new(Arc::new(config), &Tls::new(), clock.clone()).unwrap();
         Target { upstream: Arc::new(upstream), metrics: metrics.upstream(name), model: None }

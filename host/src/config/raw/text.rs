@@ -144,6 +144,8 @@ texts! {
         "must be `https://`, a host and perhaps a port, such as `https://api.openai.com`, without a path; `http://` is for loopback addresses only, since a secret would cross the network in clear";
     UrlText, 2048, concat!("^https?://", host_and_port!(), "(/", path_character!(), "*)*$"),
         "must be `http://` or `https://`, a host, and perhaps a port and a path, such as `https://api.openai.com/v1`, without user, query or fragment";
+    ServerNameText, 253, concat!("^", domain!(), "$"),
+        "must be a host without scheme, port and path, such as `api.internal.example`";
     PluginUrlText, 2048,
         concat!("^(https://", host_and_port!(), "|http://(localhost|", loopback_ipv4!(), r"|\[::1\])(:", port!(), ")?)(/", path_character!(), "+)+$"),
         "must be `https://`, a host and a path, such as `https://example.com/audit-1.2.wasm`, without user, query or fragment; `http://` is for loopback addresses only";

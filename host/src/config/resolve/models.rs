@@ -91,6 +91,8 @@ fn provider(
         idle_timeout: Duration::from_millis(raw.idle_timeout_ms),
         connections_max: raw.connections_max as usize,
         ca_file,
+        server_name: None,
+        client_certificate: None,
     };
     Some(Provider {
         upstream: Arc::new(upstream),

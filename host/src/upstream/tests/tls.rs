@@ -227,3 +227,34 @@ fn a_file_of_authorities_that_cannot_be_used_is_named() {
     }
     std::fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn a_client_certificate_that_cannot_be_used_is_named_and_its_key_is_not_shown() {
+    let directory = std::env::temp_dir();
+    let path = |name: &str| directory.join(format!("sluicegate-own-{}-{name}", std::process::id()));
+    let (certificate_file, key_file) = (path("own.pem"), path("own.key"));
+    let (own, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let certificate = CertificateParams::default().self_signed(&own).unwrap().pem();
+    for (certificate, key, why) in [
+        ("nothing", own.serialize_pem(), "it holds no certificate"),
+        (&certificate, "nothing".to_owned(), "it holds no private key"),
+        (&certificate, other.serialize_pem(), "check that "),
+    ] {
+        std::fs::write(&certificate_file, certificate).unwrap();
+        std::fs::write(&key_file, &key).unwrap();
+        let mut config = config("localhost", 443);
+        config.origin.tls = true;
+        config.ca_file = Some(certificate_file.clone());
+        config.client_certificate =
+            Some(config::ClientCertificate { certificate_file: certificate_file.clone(), key_file: key_file.clone() });
+        if certificate == "nothing" {
+            config.ca_file = Some(Authority::new().write("own"));
+        }
+        let error = Upstream::new(Arc::new(config), &Tls::new(), Arc::new(SystemClock::new())).err().unwrap();
+        let sentence = error.to_string();
+        assert!(sentence.starts_with("upstream `api`: cannot use the client certificate in "), "{sentence}");
+        assert!(sentence.contains(why) && !sentence.contains("PRIVATE"), "{sentence}");
+    }
+    std::fs::remove_file(certificate_file).unwrap();
+    std::fs::remove_file(key_file).unwrap();
+}
