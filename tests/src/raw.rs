@@ -87,11 +87,19 @@ impl Raw {
 
     /// Reads so many bytes.
     pub async fn read_exact(&mut self, count: usize) -> Vec<u8> {
+        let read = self.try_read_exact(count).await;
+        read.unwrap_or_else(|| panic!("closed after {} bytes of {count}", self.read.len()))
+    }
+
+    /// None when the other side closes first.
+    pub async fn try_read_exact(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.read.len() < count {
-            assert!(self.read_some().await > 0, "closed after {} bytes of {count}", self.read.len());
+            if self.read_some().await == 0 {
+                return None;
+            }
         }
         let rest = self.read.split_off(count);
-        std::mem::replace(&mut self.read, rest)
+        Some(std::mem::replace(&mut self.read, rest))
     }
 
     /// Everything until the other side closes.

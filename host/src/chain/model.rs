@@ -14,6 +14,7 @@ mod translate;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use http::HeaderMap;
 use sluicegate_llm::{Endpoint, Hints, Seen};
 
 pub use keys::Keys;
@@ -101,5 +102,15 @@ impl ModelExchange {
     /// The model that the client called, by its own name.
     pub(super) fn model(&self) -> Option<&str> {
         self.chosen.get().map(|chosen| chosen.model.as_str())
+    }
+}
+
+/// What tells the vendors apart where they share a path. Read before the fields that carry credentials are taken out.
+pub(super) fn hints(headers: &HeaderMap, query: Option<&str>) -> Hints {
+    let has = |name: &str| headers.contains_key(name);
+    let has_key = query.is_some_and(|query| query.split('&').any(|member| member.starts_with("key=")));
+    Hints {
+        anthropic: has("anthropic-version") || has("x-api-key"),
+        gemini: has("x-goog-api-key") || has("x-goog-api-client") || has_key,
     }
 }

@@ -12,11 +12,11 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header, reques
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use sluicegate_llm::Hints;
-use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
+use sluicegate_runtime::{Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
 
 use super::finish::Finisher;
-use super::model::ModelExchange;
+use super::media::{is_plain_event_stream, is_stream};
+use super::model::{ModelExchange, hints};
 use super::open::ClientConnection;
 use super::pipe::{Pipe, Way};
 use super::plan::{Ground, Plan};
@@ -440,45 +440,4 @@ impl Run {
             }
         }
     }
-}
-
-/// What tells the vendors apart where they share a path. Read before the fields that carry credentials are taken out.
-fn hints(headers: &HeaderMap, query: Option<&str>) -> Hints {
-    let has = |name: &str| headers.contains_key(name);
-    let has_key = query.is_some_and(|query| query.split('&').any(|member| member.starts_with("key=")));
-    Hints {
-        anthropic: has("anthropic-version") || has("x-api-key"),
-        gemini: has("x-goog-api-key") || has("x-goog-api-client") || has_key,
-    }
-}
-
-/// The media type alone, without parameters; empty where there is none.
-pub(super) fn media_type(headers: &HeaderMap) -> &[u8] {
-    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
-}
-
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    media_type(headers).eq_ignore_ascii_case(b"text/event-stream")
-}
-
-/// One that an event of our own could be put into.
-fn is_plain_event_stream(headers: &HeaderMap) -> bool {
-    is_event_stream(headers) && !headers.contains_key(header::CONTENT_ENCODING)
-}
-
-/// Who speaks these waits for each message: they are never buffered.
-pub(super) fn is_stream(headers: &HeaderMap) -> bool {
-    let grpc = media_type(headers).get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"));
-    is_event_stream(headers) || grpc
-}
-
-/// The usual fields that carry credentials, and those that a route names.
-pub fn credential_fields(places: &[crate::config::CredentialPlace]) -> Arc<[http::HeaderName]> {
-    let usual = CREDENTIAL_FIELDS.into_iter().map(http::HeaderName::from_static);
-    let named = places.iter().filter_map(|place| match place {
-        crate::config::CredentialPlace::Header(name) => Some(name.clone()),
-        crate::config::CredentialPlace::Query(_) => None,
-    });
-    usual.chain(named).collect()
 }

@@ -149,11 +149,23 @@ pub struct Upstream {
     /// How long an idle connection is kept.
     pub idle_timeout: Duration,
     pub connections_max: usize,
+    pub protocol: UpstreamProtocol,
+    /// Requests at once on one connection of HTTP/2.
+    pub streams_max: usize,
     /// PEM file of certificate authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// Whom the certificate must be for; the origin's host unless given.
     pub server_name: Option<String>,
     pub client_certificate: Option<ClientCertificate>,
+}
+
+/// What an upstream is spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    Http1,
+    Http2,
+    /// It chooses, by ALPN; only with TLS.
+    Either,
 }
 
 /// PEM files of a certificate with its chain, and of its private key.

@@ -26,7 +26,7 @@ use text::{
     IncludeText, KeyHash, KeyId, ListenAddress, ModelName, Name, OriginText, ScopeText, SecretReference,
     ServerNameText, UrlText,
 };
-use upstream::RawClientCertificate;
+use upstream::{RawClientCertificate, RawUpstreamProtocol};
 
 /// Sluicegate's configuration: one TOML file. Relative paths in it are relative to its folder.
 #[derive(Deserialize, JsonSchema)]
@@ -167,6 +167,14 @@ pub struct RawUpstream {
     #[serde(default = "connections_max")]
     #[schemars(range(min = 1, max = 65_536))]
     pub connections_max: u32,
+    /// What it is spoken to in. With both, which needs TLS, the upstream chooses (ALPN); `h2` alone in clear text is spoken without asking (prior knowledge).
+    #[serde(default = "protocols")]
+    #[schemars(length(min = 1, max = 2), example = &["h2", "http/1.1"])]
+    pub protocols: Vec<Spot<RawUpstreamProtocol>>,
+    /// Requests at once on one connection of `h2`; an upstream that allows less is sent less.
+    #[serde(default = "streams_max")]
+    #[schemars(range(min = 1, max = 1_024))]
+    pub streams_max: u32,
     /// A PEM file with the certificate authorities to trust instead of the system's.
     #[schemars(example = &"ca.pem")]
     pub ca_file: Option<Spot<FilePath>>,
@@ -193,6 +201,15 @@ fn idle_timeout_ms() -> u64 {
 
 fn connections_max() -> u32 {
     256
+}
+
+fn protocols() -> Vec<Spot<RawUpstreamProtocol>> {
+    vec![RawUpstreamProtocol::Http11.into()]
+}
+
+/// What servers usually allow (RFC 9113, 6.5.2 advises no less).
+fn streams_max() -> u32 {
+    100
 }
 
 #[derive(Deserialize, JsonSchema)]

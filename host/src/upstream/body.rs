@@ -366,11 +366,25 @@ impl UpstreamBody {
                 }
                 Poll::Ready(Some(Err(error)))
             }
+            None if self.is_cut_short() => {
+                self.lease = None;
+                if let Some(mut under_way) = self.under_way.take() {
+                    under_way.failed();
+                }
+                Poll::Ready(Some(Err(UpstreamError::Short { upstream: self.upstream.clone() })))
+            }
             None => {
                 self.end();
                 Poll::Ready(None)
             }
         }
+    }
+
+    /// A reset with `NO_ERROR`, and a `GOAWAY` with it, end a body of hyper's as if it were whole. They may come behind the end of an
+    /// answer, to stop a request that is not needed any more (RFC 9113, 8.1); anywhere else they break it off.
+    fn is_cut_short(&self) -> bool {
+        let is_stream = self.lease.as_ref().is_some_and(Lease::is_http2);
+        is_stream && self.progress.is_sent() && !self.source.is_end_stream()
     }
 }
 

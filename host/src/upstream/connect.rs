@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::tls::{self, Tls, TlsSetupError, TlsTerms};
-use crate::config::Origin;
+use crate::config::{Origin, UpstreamProtocol};
 
 /// More addresses of one name are not tried.
 const ADDRESSES_MAX: usize = 8;
@@ -27,6 +27,7 @@ pub struct Connector {
     origin: Origin,
     connect_timeout: Duration,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    protocol: UpstreamProtocol,
 }
 
 /// Why an origin cannot be connected to, before anything is tried.
@@ -68,7 +69,8 @@ impl Connector {
         } else {
             None
         };
-        Ok(Connector { origin, connect_timeout, tls })
+        let protocol = terms.protocol.unwrap_or(UpstreamProtocol::Http1);
+        Ok(Connector { origin, connect_timeout, tls, protocol })
     }
 
     /// All of it within the connect timeout, of which each address still to be tried gets an equal share.
@@ -115,7 +117,15 @@ impl Connector {
                 }
             },
         };
-        Ok(Wire { stream, heard: Arc::new(AtomicBool::new(false)) })
+        let is_http2 = match &stream {
+            Stream::Plain(_) => self.protocol == UpstreamProtocol::Http2,
+            Stream::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        };
+        if !is_http2 && self.protocol == UpstreamProtocol::Http2 {
+            let why = "it does not agree to speak HTTP/2 (ALPN); add `http/1.1` to its `protocols`";
+            return Err(Refused::Tls(why.to_owned()));
+        }
+        Ok(Wire { stream, is_http2, heard: Arc::new(AtomicBool::new(false)) })
     }
 
     fn timed_out(&self, what: &str) -> String {
@@ -126,6 +136,7 @@ impl Connector {
 /// A connection that remembers whether the other side has said anything.
 pub struct Wire {
     stream: Stream,
+    pub(super) is_http2: bool,
     /// Set with the first byte of an answer; cleared before a request.
     pub(super) heard: Arc<AtomicBool>,
 }

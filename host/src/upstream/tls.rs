@@ -8,7 +8,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
-use crate::config::ClientCertificate;
+use crate::config::{ClientCertificate, UpstreamProtocol};
 
 /// What TLS to one upstream is made from.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,6 +18,8 @@ pub struct TlsTerms<'a> {
     /// Whom the certificate must be for; the origin's host unless given.
     pub server_name: Option<&'a str>,
     pub client_certificate: Option<&'a ClientCertificate>,
+    /// What is offered by ALPN; none is HTTP/1.1.
+    pub protocol: Option<UpstreamProtocol>,
 }
 
 /// Makes the settings for upstreams; the system's authorities are read once, when the first upstream needs them.
@@ -51,20 +53,17 @@ impl Tls {
             Some(path) => Arc::new(read_ca_file(path)?),
             None => self.system.get_or_init(|| read_system_authorities().map(Arc::new)).clone()?,
         };
-        client_config(roots, terms.client_certificate)
+        client_config(roots, terms)
     }
 }
 
-fn client_config(
-    roots: Arc<RootCertStore>,
-    own: Option<&ClientCertificate>,
-) -> Result<Arc<ClientConfig>, TlsSetupError> {
+fn client_config(roots: Arc<RootCertStore>, terms: &TlsTerms<'_>) -> Result<Arc<ClientConfig>, TlsSetupError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsSetupError::Library(error.to_string()))?
         .with_root_certificates(roots);
-    let mut config = match own {
+    let mut config = match terms.client_certificate {
         None => builder.with_no_client_auth(),
         Some(own) => {
             let (chain, key) = read_client_certificate(own)?;
@@ -75,7 +74,11 @@ fn client_config(
             builder.with_client_auth_cert(chain, key).map_err(unusable)?
         }
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = match terms.protocol.unwrap_or(UpstreamProtocol::Http1) {
+        UpstreamProtocol::Http1 => vec![b"http/1.1".to_vec()],
+        UpstreamProtocol::Http2 => vec![b"h2".to_vec()],
+        UpstreamProtocol::Either => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+    };
     Ok(Arc::new(config))
 }
 

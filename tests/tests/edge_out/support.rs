@@ -28,14 +28,21 @@ impl Bodies {
 
 /// One route to one upstream. `lines` are further ones of the route.
 pub fn gateway(upstream: &str, bodies: Bodies, lines: &str) -> Gateway {
+    gateway_to(upstream, "", bodies, lines)
+}
+
+/// `upstream_lines`: further ones of the upstream.
+pub fn gateway_to(upstream: &str, upstream_lines: &str, bodies: Bodies, lines: &str) -> Gateway {
+    let service = config::service(upstream, upstream_lines);
+    let route = |lines: &str| format!("{service}\n[[routes]]\nname = \"all\"\nupstream = \"service\"\n{lines}\n");
     let mode = bodies.mode();
     let chain = format!(
         "chain = [{{ plugin = \"hostile\", grants = [\"identity-writer\"], config = {{ body = \"{mode}\", reply_body = \"{mode}\" }} }}]\n{lines}"
     );
     let plugin = "[admin]\naddress = \"127.0.0.1:0\"\n\n[plugins.hostile]\nfile = \"hostile.wasm\"\n\n";
     let text = match bodies {
-        Bodies::NoPlugin => config::route(upstream, lines),
-        _ => format!("{plugin}{}", config::route(upstream, &chain)),
+        Bodies::NoPlugin => route(lines),
+        _ => format!("{plugin}{}", route(&chain)),
     };
     Gateway::start(&text, &[("hostile.wasm", guests::HOSTILE)])
 }

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use super::translate::StreamTranslation;
 use super::{ModelSide, refusal};
+use crate::chain::media::media_type;
 use crate::chain::run::Run;
-use crate::chain::serve::media_type;
 use crate::chain::stop::{Stop, StopReply};
 use crate::chain::targets::Target;
 use crate::error::{Code, Refusal};

@@ -1,7 +1,7 @@
 //! How an upstream is spoken to, as written.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::spot::Spot;
 use super::text::FilePath;
@@ -16,4 +16,13 @@ pub struct RawClientCertificate {
     /// A PEM file with its private key, without a password.
     #[schemars(example = &"gateway.key")]
     pub key_file: Spot<FilePath>,
+}
+
+/// By the names of ALPN.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum RawUpstreamProtocol {
+    #[serde(rename = "h2")]
+    H2,
+    #[serde(rename = "http/1.1")]
+    Http11,
 }

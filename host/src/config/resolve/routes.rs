@@ -11,7 +11,7 @@ use super::chains::Chains;
 use super::models::Models;
 use crate::config::diagnostic::Mistake;
 use crate::config::model::{
-    CredentialPlace, Dialect, HeaderMatch, PathMatch, Route, RouteMatch, RouteModels, Upstream,
+    CredentialPlace, Dialect, HeaderMatch, PathMatch, Route, RouteMatch, RouteModels, Upstream, UpstreamProtocol,
 };
 use crate::config::raw::route::{RawDialect, RawRoute};
 use crate::config::raw::spot::{Named, Span, Spot};
@@ -84,6 +84,13 @@ fn route(
         Some(models) => (Vec::new(), Some(served(&models, raw.upstream, raw.upstreams, places.models, context)?)),
         None => (targets(&raw.name, raw.upstream, raw.upstreams, places.upstreams, context)?, None),
     };
+    if let (Some(first), Some(other)) =
+        (raw.upgrades.first(), upstreams.iter().find(|upstream| upstream.protocol != UpstreamProtocol::Http1))
+    {
+        let message = format!("upstream `{}` is spoken to in HTTP/2, which has no upgrades", other.name);
+        let found = context.report.add(Mistake::Relation, &first.span, message);
+        found.help("leave its `protocols` at `http/1.1`, or give it a second entry under `upstreams` that does");
+    }
     Some(Route {
         name: raw.name.value.0,
         matcher,
