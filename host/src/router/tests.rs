@@ -338,7 +338,7 @@ fn route(name: &str, hosts: &[&str], path: PathMatch) -> Route {
         reply_timeout: Duration::from_secs(1),
         idle_timeout: Duration::from_secs(1),
         connections_max: 1,
-        protocol: config::UpstreamProtocol::Http1,
+        protocol: crate::config::UpstreamProtocol::Http1,
         streams_max: 100,
         ca_file: None,
         server_name: None,

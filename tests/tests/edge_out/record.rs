@@ -206,5 +206,6 @@ async fn whatever_the_upstream_does_the_records_of_both_sides_and_the_log_agree(
     }
 
     // Nothing stays open.
+    wait_for_metric(&gateway, "sluicegate_connections_open", &[], 0.0).await;
     wait_for_metric(&gateway, "sluicegate_upgraded_open", &[], 0.0).await;
 }

@@ -19,7 +19,7 @@ fn targets<const N: usize>(names: [&str; N]) -> (Arc<ManualClock>, Targets) {
             reply_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(1),
             connections_max: 1,
-            protocol: config::UpstreamProtocol::Http1,
+            protocol: crate::config::UpstreamProtocol::Http1,
             streams_max: 100,
             ca_file: None,
             server_name: None,

@@ -89,7 +89,7 @@ fn route(
     {
         let message = format!("upstream `{}` is spoken to in HTTP/2, which has no upgrades", other.name);
         let found = context.report.add(Mistake::Relation, &first.span, message);
-        found.help("leave its `protocols` at `http/1.1`, or give it a second entry under `upstreams` that does");
+        found.help("leave the upstream's `protocols` at `http/1.1`, or remove `upgrades`");
     }
     Some(Route {
         name: raw.name.value.0,
