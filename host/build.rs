@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sluicegate_build_plugins::Build;
 
-const NAMES: [&str; 6] = ["api-key", "headers", "meter", "rate-limit", "redact", "router"];
+const NAMES: [&str; 7] = ["api-key", "headers", "meter", "prompt-template", "rate-limit", "redact", "router"];
 /// What a plugin in Rust is written against, as the repository lays it out.
 const SDK: [&str; 2] = ["plugin-sdk", "wit/v0.1"];
 

@@ -6,10 +6,11 @@ use serde_json::Value;
 use sluicegate_runtime::Inspection;
 
 /// Component binaries by the name that a configuration gives them.
-const PLUGINS: [(&str, &[u8]); 6] = [
+const PLUGINS: [(&str, &[u8]); 7] = [
     ("api-key", include_bytes!(concat!(env!("OUT_DIR"), "/api-key.wasm"))),
     ("headers", include_bytes!(concat!(env!("OUT_DIR"), "/headers.wasm"))),
     ("meter", include_bytes!(concat!(env!("OUT_DIR"), "/meter.wasm"))),
+    ("prompt-template", include_bytes!(concat!(env!("OUT_DIR"), "/prompt-template.wasm"))),
     ("rate-limit", include_bytes!(concat!(env!("OUT_DIR"), "/rate-limit.wasm"))),
     ("redact", include_bytes!(concat!(env!("OUT_DIR"), "/redact.wasm"))),
     ("router", include_bytes!(concat!(env!("OUT_DIR"), "/router.wasm"))),

@@ -28,7 +28,7 @@ mod tunnel;
 mod upgrade;
 
 pub use canary::{Canary, CanaryState, Rollback};
-pub use model::{Keys, ModelPlans, ModelSide};
+pub use model::{Keys, ModelPlans, ModelSide, Rest};
 pub use open::{ClientConnection, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
 pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan, credential_fields};
 pub use reply_body::{Cut, ReplyBody};

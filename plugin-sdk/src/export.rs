@@ -12,8 +12,9 @@
 /// sluicegate_plugin::export!(Policy: head, reply_head);
 /// ```
 ///
-/// The phases are `head`, `body`, `route`, `reply_head`, `reply_body` and `finish`. A phase that is not named here is no part of the
-/// component and never runs, in tests neither.
+/// The phases are `head`, `body`, `call`, `route`, `attempt`, `reply_head`, `delta`, `reply_body` and `finish`. A phase that is not
+/// named here is no part of the component and never runs, in tests neither. `delta` is one phase with four functions, from
+/// [`delta_text`](crate::Plugin::delta_text) to [`delta_end`](crate::Plugin::delta_end).
 #[macro_export]
 macro_rules! export {
     ($plugin:ty : $($phase:ident),* $(,)?) => {
@@ -66,11 +67,20 @@ macro_rules! __phase {
     (body) => {
         $crate::Phase::Body
     };
+    (call) => {
+        $crate::Phase::Call
+    };
     (route) => {
         $crate::Phase::Route
     };
+    (attempt) => {
+        $crate::Phase::Attempt
+    };
     (reply_head) => {
         $crate::Phase::ReplyHead
+    };
+    (delta) => {
+        $crate::Phase::Delta
     };
     (reply_body) => {
         $crate::Phase::ReplyBody
@@ -82,7 +92,7 @@ macro_rules! __phase {
         ::std::compile_error!(::std::concat!(
             "`",
             ::std::stringify!($other),
-            "` is no phase; the phases are head, body, route, reply_head, reply_body and finish"
+            "` is no phase; the phases are head, body, call, route, attempt, reply_head, delta, reply_body and finish"
         ))
     };
 }
@@ -106,6 +116,14 @@ macro_rules! __export {
         }
         $crate::bindings::body::__export_body!(Component with_types_in $crate::bindings::body);
     };
+    (call) => {
+        impl $crate::bindings::call::exports::sluicegate::plugin::call::Guest for Component {
+            fn on_call() -> $crate::CallDecision {
+                POLICY.with(|slot| $crate::Plugin::call(slot.policy()))
+            }
+        }
+        $crate::bindings::call::__export_call!(Component with_types_in $crate::bindings::call);
+    };
     (route) => {
         impl $crate::bindings::route::exports::sluicegate::plugin::route::Guest for Component {
             fn on_route() -> $crate::Decision {
@@ -114,6 +132,14 @@ macro_rules! __export {
         }
         $crate::bindings::route::__export_route!(Component with_types_in $crate::bindings::route);
     };
+    (attempt) => {
+        impl $crate::bindings::attempt::exports::sluicegate::plugin::attempt::Guest for Component {
+            fn on_attempt() -> $crate::AttemptDecision {
+                POLICY.with(|slot| $crate::Plugin::attempt(slot.policy()))
+            }
+        }
+        $crate::bindings::attempt::__export_attempt!(Component with_types_in $crate::bindings::attempt);
+    };
     (reply_head) => {
         impl $crate::bindings::reply_head::exports::sluicegate::plugin::reply_head::Guest for Component {
             fn on_reply_head() -> $crate::Decision {
@@ -121,6 +147,26 @@ macro_rules! __export {
             }
         }
         $crate::bindings::reply_head::__export_reply_head!(Component with_types_in $crate::bindings::reply_head);
+    };
+    (delta) => {
+        impl $crate::bindings::delta::exports::sluicegate::plugin::delta::Guest for Component {
+            fn on_text(choice: u32, text: String) -> $crate::DeltaDecision {
+                POLICY.with(|slot| $crate::Plugin::delta_text(slot.policy(), choice, text))
+            }
+
+            fn on_tool_arguments(choice: u32, tool: u32, text: String) -> $crate::DeltaDecision {
+                POLICY.with(|slot| $crate::Plugin::delta_tool_arguments(slot.policy(), choice, tool, text))
+            }
+
+            fn on_usage() {
+                POLICY.with(|slot| $crate::Plugin::delta_usage(slot.policy()))
+            }
+
+            fn on_end(choice: u32, reason: String) -> $crate::DeltaDecision {
+                POLICY.with(|slot| $crate::Plugin::delta_end(slot.policy(), choice, &reason))
+            }
+        }
+        $crate::bindings::delta::__export_delta!(Component with_types_in $crate::bindings::delta);
     };
     (reply_body) => {
         impl $crate::bindings::reply_body::exports::sluicegate::plugin::reply_body::Guest for Component {

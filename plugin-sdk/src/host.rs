@@ -5,6 +5,9 @@ use crate::bindings::base::sluicegate::plugin as backend;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::testing::script as backend;
 
+pub mod model_answer;
+pub mod model_call;
+
 pub use crate::bindings::base::sluicegate::plugin::edits;
 
 /// The request as it will go upstream. What carries the client's credentials does not exist here.
@@ -206,4 +209,58 @@ pub mod credentials_in_clear {
     pub use super::backend::credentials_in_clear::{
         append_reply_cookie, cookie, header, query, reply_cookies, set_header,
     };
+}
+
+/// What [`targets`] says of a model's route besides. Needs the grant `target-features`.
+pub mod target_features {
+    pub use super::backend::target_features::capable;
+}
+
+/// The attempts of this exchange, numbered from 0; in the phase `attempt` the last one is under way.
+pub mod attempts {
+    pub use super::backend::attempts::{count, fact, figure, target};
+
+    /// The number of the last attempt; none before the first.
+    pub fn last() -> Option<u32> {
+        count().checked_sub(1)
+    }
+}
+
+/// The head that goes to the target of this attempt. Credentials are not in it.
+pub mod upstream_request {
+    pub use super::backend::upstream_request::{append_header, header, remove_header, set_header};
+
+    /// The first value of a field, if it is UTF-8.
+    pub fn header_text(name: &str) -> Option<String> {
+        header(name).and_then(|value| String::from_utf8(value).ok())
+    }
+}
+
+/// Credentials by name, in the phase `attempt`. No function here returns one. Needs the grant `credentials`.
+pub mod credentials {
+    pub use super::backend::credentials::{choose, names, rests_ms};
+
+    /// Chooses the first of [`names`] that does not rest, and returns its name. None if all of them rest: then nothing was chosen.
+    pub fn choose_rested() -> Option<String> {
+        names().into_iter().find(|name| rests_ms(name) == Some(0) && choose(name))
+    }
+}
+
+/// What the answer has used so far, as the provider told it.
+pub mod usage {
+    pub use super::backend::usage::{figure, pricing, raw};
+
+    /// Those read from and written to a provider's cache included.
+    pub fn input_tokens() -> Option<u64> {
+        figure("input-tokens")
+    }
+
+    pub fn output_tokens() -> Option<u64> {
+        figure("output-tokens")
+    }
+
+    /// In billionths of a US dollar; none where a price is not known.
+    pub fn cost_nano_usd() -> Option<u64> {
+        figure("cost-nano-usd")
+    }
 }

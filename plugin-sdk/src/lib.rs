@@ -9,6 +9,7 @@ extern crate self as sluicegate_plugin;
 pub mod bindings;
 mod config;
 mod decide;
+mod decide_model;
 mod decimal;
 mod export;
 pub mod fields;
@@ -22,12 +23,14 @@ mod setup;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+pub use bindings::base::sluicegate::plugin::model_types::{AttemptDecision, CallDecision, DeltaDecision};
 pub use bindings::base::sluicegate::plugin::types::{Answer, Decision, Detail, Field, Piece, Problem, Rejection};
 #[doc(hidden)]
 pub use export::glue;
 pub use host::{
-    clock, counters, credentials_in_clear, edits, exchange, identity, identity_writer, keys, labels, log, metrics,
-    notes, random, reply, request, targets,
+    attempts, clock, counters, credentials, credentials_in_clear, edits, exchange, identity, identity_writer, keys,
+    labels, log, metrics, model_answer, model_call, notes, random, reply, request, target_features, targets,
+    upstream_request, usage,
 };
 pub use plugin::{Exported, Phase, Plugin};
 pub use problem::{Pointer, Problems};

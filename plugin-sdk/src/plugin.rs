@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::{Decision, Piece, Problems, Schema, Setup};
+use crate::{AttemptDecision, CallDecision, Decision, DeltaDecision, Piece, Problems, Schema, Setup};
 
 /// A policy. `configure` builds it, and each phase that `export!` names is then called for every exchange.
 ///
@@ -29,14 +29,46 @@ pub trait Plugin: Sized + 'static {
         Piece::Pass
     }
 
+    /// 3. The call of a language model, read by the gateway; [`model_call`](crate::model_call) has it. Runs for calls on routes that
+    ///    serve models, before anything is sent.
+    fn call(&self) -> CallDecision {
+        CallDecision::Proceed
+    }
+
     /// 4. Where the request goes; [`targets`](crate::targets) has candidates and plan. Its head has not gone upstream yet.
     fn route(&self) -> Decision {
         Decision::Proceed
     }
 
+    /// 5. Once for each target that is tried, on a copy of the call and of the head that goes there: what is changed here, with
+    ///    [`model_call`](crate::model_call) and [`upstream_request`](crate::upstream_request), no other target sees.
+    fn attempt(&self) -> AttemptDecision {
+        AttemptDecision::Proceed
+    }
+
     /// 6. Status and header fields of the answer. `Reject` and `Respond` replace it.
     fn reply_head(&self) -> Decision {
         Decision::Proceed
+    }
+
+    /// 7. A piece of the text of a model's answer, in pieces as they come, or in one if the answer came in one. `choice` counts
+    ///    from 0.
+    fn delta_text(&self, _choice: u32, _text: String) -> DeltaDecision {
+        DeltaDecision::Pass
+    }
+
+    /// 7. A piece of the JSON text of the arguments of tool call number `tool` of this choice.
+    fn delta_tool_arguments(&self, _choice: u32, _tool: u32, _text: String) -> DeltaDecision {
+        DeltaDecision::Pass
+    }
+
+    /// 7. The provider has told what it used; [`usage`](crate::usage) has it.
+    fn delta_usage(&self) {}
+
+    /// 7. A choice ends, once for each: `stop`, `length`, `tool-calls`, `content-filter`, `error` or `cut`. `Replace` puts text that
+    ///    was held back in front of the end; after `error` and `cut` no text goes out any more.
+    fn delta_end(&self, _choice: u32, _reason: &str) -> DeltaDecision {
+        DeltaDecision::Pass
     }
 
     /// 8. The bytes of the answer.
@@ -60,8 +92,11 @@ pub trait Exported {
 pub enum Phase {
     Head,
     Body,
+    Call,
     Route,
+    Attempt,
     ReplyHead,
+    Delta,
     ReplyBody,
     Finish,
 }
@@ -72,8 +107,11 @@ impl Phase {
         match self {
             Phase::Head => "head",
             Phase::Body => "body",
+            Phase::Call => "call",
             Phase::Route => "route",
+            Phase::Attempt => "attempt",
             Phase::ReplyHead => "reply-head",
+            Phase::Delta => "delta",
             Phase::ReplyBody => "reply-body",
             Phase::Finish => "finish",
         }

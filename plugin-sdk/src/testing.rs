@@ -24,6 +24,10 @@
 
 mod exchange;
 mod message;
+mod model;
+mod model_call;
+mod model_edits;
+mod model_phases;
 pub(crate) mod script;
 mod shared;
 #[cfg(test)]
@@ -36,12 +40,18 @@ use crate::{Decision, Exported, Phase, Piece, Plugin, Problem, Rejection, Schema
 
 pub use exchange::Exchange;
 use exchange::Stage;
+pub use model::Written;
+pub use model_call::ModelCall;
+pub use model_phases::Delivered;
 pub use shared::Host;
 pub use types::{BodyMode, Setup};
 
 const MESSAGE_BYTES_MAX: usize = 4096;
 const DETAILS_MAX: usize = 32;
 const DETAIL_BYTES_MAX: usize = 8192;
+
+/// What an answer can end with, as a policy may say it.
+const END_REASONS: [&str; 4] = ["stop", "length", "tool-calls", "content-filter"];
 
 /// A policy that has read its config.
 pub struct Configured<P> {

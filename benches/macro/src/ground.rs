@@ -100,7 +100,7 @@ impl Models {
         let mut command = ground.cores.load.command(std::env::current_exe()?);
         command.args(["provider", "--address", &address.to_string(), "--key", &key]);
         let mut server = Server::start(command, address, &ground.folder.path().join("provider.log"))?;
-        let question = Question { address, path: "/v1/models".to_owned(), key: Some(key.clone()), body: None };
+        let question = Question { path: "/v1/models".to_owned(), key: Some(key.clone()), ..Question::to(address) };
         question.ask_until_answered(PATIENCE, || server.must_run())?;
         Ok(Models { server, key })
     }
@@ -118,8 +118,7 @@ fn service(cores: &Cores, tools: &Tools, folder: &Path) -> Result<Server> {
     let mut command = cores.load.command(tools.find(Tool::Nginx)?);
     command.arg("-c").arg(&config).args(["-e", "stderr"]);
     let mut server = Server::start(command, address, &folder.join("service.log"))?;
-    let question = Question { address, path: "/".to_owned(), key: None, body: None };
-    question.ask_until_answered(PATIENCE, || server.must_run())?;
+    Question::to(address).ask_until_answered(PATIENCE, || server.must_run())?;
     Ok(server)
 }
 

@@ -1,5 +1,6 @@
 //! Measures what the gateway costs on this machine, side by side with its peers, and writes the figures to `target/bench`.
 
+mod chat;
 mod cores;
 mod facts;
 mod ground;

@@ -97,7 +97,7 @@ impl RunOptions {
 
     pub fn tools(&self) -> Tools {
         let mut missing: std::collections::BTreeMap<Tool, String> = self.missing.iter().cloned().collect();
-        for tool in [Tool::Haproxy, Tool::Envoy, Tool::EnvoyFilters, Tool::Litellm] {
+        for tool in [Tool::Haproxy, Tool::Envoy, Tool::EnvoyFilters, Tool::Litellm, Tool::Portkey] {
             if !self.wants(tool) {
                 missing.insert(tool, "it is not among the --peers that are wanted".to_owned());
             }

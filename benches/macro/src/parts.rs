@@ -2,11 +2,12 @@
 
 pub mod calls;
 pub mod chains;
+pub mod gateways;
 pub mod idle;
 pub mod languages;
 pub mod latency;
-pub mod models;
 pub mod throughput;
+pub mod translators;
 pub mod workers;
 
 use std::path::Path;
@@ -23,11 +24,12 @@ use crate::tools::Tool;
 pub enum Part {
     Calls,
     Languages,
+    Translators,
     Throughput,
     Chains,
     Latency,
     Workers,
-    Models,
+    Gateways,
     Idle,
 }
 
@@ -40,14 +42,15 @@ pub struct Effort {
 
 impl Part {
     /// In the order in which they run: those within this process first, for it may then use all processors.
-    pub const ALL: [Part; 8] = [
+    pub const ALL: [Part; 9] = [
         Part::Calls,
         Part::Languages,
+        Part::Translators,
         Part::Throughput,
         Part::Chains,
         Part::Latency,
         Part::Workers,
-        Part::Models,
+        Part::Gateways,
         Part::Idle,
     ];
 
@@ -58,12 +61,12 @@ impl Part {
     /// None where no other proxy and no load from outside is needed.
     fn peers(self) -> Option<Vec<Peer>> {
         match self {
-            Part::Calls | Part::Languages => None,
+            Part::Calls | Part::Languages | Part::Translators => None,
             Part::Throughput => Some(throughput::PEERS.to_vec()),
             Part::Chains => Some(chains::peers()),
             Part::Latency => Some(latency::PEERS.to_vec()),
             Part::Workers => Some(Vec::new()),
-            Part::Models => Some(models::PEERS.to_vec()),
+            Part::Gateways => Some(gateways::PEERS.to_vec()),
             Part::Idle => Some(idle::PEERS.to_vec()),
         }
     }
@@ -81,11 +84,12 @@ impl Part {
         tools
     }
 
-    /// In this process, with the runtime alone. None for the others.
+    /// In this process, without a gateway. None for the others.
     pub fn measure_within(self, target: &Path) -> Option<Result<Section>> {
         match self {
             Part::Calls => Some(calls::measure()),
             Part::Languages => Some(languages::measure(target)),
+            Part::Translators => Some(translators::measure()),
             _ => None,
         }
     }
@@ -93,12 +97,12 @@ impl Part {
     /// On a ground. None for those that need none.
     pub fn measure(self, ground: &Ground, effort: Effort) -> Option<Result<Section>> {
         match self {
-            Part::Calls | Part::Languages => None,
+            Part::Calls | Part::Languages | Part::Translators => None,
             Part::Throughput => Some(throughput::measure(ground, effort)),
             Part::Chains => Some(chains::measure(ground, effort)),
             Part::Latency => Some(latency::measure(ground, effort)),
             Part::Workers => Some(workers::measure(ground, effort)),
-            Part::Models => Some(models::measure(ground, effort)),
+            Part::Gateways => Some(gateways::measure(ground, effort)),
             Part::Idle => Some(idle::measure(ground, effort)),
         }
     }

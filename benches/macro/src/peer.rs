@@ -6,6 +6,7 @@ mod gateway;
 mod haproxy;
 mod litellm;
 mod nginx;
+mod portkey;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::chat::Chat;
 use crate::cores::Place;
 use crate::ground::Ground;
 use crate::question::Question;
@@ -27,8 +29,6 @@ pub use gateway::{Chain, Isolation, PLUGINS};
 
 /// The slowest of them takes some 10 s to start.
 const PATIENCE: Duration = Duration::from_secs(90);
-const CHAT: &str =
-    r#"{"model":"echo-1","messages":[{"role":"user","content":"Say how many words this question has."}]}"#;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
@@ -43,6 +43,8 @@ pub enum Peer {
     Gateway(Chain),
     /// A gateway for language models; its upstream is the model provider.
     Litellm,
+    /// Another one.
+    Portkey,
 }
 
 /// A configuration on disk, and the command that serves it.
@@ -82,6 +84,7 @@ impl Peer {
             Peer::Envoy(filters) => filters.name(),
             Peer::Gateway(chain) => chain.name(),
             Peer::Litellm => "LiteLLM".to_owned(),
+            Peer::Portkey => "Portkey".to_owned(),
         }
     }
 
@@ -94,21 +97,17 @@ impl Peer {
             Peer::Envoy(Filters::Wasm { .. }) => &[Tool::Envoy, Tool::EnvoyFilters],
             Peer::Envoy(_) => &[Tool::Envoy],
             Peer::Litellm => &[Tool::Litellm],
+            Peer::Portkey => &[Tool::Portkey],
         }
     }
 
     pub fn prepare(self, ground: &Ground) -> Result<Prepared> {
-        let question = |address: SocketAddr| Question {
-            address,
-            path: "/".to_owned(),
-            key: Some(ground.key().to_owned()),
-            body: None,
-        };
+        let question = |address: SocketAddr| Question { key: Some(ground.key().to_owned()), ..Question::to(address) };
         let chat = |address: SocketAddr, key: &str| Question {
-            address,
             path: "/v1/chat/completions".to_owned(),
             key: Some(key.to_owned()),
-            body: Some(CHAT.to_owned()),
+            body: Some(Chat::Whole.body(self.names_models())),
+            ..Question::to(address)
         };
         let (folder, address) = (ground.folder()?, server::free_address()?);
         let (program, question) = match self {
@@ -126,8 +125,17 @@ impl Peer {
                 (Some(gateway::prepare(ground, &folder, address, chain)?), question)
             }
             Peer::Litellm => (Some(litellm::prepare(ground, &folder, address)?), chat(address, litellm::KEY)),
+            Peer::Portkey => {
+                let question = Question { fields: portkey::fields(ground)?, ..chat(address, portkey::NO_KEY) };
+                (Some(portkey::prepare(ground, address)?), question)
+            }
         };
         Ok(Prepared { peer: self, folder, program, question })
+    }
+
+    /// Whether models have names of its own; otherwise they are the provider's.
+    fn names_models(self) -> bool {
+        !matches!(self, Peer::Models | Peer::Portkey)
     }
 
     /// Whether each request passes policies, and whether the one that masks is among them.
@@ -167,6 +175,13 @@ impl Running {
             anyhow::Ok(running)
         };
         start().with_context(|| peer.name())
+    }
+}
+
+impl Running {
+    /// Of one for language models.
+    pub fn chat(&self, chat: Chat) -> Question {
+        Question { body: Some(chat.body(self.peer.names_models())), ..self.question.clone() }
     }
 }
 

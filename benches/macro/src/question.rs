@@ -18,7 +18,12 @@ pub struct Question {
     pub key: Option<String>,
     /// JSON; with it the method is POST, without it GET.
     pub body: Option<String>,
+    /// Fields of the head besides those that key and body bring.
+    pub fields: Vec<Field>,
 }
+
+/// `("x-name", "value")`.
+pub type Field = (&'static str, String);
 
 #[derive(Debug)]
 pub struct Answer {
@@ -28,6 +33,11 @@ pub struct Answer {
 }
 
 impl Question {
+    /// GET `/`, without a key.
+    pub fn to(address: SocketAddr) -> Question {
+        Question { address, path: "/".to_owned(), key: None, body: None, fields: Vec::new() }
+    }
+
     /// On a connection of its own.
     pub fn ask(&self) -> Result<Answer> {
         let mut stream = TcpStream::connect(self.address)?;
@@ -67,11 +77,14 @@ impl Question {
     }
 
     fn text(&self) -> String {
-        let Question { address, path, key, body } = self;
+        let Question { address, path, key, body, fields } = self;
         let method = if body.is_some() { "POST" } else { "GET" };
         let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
         if let Some(key) = key {
             text += &format!("authorization: Bearer {key}\r\n");
+        }
+        for (name, value) in fields {
+            text += &format!("{name}: {value}\r\n");
         }
         if let Some(body) = body {
             text += &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());

@@ -1,6 +1,7 @@
 //! Programs that are not ours: where each is, and why not where it is not.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,6 +19,8 @@ pub enum Tool {
     /// Our filters for Envoy, a module of WebAssembly.
     EnvoyFilters,
     Litellm,
+    /// A package of Node.js; its place is the script that is started.
+    Portkey,
 }
 
 /// Without an entry, a tool is looked for among the programs of the system.
@@ -58,10 +61,13 @@ impl Tools {
     pub fn versions(&self, tools: &[Tool]) -> BTreeMap<String, String> {
         let version = |tool: &Tool| {
             let program = self.find(*tool).ok()?;
+            if *tool == Tool::Portkey {
+                return Some((tool.name(), version_of_package(&program)?));
+            }
             let flag = match tool {
                 Tool::Nginx | Tool::Wrk | Tool::Haproxy => "-v",
                 Tool::Envoy | Tool::Litellm => "--version",
-                Tool::EnvoyFilters => return None,
+                Tool::EnvoyFilters | Tool::Portkey => return None,
             };
             // Its own path may hold a number as well.
             let said = said(&program, flag)?.replace(&*program.to_string_lossy(), "");
@@ -75,6 +81,13 @@ impl Tools {
 fn said(program: &Path, flag: &str) -> Option<String> {
     let output = Command::new(program).arg(flag).output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+}
+
+/// From the description that lies above the folder of a script.
+fn version_of_package(script: &Path) -> Option<String> {
+    let description = fs::read(script.parent()?.parent()?.join("package.json")).ok()?;
+    let description: serde_json::Value = serde_json::from_slice(&description).ok()?;
+    Some(description.get("version")?.as_str()?.to_owned())
 }
 
 /// The first run of digits and dots with a dot within: `1.22.1` in `nginx version: nginx/1.22.1`.

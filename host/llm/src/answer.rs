@@ -1,6 +1,6 @@
 //! A model's answer: a sequence of events, the same whether the provider streams or not, and what they add up to.
 
-use crate::error::ProviderError;
+use crate::error::{Broken, ProviderError};
 use crate::usage::Usage;
 
 /// One step of an answer.
@@ -98,7 +98,38 @@ pub struct Choice {
 /// Choices of one answer; a provider that names a higher one is broken.
 pub const CHOICES_MAX: usize = 128;
 
+impl Piece {
+    /// What it brings: words, arguments, a tool's name, a seal.
+    pub fn text(&self) -> &str {
+        match self {
+            Piece::Text(text) | Piece::Refusal(text) | Piece::Thought(text) => text,
+            Piece::ThoughtSealed { raw, .. } => raw,
+            Piece::ToolBegin { name, .. } => name,
+            Piece::ToolArguments { text, .. } => text,
+        }
+    }
+
+    /// The beginning of a call. No client could do anything with one that names no tool.
+    pub fn tool_begin(tool: u32, id: impl Into<String>, name: &str) -> Result<Piece, Broken> {
+        match name.is_empty() {
+            true => Err(Broken::new("A tool call of the answer names no tool.")),
+            false => Ok(Piece::ToolBegin { tool, id: id.into(), name: name.to_owned() }),
+        }
+    }
+}
+
 impl EndReason {
+    /// By the contract's word.
+    pub fn from_name(name: &str) -> Option<EndReason> {
+        match name {
+            "stop" => Some(EndReason::Stop),
+            "length" => Some(EndReason::Length),
+            "tool-calls" => Some(EndReason::ToolCalls),
+            "content-filter" => Some(EndReason::ContentFilter),
+            _ => None,
+        }
+    }
+
     /// The contract's word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -23,6 +23,8 @@ pub struct Call {
     pub model_span: Option<Range<usize>>,
     /// Whether the client wants the answer in pieces.
     pub streamed: bool,
+    /// Whether the pieces are to be the elements of one JSON array, which Gemini has where nobody asks for server-sent events.
+    pub as_array: bool,
     /// Whether a client that streams asked for the figures of usage where its dialect has them only on demand.
     pub usage_wanted: bool,
     /// Whether the client said that it wants to see what the model thinks, or does not.
@@ -82,7 +84,8 @@ pub enum Part {
     Refusal(Text),
 }
 
-/// Text, and where it stands in [`Call::source`] as a JSON string with its quotes.
+/// Text, and where it stands in [`Call::source`]: as a JSON string with its quotes, or as the JSON that the text is, where a result of
+/// a tool is an object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text {
     pub text: String,
@@ -111,6 +114,7 @@ pub struct ToolCall {
     pub name: String,
     /// JSON text of an object; empty where the client sent an empty text.
     pub arguments: String,
+    /// Of the arguments in [`Call::source`]: of a JSON string with its quotes, or of the object itself.
     pub span: Option<Range<usize>>,
     /// A provider's own sign on the call, which only it can read (Gemini's `thoughtSignature`), and whose it is.
     pub signature: Option<(Family, String)>,
@@ -213,7 +217,9 @@ pub enum Effort {
     Low,
     Medium,
     High,
-    /// OpenAI's `xhigh`, Anthropic's `max`.
+    /// `xhigh`.
+    ExtraHigh,
+    /// `max`.
     Highest,
 }
 
@@ -238,7 +244,8 @@ impl From<&str> for Text {
 }
 
 impl Effort {
-    pub const ALL: [Effort; 5] = [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::Highest];
+    pub const ALL: [Effort; 6] =
+        [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::ExtraHigh, Effort::Highest];
 
     /// Tokens of thinking that stand for it with a vendor who counts them. The steps double, as the vendors' own defaults roughly do.
     pub fn budget_tokens(self) -> u64 {
@@ -247,7 +254,8 @@ impl Effort {
             Effort::Low => 2_048,
             Effort::Medium => 8_192,
             Effort::High => 16_384,
-            Effort::Highest => 32_768,
+            Effort::ExtraHigh => 32_768,
+            Effort::Highest => 65_536,
         }
     }
 
@@ -266,6 +274,7 @@ impl Call {
             model: String::new(),
             model_span: None,
             streamed: false,
+            as_array: false,
             usage_wanted: false,
             thoughts_wanted: None,
             messages: Vec::new(),

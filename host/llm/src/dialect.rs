@@ -6,11 +6,14 @@
 
 pub mod anthropic;
 pub mod bedrock;
+mod claude;
 pub mod gemini;
 pub mod openai;
 pub mod responses;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 
@@ -48,6 +51,8 @@ pub enum Wire {
     Azure {
         api_version: Option<String>,
     },
+    /// OpenAI's responses below `/openai/v1`, where Azure has them.
+    AzureResponses,
     Anthropic,
     Gemini,
     Bedrock,
@@ -115,7 +120,7 @@ impl Wire {
     pub fn dialect(&self) -> Dialect {
         match self {
             Wire::OpenAi | Wire::Azure { .. } => Dialect::OpenAi,
-            Wire::OpenAiResponses => Dialect::OpenAiResponses,
+            Wire::OpenAiResponses | Wire::AzureResponses => Dialect::OpenAiResponses,
             Wire::Anthropic => Dialect::Anthropic,
             Wire::Gemini => Dialect::Gemini,
             Wire::Bedrock => Dialect::Bedrock,
@@ -132,6 +137,16 @@ pub struct Asked {
     pub model: Option<String>,
     /// None: the body says it.
     pub streamed: Option<bool>,
+    /// As [`Call::as_array`].
+    pub as_array: bool,
+}
+
+/// A failed result of a tool in a dialect without a mark of it: its text says so, unless it does already.
+fn said_to_be_error(text: &str) -> Cow<'static, str> {
+    match text.get(..5).is_some_and(|begins| begins.eq_ignore_ascii_case("error")) {
+        true => Cow::Owned(text.to_owned()),
+        false => Cow::Owned(format!("Error: {text}")),
+    }
 }
 
 /// Reads a client's request.
@@ -158,7 +173,8 @@ pub fn write_call(call: &Call, wire: &Wire, target: Target<'_>) -> Result<Outgoi
     match wire {
         Wire::OpenAi => openai::write_call(call, target),
         Wire::Azure { api_version } => openai::write_azure_call(call, target, api_version.as_deref()),
-        Wire::OpenAiResponses => responses::write_call(call, target),
+        Wire::OpenAiResponses => responses::write_call(call, target, "/responses"),
+        Wire::AzureResponses => responses::write_call(call, target, "/openai/v1/responses"),
         Wire::Anthropic => anthropic::write_call(call, target),
         Wire::Gemini => gemini::write_call(call, target),
         Wire::Bedrock => bedrock::write_call(call, target),
@@ -203,6 +219,7 @@ pub fn write_stream(call: &Call) -> Box<dyn WriteStream> {
         Dialect::OpenAi => Box::new(openai::StreamWriter::new(call)),
         Dialect::OpenAiResponses => Box::new(responses::StreamWriter::new(call)),
         Dialect::Anthropic => Box::new(anthropic::StreamWriter::new(call)),
+        Dialect::Gemini | Dialect::Bedrock if call.as_array => Box::new(gemini::StreamWriter::array(call)),
         Dialect::Gemini | Dialect::Bedrock => Box::new(gemini::StreamWriter::new(call)),
     }
 }

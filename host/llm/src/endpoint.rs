@@ -26,6 +26,8 @@ pub struct Hints {
     pub anthropic: bool,
     /// A field `x-goog-api-key` or `x-goog-api-client`, or a query member `key`.
     pub gemini: bool,
+    /// The query asks for server-sent events, as Gemini's clients do with `alt=sse`.
+    pub sse: bool,
 }
 
 impl Endpoint {
@@ -33,7 +35,7 @@ impl Endpoint {
     pub fn of(method: &str, path: &str, hints: Hints) -> Endpoint {
         let rest = unversioned(path);
         let call = |dialect, operation| match method {
-            "POST" => Endpoint::Call(Asked { dialect, operation, model: None, streamed: None }),
+            "POST" => Endpoint::Call(Asked { dialect, operation, model: None, streamed: None, as_array: false }),
             _ => Endpoint::OtherMethod(dialect, "POST"),
         };
         match rest {
@@ -44,7 +46,7 @@ impl Endpoint {
             "/messages/count_tokens" => call(Dialect::Anthropic, Operation::CountTokens),
             "/models" => Endpoint::listed(method, hints.dialect_of_models(path), None),
             _ => match rest.strip_prefix("/models/") {
-                Some(name) => match name.rsplit_once(':').and_then(|(model, verb)| gemini(model, verb)) {
+                Some(name) => match name.rsplit_once(':').and_then(|(model, verb)| gemini(model, verb, hints.sse)) {
                     Some(asked) if method == "POST" => Endpoint::Call(asked),
                     Some(_) => Endpoint::OtherMethod(Dialect::Gemini, "POST"),
                     None => Endpoint::listed(method, hints.dialect_of_models(path), Some(name)),
@@ -76,7 +78,7 @@ impl Endpoint {
     }
 }
 
-fn gemini(model: &str, verb: &str) -> Option<Asked> {
+fn gemini(model: &str, verb: &str, sse: bool) -> Option<Asked> {
     let (operation, streamed) = match verb {
         "generateContent" => (Operation::Chat, false),
         "streamGenerateContent" => (Operation::Chat, true),
@@ -84,7 +86,8 @@ fn gemini(model: &str, verb: &str) -> Option<Asked> {
         "embedContent" | "batchEmbedContents" => (Operation::Embeddings, false),
         _ => return None,
     };
-    Some(Asked { dialect: Dialect::Gemini, operation, model: Some(model.to_owned()), streamed: Some(streamed) })
+    let (model, as_array) = (Some(model.to_owned()), streamed && !sse);
+    Some(Asked { dialect: Dialect::Gemini, operation, model, streamed: Some(streamed), as_array })
 }
 
 fn unversioned(path: &str) -> &str {
@@ -118,10 +121,10 @@ impl Hints {
 mod tests {
     use super::*;
 
-    const PLAIN: Hints = Hints { anthropic: false, gemini: false };
+    const PLAIN: Hints = Hints { anthropic: false, gemini: false, sse: false };
 
     fn asked(dialect: Dialect, operation: Operation) -> Endpoint {
-        Endpoint::Call(Asked { dialect, operation, model: None, streamed: None })
+        Endpoint::Call(Asked { dialect, operation, model: None, streamed: None, as_array: false })
     }
 
     #[test]
@@ -141,13 +144,18 @@ mod tests {
         let Endpoint::Call(asked) = Endpoint::of("POST", "/v1beta/models/a/b:streamGenerateContent", PLAIN) else {
             panic!()
         };
-        assert_eq!((asked.model.as_deref(), asked.streamed), (Some("a/b"), Some(true)));
+        assert_eq!((asked.model.as_deref(), asked.streamed, asked.as_array), (Some("a/b"), Some(true), true));
+        let with_events = Hints { sse: true, ..PLAIN };
+        let Endpoint::Call(asked) = Endpoint::of("POST", "/v1beta/models/a:streamGenerateContent", with_events) else {
+            panic!()
+        };
+        assert!(!asked.as_array);
         assert_eq!(Endpoint::of("POST", "/v1beta/models/a:tune", PLAIN), Endpoint::NotSupported(Dialect::Gemini));
     }
 
     #[test]
     fn both_apis_have_their_models_on_one_path() {
-        let anthropic = Hints { anthropic: true, gemini: false };
+        let anthropic = Hints { anthropic: true, ..PLAIN };
         assert_eq!(Endpoint::of("GET", "/v1/models", PLAIN), Endpoint::List(Dialect::OpenAi));
         assert_eq!(Endpoint::of("GET", "/v1/models", anthropic), Endpoint::List(Dialect::Anthropic));
         assert_eq!(

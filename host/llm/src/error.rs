@@ -36,6 +36,9 @@ pub struct ProviderError {
     pub retry_after: Option<Duration>,
 }
 
+/// Of what stands where something else is expected, in the sentence that says so.
+pub const QUOTED_BYTES_MAX: usize = 64;
+
 /// Of a provider's message that is passed on.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 10;
 
@@ -84,6 +87,14 @@ impl Broken {
     pub fn new(message: impl Into<String>) -> Broken {
         Broken { message: message.into() }
     }
+
+    /// `what`: a sentence without its end, about what begins with these bytes.
+    pub fn found(what: &str, bytes: &[u8]) -> Broken {
+        Broken::new(match quoted(bytes).trim() {
+            "" => format!("{what}."),
+            begins => format!("{what}, but it begins with `{begins}`."),
+        })
+    }
 }
 
 impl ProviderErrorKind {
@@ -107,6 +118,13 @@ impl ProviderErrorKind {
     pub fn is_of_target(self) -> bool {
         !matches!(self, ProviderErrorKind::Invalid | ProviderErrorKind::TooLarge)
     }
+}
+
+/// The beginning of what a provider sent, on one line.
+pub fn quoted(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes.get(..QUOTED_BYTES_MAX).unwrap_or(bytes));
+    let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    bounded(&text, QUOTED_BYTES_MAX)
 }
 
 /// Cuts at a character's border.

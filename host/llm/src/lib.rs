@@ -7,10 +7,15 @@
 pub mod answer;
 pub mod call;
 pub mod dialect;
+pub mod draft;
 pub mod endpoint;
 pub mod error;
+#[cfg(test)]
+mod fuzz;
+pub mod intake;
 pub mod json;
 pub mod list;
+pub mod patch;
 pub mod relay;
 pub mod sse;
 pub mod usage;
@@ -21,7 +26,8 @@ pub use call::{
     Role, Text, Thought, Tool, ToolCall, ToolChoice, ToolResult,
 };
 pub use dialect::{Asked, Dialect, Family, Outgoing, ReadStream, Target, Wire, WriteStream};
+pub use draft::{Draft, EditError, Reading};
 pub use endpoint::{Endpoint, Hints};
 pub use error::{Broken, CallError, NoCounterpart, ProviderError, ProviderErrorKind};
-pub use relay::{Failure, Relay, Seen};
+pub use relay::{Apart, Failure, Relay, Seen, Step};
 pub use usage::Usage;

@@ -1,8 +1,10 @@
 //! Server-sent events, as they come in pieces (WHATWG HTML, 9.2.6), and as they are written.
 
 use bytes::{Bytes, BytesMut};
+use memchr::memchr2;
 
 use crate::error::Broken;
+use crate::intake::Decode;
 
 /// Of one event with its lines' ends. An inline image of a model fits; a line without an end does not fill the memory.
 pub const EVENT_BYTES_MAX: usize = 4 << 20;
@@ -28,58 +30,71 @@ pub struct Decoder {
     scanned: usize,
     name: String,
     data: Option<String>,
-    /// The last byte was a CR that ended a line: an LF behind it belongs to it.
-    after_cr: bool,
     began: bool,
 }
 
-impl Decoder {
-    /// Adds the frames that these bytes complete.
-    pub fn push(&mut self, bytes: &[u8], frames: &mut Vec<Frame>) -> Result<(), Broken> {
+impl Decode for Decoder {
+    type Frame = Frame;
+
+    fn begins_with(first: u8) -> bool {
+        first != b'<'
+    }
+
+    /// A CR at the very end is looked at with the byte behind it, which may be an LF of the same line's end.
+    fn push(&mut self, bytes: &[u8], frames: &mut Vec<Frame>) -> Result<(), Broken> {
         self.raw.extend_from_slice(bytes);
         loop {
-            if self.after_cr && self.scanned < self.raw.len() {
-                self.after_cr = false;
-                if self.raw.get(self.scanned) == Some(&b'\n') {
-                    self.scanned += 1;
-                    self.line = self.scanned;
-                }
-            }
             let rest = self.raw.get(self.scanned..).unwrap_or_default();
-            let Some(at) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+            let Some(at) = memchr2(b'\n', b'\r', rest) else {
                 self.scanned = self.raw.len();
                 break;
             };
             let end = self.scanned + at;
-            let is_cr = self.raw.get(end) == Some(&b'\r');
-            // An LF that is there already ends the same line; one that is still to come goes to the next frame's bytes.
-            let is_crlf = is_cr && self.raw.get(end + 1) == Some(&b'\n');
-            self.after_cr = is_cr && !is_crlf;
-            self.scanned = end + 1 + usize::from(is_crlf);
-            let line = self.line..end;
-            self.line = self.scanned;
-            if line.is_empty() {
-                frames.push(self.frame());
-            } else {
-                self.read_line(line)?;
-            }
+            let length = match (self.raw.get(end), self.raw.get(end + 1)) {
+                (Some(b'\r'), Some(b'\n')) => 2,
+                (Some(b'\r'), None) => {
+                    self.scanned = end;
+                    break;
+                }
+                _ => 1,
+            };
+            self.end_line(end, length, frames)?;
         }
-        match self.raw.len() > EVENT_BYTES_MAX {
-            true => Err(Broken::new(format!("An event of the stream is longer than {EVENT_BYTES_MAX} bytes."))),
-            false => Ok(()),
-        }
+        check_length(self.raw.len())
     }
 
-    /// The stream is over. What stands in a last line without an end is taken all the same: the bytes are all there.
-    pub fn end(&mut self, frames: &mut Vec<Frame>) -> Result<(), Broken> {
-        let line = self.line..self.raw.len();
-        if !line.is_empty() {
-            self.read_line(line)?;
+    /// What stands in a last line without an end is taken all the same: the bytes are all there.
+    fn end(&mut self, frames: &mut Vec<Frame>) -> Result<(), Broken> {
+        let length = usize::from(self.raw.last() == Some(&b'\r'));
+        let end = self.raw.len() - length;
+        if length > 0 || end > self.line {
+            self.end_line(end, length, frames)?;
         }
-        self.scanned = self.raw.len();
-        self.line = self.scanned;
         if !self.raw.is_empty() {
             frames.push(self.frame());
+        }
+        Ok(())
+    }
+}
+
+fn check_length(bytes: usize) -> Result<(), Broken> {
+    match bytes > EVENT_BYTES_MAX {
+        true => Err(Broken::new(format!("An event of the stream is longer than {EVENT_BYTES_MAX} bytes."))),
+        false => Ok(()),
+    }
+}
+
+impl Decoder {
+    /// A line is over, whose end has this length.
+    fn end_line(&mut self, end: usize, length: usize, frames: &mut Vec<Frame>) -> Result<(), Broken> {
+        let line = self.line..end;
+        self.scanned = end + length;
+        self.line = self.scanned;
+        // Also where all of a longer one came in one piece.
+        check_length(self.scanned)?;
+        match line.is_empty() {
+            true => frames.push(self.frame()),
+            false => self.read_line(line)?,
         }
         Ok(())
     }
@@ -114,7 +129,14 @@ impl Decoder {
     }
 }
 
-/// Writes one event; `name` empty writes none. `data` must hold no line end, as compact JSON does not.
+impl Frame {
+    /// What the event says, without white space around; None where that is nothing, or what some servers end a stream with.
+    pub fn said(&self) -> Option<&str> {
+        self.data.as_deref().map(str::trim).filter(|data| !data.is_empty() && *data != "[DONE]")
+    }
+}
+
+/// Writes one event; `name` empty writes none. `data` is JSON: line ends in it, which stand between its tokens only, become spaces.
 pub fn write(name: &str, data: &str, out: &mut Vec<u8>) {
     if !name.is_empty() {
         out.extend_from_slice(b"event: ");
@@ -122,7 +144,12 @@ pub fn write(name: &str, data: &str, out: &mut Vec<u8>) {
         out.push(b'\n');
     }
     out.extend_from_slice(b"data: ");
+    let begin = out.len();
     out.extend_from_slice(data.as_bytes());
+    // What a client or a provider wrote may be part of it, in however many lines.
+    for byte in out.iter_mut().skip(begin).filter(|byte| matches!(byte, b'\n' | b'\r')) {
+        *byte = b' ';
+    }
     out.extend_from_slice(b"\n\n");
 }
 

@@ -52,7 +52,10 @@ impl Service {
             Ok((behaviour, reply)) => (behaviour, reply),
             Err(refusal) => (Behaviour::default(), dialect.refuse(&refusal)),
         };
-        tokio::time::sleep(behaviour.first_byte_delay).await;
+        // A sleep of no time ends with the clock's next millisecond.
+        if !behaviour.first_byte_delay.is_zero() {
+            tokio::time::sleep(behaviour.first_byte_delay).await;
+        }
         if behaviour.cut == Some(Cut::BeforeHead) {
             delivery.cut();
             switch.fire();

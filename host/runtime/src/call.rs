@@ -1,11 +1,14 @@
 //! What goes into a call of a phase and what comes out of it, checked against the contract.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use crate::bindings::host::model_types as model;
 use crate::bindings::host::types as wit;
+use crate::capability::model_answer::END_REASONS;
 use crate::failure::Failure;
 use crate::fields;
 use crate::phase::Phase;
@@ -13,6 +16,8 @@ use crate::phase::Phase;
 /// Bytes of a rejection's message.
 const MESSAGE_BYTES_MAX: usize = 4096;
 const CODE_BYTES_MAX: usize = 64;
+/// Bytes of why a target is left out.
+const REASON_BYTES_MAX: usize = 1024;
 const DETAILS_MAX: usize = 32;
 const DETAIL_BYTES_MAX: usize = 8192;
 
@@ -21,10 +26,22 @@ const DETAIL_BYTES_MAX: usize = 8192;
 pub enum Call {
     Head,
     Body { bytes: Bytes, end: bool },
+    Model,
     Route,
+    Attempt,
     ReplyHead,
+    Delta(Delta),
     ReplyBody { bytes: Bytes, end: bool },
     Finish,
+}
+
+/// A piece of a model's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delta {
+    Text { choice: u32, text: Arc<str> },
+    ToolArguments { choice: u32, tool: u32, text: Arc<str> },
+    Usage,
+    End { choice: u32, reason: &'static str },
 }
 
 impl Call {
@@ -32,8 +49,11 @@ impl Call {
         match self {
             Call::Head => Phase::Head,
             Call::Body { .. } => Phase::Body,
+            Call::Model => Phase::Call,
             Call::Route => Phase::Route,
+            Call::Attempt => Phase::Attempt,
             Call::ReplyHead => Phase::ReplyHead,
+            Call::Delta(_) => Phase::Delta,
             Call::ReplyBody { .. } => Phase::ReplyBody,
             Call::Finish => Phase::Finish,
         }
@@ -47,6 +67,14 @@ pub enum Verdict {
     Proceed,
     /// The bytes that go on instead.
     Replace(Bytes),
+    /// The text that goes on instead.
+    ReplaceText(String),
+    /// The answer is the one that the plugin wrote.
+    Written,
+    /// This target is left out, and why.
+    Skip(String),
+    /// The answer ends here, with a reason of [`END_REASONS`].
+    Stop(&'static str),
     Reject(Rejection),
     Respond(Answer),
 }
@@ -92,6 +120,46 @@ impl Verdict {
             wit::Piece::Replace(bytes) => Verdict::Replace(bytes.into()),
             wit::Piece::Reject(rejection) => Verdict::Reject(Rejection::check(rejection)?),
             wit::Piece::Respond(answer) => Verdict::Respond(Answer::check(answer)?),
+        })
+    }
+}
+
+impl Verdict {
+    pub(crate) fn from_call(decision: model::CallDecision) -> Result<Verdict, Failure> {
+        Ok(match decision {
+            model::CallDecision::Proceed => Verdict::Proceed,
+            model::CallDecision::Reject(rejection) => Verdict::Reject(Rejection::check(rejection)?),
+            model::CallDecision::Answer => Verdict::Written,
+        })
+    }
+
+    pub(crate) fn from_attempt(decision: model::AttemptDecision) -> Result<Verdict, Failure> {
+        Ok(match decision {
+            model::AttemptDecision::Proceed => Verdict::Proceed,
+            model::AttemptDecision::Skip(reason) if reason.len() > REASON_BYTES_MAX => {
+                return Err(Failure::bad_return(format!("a reason of over {REASON_BYTES_MAX} bytes")));
+            }
+            model::AttemptDecision::Skip(reason) => Verdict::Skip(reason),
+            model::AttemptDecision::Reject(rejection) => Verdict::Reject(Rejection::check(rejection)?),
+        })
+    }
+
+    /// `bytes_max`: how long the text that goes on may be.
+    pub(crate) fn from_delta(decision: model::DeltaDecision, bytes_max: u64) -> Result<Verdict, Failure> {
+        Ok(match decision {
+            model::DeltaDecision::Pass => Verdict::Proceed,
+            model::DeltaDecision::Replace(text) if text.len() as u64 > bytes_max => {
+                let length = text.len();
+                return Err(Failure::bad_return(format!("a text of {length} bytes; at most {bytes_max} may go on")));
+            }
+            model::DeltaDecision::Replace(text) => Verdict::ReplaceText(text),
+            model::DeltaDecision::Stop(reason) => {
+                let known = END_REASONS.into_iter().find(|known| *known == reason);
+                Verdict::Stop(known.ok_or_else(|| {
+                    Failure::bad_return(format!("an answer stops with one of {}", END_REASONS.join(", ")))
+                })?)
+            }
+            model::DeltaDecision::Reject(rejection) => Verdict::Reject(Rejection::check(rejection)?),
         })
     }
 }

@@ -1,19 +1,26 @@
 //! What a plugin may reach: one file an interface of the contract, and the table that links them.
 
+mod attempts;
 mod clear;
 mod clock;
 mod counters;
+mod credentials;
 mod exchange;
 mod identity;
 mod keys;
 mod labels;
 pub(crate) mod log;
 mod metrics;
+pub(crate) mod model_answer;
+mod model_call;
 mod notes;
 mod random;
 mod reply;
 mod request;
+mod target_features;
 mod targets;
+mod upstream_request;
+mod usage;
 
 use std::sync::Arc;
 
@@ -25,10 +32,25 @@ use crate::failure::{FailureKind, Violation};
 use crate::instance::PluginState;
 
 /// Linked for every plugin: the exchange itself.
-pub const CORE_INTERFACES: [&str; 8] = ["types", "edits", "request", "reply", "exchange", "notes", "labels", "log"];
+pub const CORE_INTERFACES: [&str; 14] = [
+    "types",
+    "edits",
+    "request",
+    "reply",
+    "exchange",
+    "notes",
+    "labels",
+    "log",
+    "model-types",
+    "model-call",
+    "attempts",
+    "upstream-request",
+    "usage",
+    "model-answer",
+];
 
 /// Linked for those whose chain entry grants them.
-pub const GRANTS: [&str; 9] = [
+pub const GRANTS: [&str; 11] = [
     "clock",
     "random",
     "identity",
@@ -37,6 +59,8 @@ pub const GRANTS: [&str; 9] = [
     "counters",
     "metrics",
     "targets",
+    "target-features",
+    "credentials",
     "credentials-in-clear",
 ];
 
@@ -61,6 +85,14 @@ pub(crate) fn link(linker: &mut Linker<PluginState>, interface: &str) -> wasmtim
         "metrics" => host::metrics::add_to_linker::<_, State>(linker, |state| state)?,
         "targets" => host::targets::add_to_linker::<_, State>(linker, |state| state)?,
         "credentials-in-clear" => host::credentials_in_clear::add_to_linker::<_, State>(linker, |state| state)?,
+        "model-types" => host::model_types::add_to_linker::<_, State>(linker, |state| state)?,
+        "model-call" => host::model_call::add_to_linker::<_, State>(linker, |state| state)?,
+        "target-features" => host::target_features::add_to_linker::<_, State>(linker, |state| state)?,
+        "attempts" => host::attempts::add_to_linker::<_, State>(linker, |state| state)?,
+        "upstream-request" => host::upstream_request::add_to_linker::<_, State>(linker, |state| state)?,
+        "credentials" => host::credentials::add_to_linker::<_, State>(linker, |state| state)?,
+        "usage" => host::usage::add_to_linker::<_, State>(linker, |state| state)?,
+        "model-answer" => host::model_answer::add_to_linker::<_, State>(linker, |state| state)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -68,6 +100,7 @@ pub(crate) fn link(linker: &mut Linker<PluginState>, interface: &str) -> wasmtim
 
 impl host::types::Host for PluginState {}
 impl host::edits::Host for PluginState {}
+impl host::model_types::Host for PluginState {}
 
 impl PluginState {
     /// Counts one host call, and gives the exchange that the guest is called for.

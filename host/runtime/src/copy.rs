@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::deeds::Deeds;
 use crate::exchange::{Exchange, Identity, ReplyHead, RequestHead, State};
+use crate::model::ModelState;
 use crate::targets::{Candidates, TargetPlan};
 
 /// What plugins read of an exchange, at one moment.
@@ -20,6 +21,7 @@ pub struct Snapshot {
     candidates: OnceLock<Arc<dyn Candidates>>,
     outcome: &'static str,
     upstream: Option<u32>,
+    model: Option<Box<ModelState>>,
     request_bytes: u64,
     reply_bytes: u64,
 }
@@ -32,6 +34,7 @@ pub struct Changes {
     pub identity: bool,
     pub labels: bool,
     pub plan: bool,
+    pub call: bool,
 }
 
 impl Exchange {
@@ -47,6 +50,7 @@ impl Exchange {
             plan: state.plan.clone(),
             outcome: state.outcome,
             upstream: state.upstream,
+            model: state.model.clone(),
             notes: Vec::new(),
         };
         drop(state);
@@ -74,6 +78,7 @@ impl Exchange {
             candidates: self.candidates.clone(),
             outcome: state.outcome,
             upstream: state.upstream,
+            model: state.model.clone(),
             request_bytes: self.request_bytes.load(Ordering::Relaxed),
             reply_bytes: self.reply_bytes.load(Ordering::Relaxed),
         }
@@ -107,6 +112,14 @@ impl Exchange {
             true => state.plan.open_as(&now.plan),
             false => state.plan = now.plan,
         }
+        match (own.call, &mut state.model, now.model) {
+            // Its call goes on; what has become of the attempts it is told.
+            (true, Some(kept), Some(now)) => {
+                let (call, edits) = (std::mem::replace(&mut kept.call, now.call.copy()), kept.edits);
+                **kept = ModelState { call, edits, ..*now };
+            }
+            (_, model, now) => *model = now,
+        }
     }
 
     /// What differs from an earlier moment of the same exchange.
@@ -126,6 +139,10 @@ impl Exchange {
             identity: state.identity != before.identity,
             labels: state.labels != before.labels,
             plan: state.plan.order() != before.plan.order(),
+            call: match (&state.model, &before.model) {
+                (Some(model), Some(was)) => model.edits != was.edits,
+                _ => false,
+            },
         }
     }
 }
@@ -138,6 +155,7 @@ impl Changes {
             identity: self.identity || other.identity,
             labels: self.labels || other.labels,
             plan: self.plan || other.plan,
+            call: self.call || other.call,
         }
     }
 }
@@ -163,7 +181,8 @@ mod tests {
             state.reply = Some(ReplyHead { status: StatusCode::OK, headers: Default::default(), sent: false });
             state.plan = TargetPlan::open(vec![0]);
         }
-        let all = Changes { request_head: true, reply_head: true, identity: true, labels: true, plan: true };
+        let all =
+            Changes { request_head: true, reply_head: true, identity: true, labels: true, plan: true, call: false };
         assert_eq!(copy.changes_since(&before), all);
         assert_eq!(original.changes_since(&before), Changes::default());
     }

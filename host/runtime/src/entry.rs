@@ -123,7 +123,8 @@ impl Entry {
     }
 
     fn is_needed_after(&self, call: &Call) -> bool {
-        let body_goes_on = matches!(call, Call::Body { end: false, .. } | Call::ReplyBody { end: false, .. });
+        let body_goes_on =
+            matches!(call, Call::Body { end: false, .. } | Call::ReplyBody { end: false, .. } | Call::Delta(_));
         match self.plugin.setup().need {
             InstanceNeed::Call => false,
             InstanceNeed::Body => body_goes_on,

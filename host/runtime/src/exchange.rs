@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::capability::log;
 use crate::deeds::Deeds;
+use crate::model::ModelState;
 use crate::presented::Presented;
 use crate::services::Services;
 use crate::targets::{Candidates, TargetPlan};
@@ -64,6 +65,8 @@ pub struct State {
     pub outcome: &'static str,
     /// Number of the target that answered, or was tried last. Set before `finish`.
     pub upstream: Option<u32>,
+    /// Once a call of a language model was read.
+    pub model: Option<Box<ModelState>>,
     /// By chain position.
     pub(crate) notes: Vec<Vec<u8>>,
 }
@@ -112,6 +115,7 @@ impl Exchange {
             plan: TargetPlan::default(),
             outcome: "",
             upstream: None,
+            model: None,
             notes: Vec::new(),
         };
         let (request_bytes, reply_bytes, log_lines) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU32::new(0));

@@ -5,7 +5,7 @@ use wasmtime::{Engine, Store};
 
 use crate::bindings::guest;
 use crate::bindings::host::types as wit;
-use crate::call::{Call, Verdict};
+use crate::call::{Call, Delta, Verdict};
 use crate::direct;
 use crate::failure::Failure;
 use crate::instance::PluginState;
@@ -23,8 +23,11 @@ pub(crate) struct Indices {
     policy: Option<guest::policy::GuestIndices>,
     head: Option<guest::head::GuestIndices>,
     body: Option<guest::body::GuestIndices>,
+    call: Option<guest::call::GuestIndices>,
     route: Option<guest::route::GuestIndices>,
+    attempt: Option<guest::attempt::GuestIndices>,
     reply_head: Option<guest::reply_head::GuestIndices>,
+    delta: Option<guest::delta::GuestIndices>,
     reply_body: Option<guest::reply_body::GuestIndices>,
     finish: Option<guest::finish::GuestIndices>,
 }
@@ -41,8 +44,11 @@ pub(crate) struct Component {
     policy: Option<guest::policy::Guest>,
     head: Option<guest::head::Guest>,
     body: Option<guest::body::Guest>,
+    call: Option<guest::call::Guest>,
     route: Option<guest::route::Guest>,
+    attempt: Option<guest::attempt::Guest>,
     reply_head: Option<guest::reply_head::Guest>,
+    delta: Option<guest::delta::Guest>,
     reply_body: Option<guest::reply_body::Guest>,
     finish: Option<guest::finish::Guest>,
 }
@@ -74,8 +80,11 @@ impl Prepared {
             policy: guest::policy::GuestIndices::new(&pre).ok(),
             head: guest::head::GuestIndices::new(&pre).ok(),
             body: guest::body::GuestIndices::new(&pre).ok(),
+            call: guest::call::GuestIndices::new(&pre).ok(),
             route: guest::route::GuestIndices::new(&pre).ok(),
+            attempt: guest::attempt::GuestIndices::new(&pre).ok(),
             reply_head: guest::reply_head::GuestIndices::new(&pre).ok(),
+            delta: guest::delta::GuestIndices::new(&pre).ok(),
             reply_body: guest::reply_body::GuestIndices::new(&pre).ok(),
             finish: guest::finish::GuestIndices::new(&pre).ok(),
         };
@@ -154,8 +163,11 @@ impl Component {
             policy: None,
             head: None,
             body: None,
+            call: None,
             route: None,
+            attempt: None,
             reply_head: None,
+            delta: None,
             reply_body: None,
             finish: None,
         }
@@ -175,6 +187,25 @@ impl Component {
                 Verdict::from_piece(piece, bytes_max)
             }
             Call::Route => Verdict::from_decision(function!(self, store, indices, route).call_on_route(store).await?),
+            Call::Model => Verdict::from_call(function!(self, store, indices, call).call_on_call(store).await?),
+            Call::Attempt => {
+                Verdict::from_attempt(function!(self, store, indices, attempt).call_on_attempt(store).await?)
+            }
+            Call::Delta(delta) => {
+                let guest = function!(self, store, indices, delta);
+                let decision = match delta {
+                    Delta::Text { choice, text } => guest.call_on_text(store, *choice, text).await?,
+                    Delta::ToolArguments { choice, tool, text } => {
+                        guest.call_on_tool_arguments(store, *choice, *tool, text).await?
+                    }
+                    Delta::Usage => {
+                        guest.call_on_usage(store).await?;
+                        return Ok(Ok(Verdict::Proceed));
+                    }
+                    Delta::End { choice, reason } => guest.call_on_end(store, *choice, reason).await?,
+                };
+                Verdict::from_delta(decision, bytes_max)
+            }
             Call::ReplyHead => {
                 let reply_head = function!(self, store, indices, reply_head);
                 Verdict::from_decision(reply_head.call_on_reply_head(store).await?)
@@ -202,6 +233,15 @@ impl Component {
         }
         if indices.route.is_some() {
             function!(self, store, indices, route);
+        }
+        if indices.call.is_some() {
+            function!(self, store, indices, call);
+        }
+        if indices.attempt.is_some() {
+            function!(self, store, indices, attempt);
+        }
+        if indices.delta.is_some() {
+            function!(self, store, indices, delta);
         }
         if indices.reply_head.is_some() {
             function!(self, store, indices, reply_head);

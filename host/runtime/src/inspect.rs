@@ -61,7 +61,7 @@ impl Inspection {
         };
         if phases.is_empty() {
             return Err("it exports no phase, so it would never run: export at least one of head, body, route, \
-                        reply-head, reply-body, finish"
+                        reply-head, reply-body, finish, or, for models, call, attempt, delta"
                 .into());
         }
         let mut grants = BTreeSet::new();

@@ -26,6 +26,7 @@ pub mod lane;
 mod limits;
 mod live;
 mod load;
+pub mod model;
 mod phase;
 mod plugin;
 mod pool;
@@ -43,7 +44,7 @@ mod version;
 mod wasi;
 
 pub use breaker::BreakerPolicy;
-pub use call::{Answer, Call, Rejection, Verdict};
+pub use call::{Answer, Call, Delta, Rejection, Verdict};
 pub use capability::{CORE_INTERFACES, GRANTS};
 pub use copy::{Changes, Snapshot};
 pub use deeds::{Credential, Deed, Done, Shown};

@@ -5,23 +5,38 @@
 pub enum Phase {
     Head,
     Body,
+    Call,
     Route,
+    Attempt,
     ReplyHead,
+    Delta,
     ReplyBody,
     Finish,
 }
 
 impl Phase {
-    pub const ALL: [Phase; 6] =
-        [Phase::Head, Phase::Body, Phase::Route, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
+    pub const ALL: [Phase; 9] = [
+        Phase::Head,
+        Phase::Body,
+        Phase::Call,
+        Phase::Route,
+        Phase::Attempt,
+        Phase::ReplyHead,
+        Phase::Delta,
+        Phase::ReplyBody,
+        Phase::Finish,
+    ];
 
     /// The name of the exported interface, as in a plugin's setup.
     pub fn as_str(self) -> &'static str {
         match self {
             Phase::Head => "head",
             Phase::Body => "body",
+            Phase::Call => "call",
             Phase::Route => "route",
+            Phase::Attempt => "attempt",
             Phase::ReplyHead => "reply-head",
+            Phase::Delta => "delta",
             Phase::ReplyBody => "reply-body",
             Phase::Finish => "finish",
         }
@@ -34,7 +49,7 @@ impl Phase {
 
 /// A set of phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PhaseSet(u8);
+pub struct PhaseSet(u16);
 
 impl PhaseSet {
     pub fn contains(self, phase: Phase) -> bool {
@@ -54,9 +69,14 @@ impl PhaseSet {
         Phase::ALL.into_iter().filter(move |phase| self.contains(*phase))
     }
 
-    /// True if a phase of the set can come behind `phase`. A body that streams comes behind `route`.
+    /// True if a phase of the set can come behind `phase`. A body that streams comes behind `route`, and an attempt behind another.
     pub fn any_after(self, phase: Phase) -> bool {
-        self.iter().any(|other| other > phase) || (phase == Phase::Route && self.contains(Phase::Body))
+        let again = match phase {
+            Phase::Route => self.contains(Phase::Body),
+            Phase::Attempt => self.contains(Phase::Attempt),
+            _ => false,
+        };
+        again || self.iter().any(|other| other > phase)
     }
 }
 

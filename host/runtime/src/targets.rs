@@ -12,6 +12,11 @@ pub trait Candidates: Send + Sync {
 
     /// One number a candidate; none where it is not known.
     fn figures(&self, name: &str) -> Vec<Option<u64>>;
+
+    /// Numbers of those that can serve what has this feature.
+    fn capable(&self, _feature: &str) -> Vec<u32> {
+        (0..u32::try_from(self.count()).unwrap_or(u32::MAX)).collect()
+    }
 }
 
 /// For exchanges that go nowhere.

@@ -1,28 +1,11 @@
 //! What the contract has room for and this gateway does not run yet, so that a plugin that wants it is told so.
 
-/// Exported by a plugin for a model phase.
-const MODEL_PHASES: [&str; 3] = ["call", "attempt", "delta"];
-
-/// Imported by those phases.
-const MODEL_INTERFACES: [&str; 8] = [
-    "model-types",
-    "model-call",
-    "target-features",
-    "attempts",
-    "upstream-request",
-    "credentials",
-    "usage",
-    "model-answer",
-];
-
 /// Capabilities to come.
 const PLANNED_INTERFACES: [&str; 7] = ["kv", "budgets", "ledger", "tokens", "crypto", "outbound", "cache"];
 
 /// The sentence for a name behind an unstable feature, after `subject`; none for any other name.
 pub(crate) fn refusal(subject: &str, name: &str) -> Option<String> {
     let (what, feature) = match name {
-        _ if MODEL_PHASES.contains(&name) => ("phase", "model"),
-        _ if MODEL_INTERFACES.contains(&name) => ("interface", "model"),
         _ if PLANNED_INTERFACES.contains(&name) => ("interface", "planned"),
         _ => return None,
     };
@@ -45,12 +28,6 @@ mod tests {
     fn sorted(mut names: Vec<&str>) -> Vec<&str> {
         names.sort_unstable();
         names
-    }
-
-    #[test]
-    fn every_interface_behind_the_feature_model_is_listed() {
-        let wit = include_str!("../../../wit/v0.1/model.wit");
-        assert_eq!(sorted(gated(wit, "model")), sorted([&MODEL_PHASES[..], &MODEL_INTERFACES[..]].concat()));
     }
 
     #[test]

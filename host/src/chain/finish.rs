@@ -122,6 +122,8 @@ impl Drop for Finisher {
 impl Run {
     /// A failure here changes nothing for the client; it is counted and logged like any other.
     async fn call_finish(&self) {
+        self.publish_usage_seen();
+        self.note_answer_over();
         let positions: Vec<usize> = self.positions_that_ran().collect();
         for position in positions {
             // The answer is out: there is nothing left to refuse.

@@ -8,13 +8,8 @@ pub(super) fn media_type(headers: &HeaderMap) -> &[u8] {
     value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     media_type(headers).eq_ignore_ascii_case(b"text/event-stream")
-}
-
-/// One that an event of our own could be put into.
-pub(super) fn is_plain_event_stream(headers: &HeaderMap) -> bool {
-    is_event_stream(headers) && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
 /// Who speaks these waits for each message: they are never buffered.

@@ -4,12 +4,22 @@
 //! client's dialect; nobody sees the provider's.
 
 mod answer;
+mod attempt_phase;
+mod call_phase;
+mod deltas;
+mod draft;
 mod intake;
 mod keys;
 mod refusal;
 mod request;
 mod send;
 mod translate;
+mod typed;
+mod usage;
+mod verdict;
+mod watched;
+mod writer;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,7 +27,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use http::HeaderMap;
 use sluicegate_llm::{Endpoint, Hints, Seen};
 
-pub use keys::Keys;
+pub(super) use deltas::Deltas;
+pub use keys::{Keys, Rest};
+pub(super) use typed::Typed;
 
 use super::targets::Targets;
 use crate::config::{Dialect, ModelTarget, RouteModels};
@@ -38,11 +50,19 @@ pub struct ModelSide {
 
 /// What is known of a call under way.
 pub(super) struct ModelExchange {
-    pub(super) endpoint: Endpoint,
+    /// What the client's own request is for.
+    asked: Endpoint,
+    /// What the request is for once the plugins of `head` have seen it, if that is another endpoint.
+    moved: OnceLock<Endpoint>,
+    hints: Hints,
+    /// The client's path is one that a vendor has.
+    is_vendors: bool,
     /// Once the call was read and its model is one of the route's.
     chosen: OnceLock<Chosen>,
     /// What the answer has told.
     seen: Mutex<Seen>,
+    /// The answer, where plugins look at it before it is written down.
+    typed: Mutex<Option<Typed>>,
 }
 
 struct Chosen {
@@ -78,17 +98,43 @@ impl ModelPlans {
 impl ModelExchange {
     /// `path` without what the route strips.
     pub(super) fn begin(method: &str, path: &str, hints: Hints) -> ModelExchange {
-        let endpoint = Endpoint::of(method, path, hints);
-        ModelExchange { endpoint, chosen: OnceLock::new(), seen: Mutex::default() }
+        let asked = Endpoint::of(method, path, hints);
+        let is_vendors = !matches!(asked, Endpoint::NotSupported(_)) || path.starts_with("/v1");
+        ModelExchange {
+            asked,
+            moved: OnceLock::new(),
+            hints,
+            is_vendors,
+            chosen: OnceLock::new(),
+            seen: Mutex::default(),
+            typed: Mutex::default(),
+        }
     }
 
-    /// Whose form errors have.
-    pub(super) fn dialect(&self) -> Dialect {
-        match self.endpoint.dialect() {
+    /// Method and path as plugins of `head` left them.
+    fn move_to(&self, method: &str, path: &str) {
+        let endpoint = Endpoint::of(method, path, self.hints);
+        if endpoint != self.asked {
+            drop(self.moved.set(endpoint));
+        }
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        self.moved.get().unwrap_or(&self.asked)
+    }
+
+    /// Whose form errors have; none where the client asked for what is no vendor's.
+    pub(super) fn dialect(&self) -> Option<Dialect> {
+        self.is_vendors.then(|| match self.asked.dialect() {
             sluicegate_llm::Dialect::Anthropic => Dialect::Anthropic,
             sluicegate_llm::Dialect::Gemini => Dialect::Gemini,
             _ => Dialect::OpenAi,
-        }
+        })
+    }
+
+    /// Whether the client wants an answer in pieces as one JSON array.
+    pub(super) fn answers_as_array(&self) -> bool {
+        matches!(self.endpoint(), Endpoint::Call(asked) if asked.as_array)
     }
 
     pub(super) fn targets(&self) -> Option<&Arc<Targets>> {
@@ -97,6 +143,15 @@ impl ModelExchange {
 
     pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the answer aside for the plugins, or takes it back.
+    pub(super) fn set_typed(&self, typed: Option<Typed>) {
+        *self.typed.lock().unwrap_or_else(PoisonError::into_inner) = typed;
+    }
+
+    pub(super) fn take_typed(&self) -> Option<Typed> {
+        self.typed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The model that the client called, by its own name.
@@ -108,9 +163,10 @@ impl ModelExchange {
 /// What tells the vendors apart where they share a path. Read before the fields that carry credentials are taken out.
 pub(super) fn hints(headers: &HeaderMap, query: Option<&str>) -> Hints {
     let has = |name: &str| headers.contains_key(name);
-    let has_key = query.is_some_and(|query| query.split('&').any(|member| member.starts_with("key=")));
+    let asks = |wanted: &dyn Fn(&str) -> bool| query.is_some_and(|query| query.split('&').any(wanted));
     Hints {
         anthropic: has("anthropic-version") || has("x-api-key"),
-        gemini: has("x-goog-api-key") || has("x-goog-api-client") || has_key,
+        gemini: has("x-goog-api-key") || has("x-goog-api-client") || asks(&|member| member.starts_with("key=")),
+        sse: asks(&|member| member == "alt=sse"),
     }
 }

@@ -95,7 +95,7 @@ impl Chain {
             let taking_part = links.iter().enumerate().filter(|(_, link)| link.takes_part_in(phase));
             let mut positions: Vec<usize> = taking_part.map(|(position, _)| position).collect();
             // On the way back the chain runs in reverse, so that who wraps a request also unwraps its answer.
-            if matches!(phase, Phase::ReplyHead | Phase::ReplyBody | Phase::Finish) {
+            if matches!(phase, Phase::ReplyHead | Phase::Delta | Phase::ReplyBody | Phase::Finish) {
                 positions.reverse();
             }
             positions.into_boxed_slice()
@@ -174,6 +174,8 @@ impl Chosen<'_> {
             // A shadow decides once for an exchange, and that is counted at its end.
             Ok(Verdict::Reject(_)) if self.entry.version() != Version::Shadow => self.metrics.decided("reject"),
             Ok(Verdict::Respond(_)) if self.entry.version() != Version::Shadow => self.metrics.decided("respond"),
+            Ok(Verdict::Written) if self.entry.version() != Version::Shadow => self.metrics.decided("answer"),
+            Ok(Verdict::Stop(_)) if self.entry.version() != Version::Shadow => self.metrics.decided("stop"),
             Ok(_) => {}
         }
         called

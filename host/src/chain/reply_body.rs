@@ -14,13 +14,13 @@ use http_body::{Body, Frame, SizeHint};
 use super::events::EventTail;
 use super::finish::Finisher;
 use super::idle::{Elapsed, Idle};
+use super::model::Deltas;
 use super::pipe::Pipe;
 use super::request_body::BodyFault;
 use super::run::Run;
 use super::shadow::Taps;
 use super::stop::Stop;
 use super::trace::BodyWay;
-use crate::config::Dialect;
 use crate::error::{Code, Fault, Refusal};
 use crate::http::at_hand::AtHand;
 use crate::http::trailers;
@@ -68,11 +68,11 @@ pub struct Cut {
 }
 
 impl ReplyBody {
-    /// `events`: the answer is a stream of events in this dialect.
-    pub(super) fn new(source: Source, finisher: Finisher, events: Option<Dialect>) -> ReplyBody {
+    /// `events`: the answer is a stream in which an error can be told.
+    pub(super) fn new(source: Source, finisher: Finisher, events: Option<EventTail>) -> ReplyBody {
         let run = finisher.run();
         let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline, run.ground.open.clone());
-        ReplyBody { source, idle, finisher, events: events.map(EventTail::new), cut: None }
+        ReplyBody { source, idle, finisher, events, cut: None }
     }
 
     /// The head alone is the whole answer.
@@ -208,23 +208,17 @@ impl Body for ReplyBody {
     }
 }
 
-/// Takes an upstream's answer through the pipe as it comes.
-pub(super) fn piped(run: Arc<Run>, body: UpstreamBody, pipe: Pipe) -> Source {
-    let under = Under { run, body, pipe, trailers: None, ended: false };
-    Source::Piped(Box::pin(unfold(Some(under), |under| async move {
-        let mut under = under?;
-        match under.next().await {
-            Ok(Some(piece)) => Some((Ok(Frame::data(piece)), Some(under))),
-            Ok(None) => Some((Ok(Frame::trailers(*under.trailers?)), None)),
-            Err(broken) => Some((Err(broken.into_cut(&under.run)), None)),
-        }
-    })))
-}
-
-struct Under {
+/// An answer on its way through plugins, as it comes.
+pub(super) struct Under {
     run: Arc<Run>,
-    body: UpstreamBody,
-    pipe: Pipe,
+    /// None where there is none, and once nothing more of it is wanted.
+    body: Option<UpstreamBody>,
+    /// Where the answer is written down here.
+    deltas: Option<Box<Deltas>>,
+    pipe: Option<Pipe>,
+    /// Shadows that read what nobody here changes.
+    taps: Taps,
+    /// What will stand behind it.
     trailers: Option<Box<HeaderMap>>,
     ended: bool,
 }
@@ -236,34 +230,102 @@ impl Run {
     }
 }
 
-enum Broken {
+pub(super) enum Broken {
     Stop(Stop),
     Upstream(UpstreamError),
 }
 
 impl Under {
-    async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+    pub(super) fn new(run: Arc<Run>, body: UpstreamBody, pipe: Pipe) -> Under {
+        Under {
+            run,
+            body: Some(body),
+            deltas: None,
+            pipe: Some(pipe),
+            taps: Taps::default(),
+            trailers: None,
+            ended: false,
+        }
+    }
+
+    pub(super) fn typed(
+        run: Arc<Run>,
+        body: Option<UpstreamBody>,
+        deltas: Deltas,
+        pipe: Option<Pipe>,
+        taps: Taps,
+    ) -> Under {
+        Under { run, body, deltas: Some(Box::new(deltas)), pipe, taps, trailers: None, ended: false }
+    }
+
+    pub(super) fn into_source(self) -> Source {
+        Source::Piped(Box::pin(unfold(Some(self), |under| async move {
+            let mut under = under?;
+            match under.next().await {
+                Ok(Some(piece)) => Some((Ok(Frame::data(piece)), Some(under))),
+                Ok(None) => Some((Ok(Frame::trailers(*under.trailers?)), None)),
+                Err(broken) => Some((Err(broken.into_cut(&under.run)), None)),
+            }
+        })))
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
         loop {
-            if let Some(piece) = self.pipe.next().await.map_err(Broken::Stop)? {
+            if let Some(pipe) = &mut self.pipe
+                && let Some(piece) = pipe.next().await.map_err(Broken::Stop)?
+            {
                 return Ok(Some(piece));
             }
             if self.ended {
                 return Ok(None);
             }
-            let frame = std::future::poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await;
-            match frame {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => self.pipe.push(bytes),
+            match (self.bytes().await?, &mut self.pipe) {
+                (Some(bytes), Some(pipe)) => pipe.push(bytes),
+                (Some(bytes), None) => {
+                    self.taps.push(&self.run, &bytes);
+                    return Ok(Some(bytes));
+                }
+                (None, pipe) => {
+                    self.ended = true;
+                    match pipe {
+                        Some(pipe) => pipe.end(),
+                        None => self.taps.end(&self.run),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next bytes of the answer as it comes, or as it is written down here.
+    async fn bytes(&mut self) -> Result<Option<Bytes>, Broken> {
+        loop {
+            if let Some(deltas) = &mut self.deltas {
+                if let Some(bytes) = deltas.next().await.map_err(Broken::Stop)? {
+                    return Ok(Some(bytes));
+                }
+                if deltas.is_stopped() {
+                    self.body = None;
+                }
+            }
+            let Some(body) = &mut self.body else { return Ok(None) };
+            let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await;
+            match (frame, &mut self.deltas) {
+                (Some(Ok(frame)), None) => match frame.into_data() {
+                    Ok(bytes) => return Ok(Some(bytes)),
                     Err(frame) => {
                         let fields = frame.into_trailers().ok();
-                        self.trailers = fields.and_then(|fields| self.run.trailers(fields, true));
+                        self.trailers = fields.and_then(|fields| self.run.trailers(fields, self.pipe.is_some()));
                     }
                 },
-                Some(Err(error)) => return Err(Broken::of(error)),
-                None => {
-                    self.ended = true;
-                    self.pipe.end();
+                // Its events are there.
+                (Some(Ok(_)), Some(_)) => {}
+                (Some(Err(error)), deltas) => {
+                    if let Some(deltas) = deltas {
+                        deltas.broke(if matches!(error, UpstreamError::Answer { .. }) { "error" } else { "cut" }).await;
+                    }
+                    return Err(Broken::of(error));
                 }
+                (None, _) => self.body = None,
             }
         }
     }
@@ -275,6 +337,14 @@ impl Broken {
         match BodyFault::within(&error) {
             Some(stop) => Broken::Stop(stop.clone()),
             None => Broken::Upstream(error),
+        }
+    }
+
+    /// For an answer that was waited for.
+    pub(super) fn into_stop(self, run: &Run) -> Stop {
+        match self {
+            Broken::Stop(stop) => stop,
+            Broken::Upstream(error) => run.upstream_failed(&error),
         }
     }
 

@@ -257,6 +257,13 @@ impl Metered {
     }
 }
 
+impl Run {
+    /// Whether anything of the request's body was read.
+    pub(super) fn has_begun_request(&self) -> bool {
+        self.exchange.request_bytes.load(Ordering::Relaxed) > 0 || self.request_ended.load(Ordering::Relaxed)
+    }
+}
+
 fn too_large(bytes_max: u64) -> Stop {
     Stop::refuse(Refusal::new(
         Code::BodyTooLarge,

@@ -3,7 +3,6 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -15,12 +14,12 @@ use hyper::body::Incoming;
 use sluicegate_runtime::{Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
 
 use super::finish::Finisher;
-use super::media::{is_plain_event_stream, is_stream};
-use super::model::{ModelExchange, hints};
+use super::media::is_stream;
+use super::model::{self, ModelExchange};
 use super::open::ClientConnection;
 use super::pipe::{Pipe, Way};
 use super::plan::{Ground, Plan};
-use super::reply_body::{ReplyBody, Source, generation_ended, piped};
+use super::reply_body::{ReplyBody, Source, Under, generation_ended};
 use super::request_body::RequestBody;
 use super::run::{Log, Run};
 use super::shadow::Taps;
@@ -113,7 +112,7 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     let hop = fields::clean_request(&mut head.headers);
     // HTTP/2 has a place for them in every answer; in HTTP/1.1 a client must ask (RFC 9110, 6.5.1).
     let takes_trailers = hop.trailers || head.version == Version::HTTP_2;
-    let hints = plan.models.as_ref().map(|_| hints(&head.headers, head.uri.query()));
+    let hints = plan.models.as_ref().map(|_| model::hints(&head.headers, head.uri.query()));
     let places = plan.route.as_ref().map_or(&[][..], |route| &route.credential_places);
     let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);
     let authority = host.as_ref().and_then(|host| host.field.to_str().ok()).unwrap_or_default().to_owned();
@@ -259,6 +258,11 @@ impl Run {
             return Ok(Source::Whole(AtHand::default()));
         };
         let (pipe, mut taps) = (Pipe::new(self, Way::Reply)?, Taps::of(self, Way::Reply));
+        if let Some(typed) = self.model.as_ref().and_then(|model| model.take_typed()) {
+            let body = if let Reply::Upstream(body) = reply { Some(body) } else { None };
+            self.forget_length();
+            return Box::pin(self.typed_body(typed, body, pipe, taps)).await;
+        }
         match (pipe, reply) {
             (None, Reply::Upstream(body)) => Ok(Source::AsItComes(body, taps)),
             (None, Reply::Whole(bytes)) => {
@@ -271,7 +275,7 @@ impl Run {
                     pipe.refuse_buffering()?;
                 }
                 self.forget_length();
-                Ok(piped(self.clone(), body, pipe))
+                Ok(Under::new(self.clone(), body, pipe).into_source())
             }
             (Some(pipe), reply) => Box::pin(self.gather(pipe, reply)).await,
         }
@@ -333,8 +337,8 @@ impl Run {
         let has_body = self.reply_has_body();
         let tunnel = self.switch(&mut source, &mut finisher);
         let mut state = self.exchange.lock();
-        let events = state.reply.as_ref().is_some_and(|head| is_plain_event_stream(&head.headers));
-        let mut response = Response::new(ReplyBody::new(source, finisher, events.then(|| self.dialect())));
+        let events = state.reply.as_ref().and_then(|head| self.event_tail(head));
+        let mut response = Response::new(ReplyBody::new(source, finisher, events));
         if let Some(head) = &mut state.reply {
             head.sent = true;
             *response.status_mut() = head.status;
@@ -373,6 +377,8 @@ impl Run {
     /// Puts a stop's answer where the upstream's would be.
     fn stand_in(&self, stop: Stop) -> Reply {
         self.note_stop(&stop);
+        // Another one takes its place.
+        self.model.iter().for_each(|model| model.set_typed(None));
         match stop.reply {
             StopReply::Refuse(mut refusal) => {
                 // A plugin may have been told a secret, by an upstream's error for one; its sentence goes to the client.
@@ -384,6 +390,13 @@ impl Run {
             StopReply::Answer(answer) => {
                 self.set_reply(answer.status, answer.fields);
                 Reply::Whole(answer.body)
+            }
+            StopReply::Typed(typed) => {
+                let fields =
+                    HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(typed.media_type()))]);
+                self.set_reply(StatusCode::OK, fields);
+                self.model.iter().for_each(|model| model.set_typed(Some(typed.clone())));
+                Reply::Whole(Bytes::new())
             }
         }
     }
@@ -412,16 +425,9 @@ impl Run {
         status.is_some_and(|status| fields::reply_can_have_body(&self.log().method, status))
     }
 
-    /// Whether anything of the request's body was read.
-    fn has_begun_request(&self) -> bool {
-        self.exchange.request_bytes.load(Ordering::Relaxed) > 0 || self.request_ended.load(Ordering::Relaxed)
-    }
-
-    fn dialect(&self) -> Dialect {
-        match &self.model {
-            Some(model) => model.dialect(),
-            None => self.plan.route.as_ref().map_or(Dialect::Http, |route| route.dialect),
-        }
+    pub(super) fn dialect(&self) -> Dialect {
+        let of_route = || self.plan.route.as_ref().map_or(Dialect::Http, |route| route.dialect);
+        self.model.as_ref().and_then(|model| model.dialect()).unwrap_or_else(of_route)
     }
 
     async fn in_time<T>(&self, work: Pin<&mut impl Future<Output = Result<T, Stop>>>) -> Result<T, Stop> {

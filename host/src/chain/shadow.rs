@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use sluicegate_runtime::{BodyMode, Call, Exchange, Snapshot};
+use sluicegate_runtime::{BodyMode, Call, Delta, Exchange, Snapshot};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
@@ -159,6 +159,19 @@ impl Run {
     }
 }
 
+impl Shown {
+    /// That wait in the queue.
+    fn bytes(&self) -> usize {
+        match self {
+            Shown::Piece(bytes) => bytes.len(),
+            Shown::Phase {
+                call: Call::Delta(Delta::Text { text, .. } | Delta::ToolArguments { text, .. }), ..
+            } => text.len(),
+            _ => 0,
+        }
+    }
+}
+
 impl Watcher {
     fn show(&mut self, exchange: &Exchange, shown: Shown) {
         // What it decided ends its way but for `finish`.
@@ -168,6 +181,8 @@ impl Watcher {
         }
         let now = || Some(Box::new(exchange.snapshot()));
         self.send(match shown {
+            // There are many, and what else there is of the exchange does not change between them.
+            Shown::Phase { call: Call::Delta(Delta::Text { .. } | Delta::ToolArguments { .. }), .. } => shown,
             Shown::Phase { call, .. } => Shown::Phase { call, now: now() },
             Shown::Begin { way, coding, .. } => Shown::Begin { way, coding, now: now() },
             other => other,
@@ -176,10 +191,7 @@ impl Watcher {
 
     fn send(&mut self, shown: Shown) {
         let Some(queue) = &self.queue else { return };
-        let length = match &shown {
-            Shown::Piece(bytes) => bytes.len(),
-            _ => 0,
-        };
+        let length = shown.bytes();
         let queued = queue.bytes.fetch_add(length, Ordering::AcqRel);
         // One piece alone may be longer: it is there anyhow.
         let is_full = queued > 0 && queued + length > QUEUE_BYTES_MAX;

@@ -2,6 +2,7 @@
 
 use sluicegate_runtime::{Answer, Failure, FailureKind, Rejection};
 
+use super::model::Typed;
 use crate::error::{Code, Fault, Refusal};
 use crate::telemetry::outcome::Outcome;
 
@@ -19,6 +20,8 @@ pub(super) enum StopReply {
     /// Boxed, since whatever may fail carries the room for it through every future.
     Refuse(Box<Refusal>),
     Answer(Box<Answer>),
+    /// A model's answer that was not asked of a model.
+    Typed(Typed),
 }
 
 impl Stop {
@@ -78,7 +81,7 @@ impl Stop {
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         match &self.reply {
             StopReply::Refuse(refusal) => Some(refusal),
-            StopReply::Answer(_) => None,
+            StopReply::Answer(_) | StopReply::Typed(_) => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use sluicegate_runtime::{Call, Candidates, Phase, TargetPlan};
 use super::model::{ModelExchange, ModelSide};
 use super::run::Run;
 use super::stop::Stop;
-use crate::config::ModelTarget;
+use crate::config::{Feature, ModelTarget};
 use crate::telemetry::metrics::UpstreamMetrics;
 use crate::upstream::{Health, Upstream};
 
@@ -100,12 +100,26 @@ impl Candidates for Targets {
             _ => vec![None; self.0.len()],
         }
     }
+
+    fn capable(&self, feature: &str) -> Vec<u32> {
+        let feature = Feature::ALL.into_iter().find(|known| known.as_str() == feature);
+        let serves = |target: &Target| {
+            feature.is_none_or(|feature| target.model.as_ref().is_none_or(|side| side.config.serves(feature)))
+        };
+        self.0.iter().zip(0..).filter(|(target, _)| serves(target)).map(|(_, number)| number).collect()
+    }
 }
 
 impl Run {
     /// Of the model that is called, where the route serves models.
     pub(super) fn targets(&self) -> &Targets {
         self.model.as_deref().and_then(ModelExchange::targets).unwrap_or(&self.plan.targets)
+    }
+
+    /// Of the target that answered, or was tried last; empty where there is none.
+    pub(super) fn upstream_name(&self) -> String {
+        let number = self.log().upstream;
+        number.and_then(|number| self.targets().name(number)).unwrap_or_default()
     }
 
     /// Lets plugins choose where the exchange goes.

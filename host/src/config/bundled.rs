@@ -7,12 +7,13 @@ pub struct Bundled {
     pub grants: &'static [&'static str],
 }
 
-pub const BUNDLED: [Bundled; 6] = [
+pub const BUNDLED: [Bundled; 7] = [
     Bundled { name: "api-key", grants: &["keys", "identity-writer"] },
     Bundled { name: "rate-limit", grants: &["identity", "counters"] },
     Bundled { name: "redact", grants: &["metrics"] },
     Bundled { name: "headers", grants: &["identity"] },
     Bundled { name: "router", grants: &["targets", "identity", "random"] },
+    Bundled { name: "prompt-template", grants: &[] },
     Bundled { name: "meter", grants: &["metrics", "identity"] },
 ];
 

@@ -74,7 +74,7 @@ pub struct RawConfig {
     /// Gateway keys that clients present, as hashes.
     #[serde(default)]
     pub keys: Vec<RawKey>,
-    /// Plugins from files, web servers and OCI registries, by name. `api-key`, `rate-limit`, `headers`, `redact`, `router` and `meter` are there without it.
+    /// Plugins from files, web servers and OCI registries, by name. `api-key`, `rate-limit`, `headers`, `redact`, `router`, `meter` and `prompt-template` are there without it.
     #[serde(default)]
     #[schemars(extend("propertyNames" = plugin_names()))]
     pub plugins: Named<RawPlugin>,

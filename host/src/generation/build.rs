@@ -108,7 +108,7 @@ impl Foundation {
         let registered = self.redaction.register(credentials.secrets()).map_err(|error| {
             failed(Stage::Secrets, vec![general(format!("the secrets cannot be kept out of the log: {error}"))])
         })?;
-        let places = self.places(config)?;
+        let places = self.places(config, &credentials)?;
         let (plugins, plugin_files) = self.plugins(config, &credentials).await?;
         let keys: Arc<dyn Keys> = Arc::new(LocalKeys { ring: KeyRing::new(&config.keys), clock: self.clock.clone() });
         let bench = Bench { generation: id, keys: keys.clone(), clock: self.clock.clone() };

@@ -1,5 +1,5 @@
 //! What a new generation takes over from those before it: entries with their breakers, canaries with their figures, upstreams
-//! with their connections.
+//! with their connections, credentials of providers with their rests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use sluicegate_runtime::{Entry, EntryOptions, Plugin, Version};
 
-use crate::chain::CanaryState;
+use crate::chain::{CanaryState, Rest};
 use crate::config::{self, RollbackPolicy, Sticky};
 use crate::upstream::Upstream;
 
@@ -17,6 +17,8 @@ pub struct Kept {
     entries: Mutex<HashMap<(String, Version), Weak<Entry>>>,
     canaries: Mutex<HashMap<String, KeptCanary>>,
     upstreams: Mutex<HashMap<String, KeptUpstream>>,
+    /// By provider and credential.
+    rests: Mutex<HashMap<(String, String), KeptRest>>,
 }
 
 struct KeptCanary {
@@ -26,6 +28,12 @@ struct KeptCanary {
     sticky: Sticky,
     policy: RollbackPolicy,
     state: Weak<CanaryState>,
+}
+
+struct KeptRest {
+    /// Of the credential's value.
+    digest: Option<[u8; 32]>,
+    rest: Weak<Rest>,
 }
 
 struct KeptUpstream {
@@ -72,6 +80,19 @@ impl Kept {
         };
         canaries.insert(name, kept);
         state
+    }
+
+    /// The same rest as before for a credential of a provider that has the same value: it is as used up as it was.
+    pub(super) fn rest(&self, provider: &str, credential: &str, digest: Option<[u8; 32]>) -> Arc<Rest> {
+        let mut rests = lock(&self.rests);
+        rests.retain(|_, kept| kept.rest.strong_count() > 0);
+        let key = (provider.to_owned(), credential.to_owned());
+        let before = rests.get(&key).filter(|kept| kept.digest == digest).and_then(|kept| kept.rest.upgrade());
+        before.unwrap_or_else(|| {
+            let rest = Arc::new(Rest::default());
+            rests.insert(key, KeptRest { digest, rest: Arc::downgrade(&rest) });
+            rest
+        })
     }
 
     /// The same upstream as before if nothing about it has changed: its connections stay open.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::build::{BuildError, Foundation, Stage, failed, general};
 use crate::chain::{Keys, ModelPlans, ModelSide, Target, Targets};
 use crate::config::{Config, ModelTarget, Route};
+use crate::secrets::Credentials;
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::Upstream;
 
@@ -17,7 +18,7 @@ pub(super) struct Places {
 }
 
 impl Foundation {
-    pub(super) fn places(&self, config: &Config) -> Result<Places, BuildError> {
+    pub(super) fn places(&self, config: &Config, credentials: &Credentials) -> Result<Places, BuildError> {
         let mut upstreams = HashMap::new();
         let mut diagnostics = Vec::new();
         let of_providers = config.providers.iter().map(|(name, provider)| (name, &provider.upstream));
@@ -32,7 +33,10 @@ impl Foundation {
             return Err(failed(Stage::Upstreams, diagnostics));
         }
         let keys = config.providers.iter().map(|(name, provider)| {
-            let keys = Keys::new(&provider.credentials, self.clock.clone());
+            let rest = |credential: &String| {
+                (credential.clone(), self.kept.rest(name, credential, credentials.digest(credential)))
+            };
+            let keys = Keys::new(provider.credentials.iter().map(rest).collect(), self.clock.clone());
             (name.clone(), Arc::new(keys))
         });
         Ok(Places { upstreams, keys: keys.collect() })

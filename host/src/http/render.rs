@@ -113,7 +113,8 @@ fn used_up(refusal: &Refusal) -> bool {
     USED_UP.contains(&refusal.code.as_ref())
 }
 
-fn document(refusal: &Refusal, dialect: Dialect, request_id: &str) -> String {
+/// The error as JSON text.
+pub fn document(refusal: &Refusal, dialect: Dialect, request_id: &str) -> String {
     let text = match dialect {
         Dialect::OpenAi => serde_json::to_string(&OpenAi::new(refusal)),
         Dialect::Anthropic => serde_json::to_string(&Anthropic::new(refusal, request_id)),

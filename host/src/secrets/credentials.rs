@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
@@ -113,6 +114,12 @@ impl Credentials {
     /// Whether the credential is there, and is sent to this origin.
     pub fn is_bound_to(&self, name: &str, origin: &Origin) -> bool {
         self.loaded.get(name).is_some_and(|credential| credential.origin == *origin)
+    }
+
+    /// What tells the value of a credential from another one of the same name, and does not tell the value (SHA-256).
+    pub fn digest(&self, name: &str) -> Option<[u8; 32]> {
+        let secret = self.loaded.get(name)?.secret.expose();
+        digest(&SHA256, secret).as_ref().try_into().ok()
     }
 
     /// For the redactor.

@@ -298,6 +298,11 @@ impl UpstreamBody {
         self
     }
 
+    /// For whoever reads all of it and says then whether it was an answer: it is under way for as long as this lives.
+    pub fn take_under_way(&mut self) -> Option<UnderWay> {
+        self.under_way.take()
+    }
+
     /// Counts it as under way to its end.
     pub(super) fn keep(&mut self, under_way: UnderWay) {
         self.under_way = self.lease.is_some().then_some(under_way);

@@ -35,6 +35,8 @@ struct Inner {
     failures_per_thousand: Average,
     /// Failures in a row, those aside that were not probes.
     streak: u32,
+    /// How many there have been.
+    answers: u64,
     /// On the monotonic clock.
     rests_until_ms: u64,
 }
@@ -52,6 +54,9 @@ pub struct UnderWay {
     health: Arc<Health>,
     /// Of a probe without a verdict: to when others see the upstream rest because of it.
     probes_until_ms: Option<u64>,
+    /// Failures in a row that its answer has ended, and the number of that answer: it may turn out to be none.
+    ended_streak: Option<(u32, u64)>,
+    has_failed: bool,
 }
 
 impl Health {
@@ -88,7 +93,8 @@ impl Health {
         if is_probe {
             inner.rests_until_ms = now_ms + rest_ms(inner.streak);
         }
-        UnderWay { health: self.clone(), probes_until_ms: is_probe.then_some(inner.rests_until_ms) }
+        let probes_until_ms = is_probe.then_some(inner.rests_until_ms);
+        UnderWay { health: self.clone(), probes_until_ms, ended_streak: None, has_failed: false }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -103,17 +109,26 @@ impl UnderWay {
         let mut inner = self.health.lock();
         inner.first_byte_ms.add(after.as_secs_f64() * 1_000.0, FIRST_BYTE_MEMORY);
         inner.failures_per_thousand.add(0.0, FAILURE_MEMORY);
+        inner.answers += 1;
+        self.ended_streak = Some((inner.streak, inner.answers));
         inner.streak = 0;
         inner.rests_until_ms = 0;
     }
 
-    /// The upstream did not do its part.
+    /// The upstream did not do its part; also where the head of its answer had looked good. Counts once.
     pub fn failed(&mut self) {
+        if std::mem::replace(&mut self.has_failed, true) {
+            return;
+        }
         let now_ms = self.health.clock.monotonic_ms();
         let mut inner = self.health.lock();
         inner.failures_per_thousand.add(1_000.0, FAILURE_MEMORY);
         // Of many that fail together, one counts.
         if self.probes_until_ms.take().is_some() || inner.streak == 0 {
+            // Nobody has heard a better one since.
+            if let Some((streak, _)) = self.ended_streak.filter(|(_, answer)| *answer == inner.answers) {
+                inner.streak = inner.streak.max(streak);
+            }
             inner.streak = inner.streak.saturating_add(1);
             inner.rests_until_ms = now_ms + rest_ms(inner.streak);
         }

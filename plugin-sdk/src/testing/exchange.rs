@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::message::Fields;
+use super::model::Model;
 use super::shared::Host;
 use crate::keys::{Failure, Owner, Place};
 use crate::log::Level;
@@ -34,8 +35,11 @@ pub struct Exchange {
     pub(super) observations: BTreeMap<String, Vec<f64>>,
     pub(super) random_next: u8,
     pub(super) targets: Vec<String>,
+    pub(super) facts: BTreeMap<String, Vec<String>>,
     pub(super) figures: BTreeMap<String, Vec<Option<u64>>>,
+    pub(super) capable: BTreeMap<String, Vec<u32>>,
     pub(super) plan: Vec<u32>,
+    pub(super) model: Option<Box<Model>>,
 }
 
 /// Where an exchange stands: it decides which calls and edits the host allows.
@@ -44,8 +48,11 @@ pub(super) enum Stage {
     Configure,
     Head,
     Body { head_waits: bool },
+    Call,
     Route,
+    Attempt,
     ReplyHead,
+    Delta,
     ReplyBody { head_waits: bool },
     Finish,
 }
@@ -100,8 +107,11 @@ impl Exchange {
             observations: BTreeMap::new(),
             random_next: 0,
             targets: Vec::new(),
+            facts: BTreeMap::new(),
             figures: BTreeMap::new(),
+            capable: BTreeMap::new(),
             plan: Vec::new(),
+            model: None,
         }
     }
 
@@ -157,6 +167,12 @@ impl Exchange {
     pub fn targets<const N: usize>(mut self, names: [&str; N]) -> Exchange {
         self.targets = names.map(str::to_owned).into();
         self.plan = (0..).take(N).collect();
+        self
+    }
+
+    /// What a fact says of each of the targets, such as `provider`. Empty unless given.
+    pub fn fact<const N: usize>(mut self, name: &str, values: [&str; N]) -> Exchange {
+        self.facts.insert(name.to_owned(), values.map(str::to_owned).into());
         self
     }
 
@@ -236,6 +252,16 @@ impl Exchange {
     pub fn plan(&self) -> Vec<&str> {
         let name = |number: &u32| self.targets.get(*number as usize).map(String::as_str);
         self.plan.iter().filter_map(name).collect()
+    }
+
+    /// One fact of all targets.
+    pub(super) fn facts(&self, name: &str) -> Vec<String> {
+        if name == "name" {
+            return self.targets.clone();
+        }
+        let mut facts = self.facts.get(name).cloned().unwrap_or_default();
+        facts.resize(self.targets.len(), String::new());
+        facts
     }
 
     pub fn label(&self, name: &str) -> Option<&str> {

@@ -35,6 +35,11 @@ impl Fields {
         self.0.iter().filter(move |field| field.name == name).map(|field| field.value.as_slice())
     }
 
+    /// What a target's head begins with: its own credential is put on afterwards.
+    pub(super) fn without_credentials(&self) -> Fields {
+        Fields(self.all().cloned().collect())
+    }
+
     pub(super) fn set(&mut self, name: &str, value: &[u8]) -> Result<(), EditError> {
         check(name, Some(value))?;
         self.replace(name, value)

@@ -6,7 +6,11 @@ use std::cell::RefCell;
 
 use super::exchange::{Exchange, Stage};
 
+mod model;
+pub mod model_call;
 pub mod targets;
+
+pub use model::{attempts, credentials, model_answer, target_features, upstream_request, usage};
 
 thread_local! {
     static CURRENT: RefCell<Option<Exchange>> = const { RefCell::new(None) };
@@ -128,7 +132,7 @@ pub mod request {
 
     fn edit(call: &str, act: impl FnOnce(&mut Exchange) -> Result<(), EditError>) -> Result<(), EditError> {
         with(call, |exchange| match exchange.stage {
-            Stage::Head | Stage::Body { head_waits: true } | Stage::Route => act(exchange),
+            Stage::Head | Stage::Body { head_waits: true } | Stage::Call | Stage::Route => act(exchange),
             _ => Err(EditError::TooLate),
         })
     }

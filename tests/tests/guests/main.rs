@@ -5,6 +5,7 @@ mod brute;
 mod chooser;
 mod clerk;
 mod clumsy;
+mod editor;
 mod future;
 mod giant;
 mod gossip;

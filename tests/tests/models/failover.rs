@@ -123,3 +123,49 @@ async fn a_credential_that_is_refused_rests_and_the_next_one_is_sent() {
     let said = models.gateway.stderr_lines().join("\n");
     assert!(said.contains("provider `two` refused a call") && !said.contains("an-old-key"), "{said}");
 }
+
+/// What a credential has used up does not come back with a change of the configuration.
+#[tokio::test]
+async fn a_credential_rests_over_a_change_of_the_configuration() {
+    let head = "[credentials.old]\nvalue = \"${env:SLUICEGATE_TEST_OLD_KEY}\"\norigin = \"@URL@\"\n[providers.two]\nkind = \"openai\"\nurl = \"@URL@/v1\"\n\
+                credentials = [\"old\", \"provider\"]\n[models.m]\ntargets = [{ provider = \"two\", model = \"echo-1\" }]";
+    let models = super::support::start_in(head, "", &[("SLUICEGATE_TEST_OLD_KEY", "an-old-key-of-the-provider")]).await;
+    assert_eq!(ask(&models, "m", false).await.0, 200);
+    // One of both was sent first; from the second call on the old one rests.
+    assert_eq!(ask(&models, "m", false).await.0, 200);
+    assert_eq!(models.received.count(), 3);
+    let file = models.gateway.folder().join("sluicegate.toml");
+    for generation in 2..4 {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let other = format!(
+            "[models.other-{generation}]\ntargets = [{{ provider = \"two\", model = \"echo-1\" }}]\n[models.m]"
+        );
+        std::fs::write(&file, text.replace("[models.m]", &other)).unwrap();
+        models.gateway.wait_for_stderr(&format!("generation {generation} serves new requests"));
+        for _ in 0..3 {
+            assert_eq!(ask(&models, "m", false).await.0, 200);
+        }
+        assert_eq!(models.received.count(), 3 * generation);
+    }
+}
+
+/// Whatever the status: such a provider is left alone for a while, as any upstream that fails.
+#[tokio::test]
+async fn a_provider_that_fails_with_any_status_rests() {
+    for (fault, rests) in [
+        ("status=500", true),
+        ("status=529", true),
+        ("fault=html", true),
+        ("fault=error-in-200", true),
+        ("status=404", false),
+        ("status=403", false),
+    ] {
+        for stream in [false, true] {
+            let models = start(&two(&format!("story-1~{fault}")), "").await;
+            assert_eq!(ask(&models, "safe", stream).await.0, 200);
+            // While it rests the other one is asked first.
+            assert_eq!(ask(&models, "safe", stream).await.0, 200);
+            assert_eq!(models.received.count(), if rests { 3 } else { 4 }, "{fault} {stream}");
+        }
+    }
+}

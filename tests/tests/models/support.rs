@@ -24,12 +24,29 @@ pub async fn start(head: &str, lines: &str) -> Models {
 
 /// With these variables in the gateway's environment.
 pub async fn start_in(head: &str, lines: &str, environment: &[(&str, &str)]) -> Models {
+    begin(head, lines, &[], environment).await
+}
+
+/// With these plugins, and other files, beside the configuration.
+pub async fn start_with(head: &str, lines: &str, plugins: &[(&str, &[u8])]) -> Models {
+    begin(head, lines, plugins, &[]).await
+}
+
+async fn begin(head: &str, lines: &str, plugins: &[(&str, &[u8])], environment: &[(&str, &str)]) -> Models {
     let options = ProviderOptions::new(ProviderKey::new(KEY));
     let provider = Provider::bind("127.0.0.1:0".parse().unwrap(), options).await.unwrap();
     let (received, provider_url) = (provider.received(), format!("http://{}", provider.address()));
     tokio::spawn(provider.serve(std::future::pending()));
     let config = format!("{}{head}\n[[routes]]\nname = \"models\"\nmodels = [\"*\"]\n{lines}\n", providers());
-    let files = [("provider.key", KEY.as_bytes())];
+    let named = |(file, _): &(&str, &[u8])| {
+        let name = file.trim_end_matches(".wasm");
+        format!("[plugins.{name}]\nfile = \"{file}\"\n")
+    };
+    let config = format!(
+        "{}{config}",
+        plugins.iter().filter(|(file, _)| file.ends_with(".wasm")).map(named).collect::<String>()
+    );
+    let files = [&[("provider.key", KEY.as_bytes())], plugins].concat();
     let gateway = Gateway::try_start(&config.replace("@URL@", &provider_url), &files, environment);
     Models { gateway: gateway.unwrap_or_else(|said| panic!("{said}")), received }
 }

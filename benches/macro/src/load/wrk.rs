@@ -1,5 +1,6 @@
 //! As many requests as a proxy can take: each of so many connections sends its next one when it has its answer.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,6 +11,8 @@ use crate::tools::Tool;
 
 /// Open at once, all kept alive.
 pub const CONNECTIONS: usize = 32;
+/// A proxy that takes so long for one answer has failed.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What came of one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,14 +25,30 @@ pub struct Flood {
 pub fn flood(ground: &Ground, question: &Question, time: Duration) -> Result<Flood> {
     let mut wrk = ground.cores.load.command(ground.tools.find(Tool::Wrk)?);
     wrk.args(["--threads", "1", "--connections", &CONNECTIONS.to_string()]);
+    wrk.args(["--timeout", &format!("{}s", ANSWER_TIMEOUT.as_secs())]);
     wrk.args(["--duration", &format!("{}s", time.as_secs())]);
     if let Some(key) = &question.key {
         wrk.args(["--header", &format!("authorization: Bearer {key}")]);
+    }
+    for (name, value) in &question.fields {
+        wrk.args(["--header", &format!("{name}: {value}")]);
+    }
+    if let Some(body) = &question.body {
+        let script = ground.folder()?.join("post.lua");
+        fs::write(&script, posting(body))?;
+        wrk.arg("--script").arg(script);
     }
     let output = wrk.arg(format!("http://{}{}", question.address, question.path)).output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "wrk: {said}{}", String::from_utf8_lossy(&output.stderr));
     read(&said)
+}
+
+/// A script in Lua that sends this JSON.
+fn posting(body: &str) -> String {
+    format!(
+        "wrk.method = \"POST\"\nwrk.headers[\"content-type\"] = \"application/json\"\nwrk.body = [===[{body}]===]\n"
+    )
 }
 
 fn read(said: &str) -> Result<Flood> {

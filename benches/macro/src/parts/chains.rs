@@ -48,7 +48,8 @@ pub fn measure(ground: &Ground, effort: Effort) -> Result<Section> {
         .push("The first so many of the six, as in the table above; Envoy's filters do the same work.".to_owned());
     let mut field = Field::start(ground, &peers())?;
     let rounds = effort.rounds.min(ROUNDS_MAX);
-    let measured = field.measure(rounds, |running| rate::measure(ground, running, effort.seconds))?;
+    let measured =
+        field.measure(rounds, |running| rate::measure(ground, running, &running.question, effort.seconds))?;
     section.notes.append(&mut field.notes);
     let (rate, cpu) = (|rate: &Rate| rate.requests_a_second, |rate: &Rate| rate.cpu_microseconds);
     section.tables.push(table("requests a second", &measured, rate));

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::Effort;
 use crate::ground::Ground;
-use crate::load::steady::{self, Latency};
+use crate::load::steady::{self, Latency, Until};
 use crate::peer::{Chain, Filters, Isolation, PLUGINS, Peer};
 use crate::plot::{Plot, Scale, Series};
 use crate::rounds::{Field, Measured};
@@ -41,7 +41,7 @@ pub fn measure(ground: &Ground, effort: Effort) -> Result<Section> {
         for (latency, rate) in latencies.iter_mut().zip(RATES) {
             // At a higher rate there are enough requests sooner.
             let seconds = if rate > RATES[0] { effort.seconds.div_ceil(2) } else { effort.seconds };
-            *latency = steady::measure(ground, &running.question, rate, seconds)
+            *latency = steady::measure(ground, &running.question, Until::End, rate, seconds)
                 .with_context(|| format!("at {rate} a second"))?;
         }
         Ok(latencies)

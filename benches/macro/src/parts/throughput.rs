@@ -37,7 +37,8 @@ pub fn measure(ground: &Ground, effort: Effort) -> Result<Section> {
             .to_owned(),
     );
     let mut field = Field::start(ground, &PEERS)?;
-    let measured = field.measure(effort.rounds, |running| rate::measure(ground, running, effort.seconds))?;
+    let measured =
+        field.measure(effort.rounds, |running| rate::measure(ground, running, &running.question, effort.seconds))?;
     section.notes.append(&mut field.notes);
     section.goals = goals(&measured);
     section.tables.push(table(&measured));

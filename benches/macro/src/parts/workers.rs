@@ -28,7 +28,7 @@ pub fn measure(ground: &Ground, effort: Effort) -> Result<Section> {
         for round in 1..=effort.rounds {
             eprintln!("    {}: round {round} of {}", peer.name(), effort.rounds);
             for (rates, running) in rates.iter_mut().zip([&one, &two]) {
-                rates.push(rate::measure(ground, running, effort.seconds)?);
+                rates.push(rate::measure(ground, running, &running.question, effort.seconds)?);
             }
         }
         let [one, two] = rates.map(|rates| Samples::of(rates.iter().map(|rate| rate.cpu_microseconds)));

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::Program;
+use crate::chat::MODELS;
 use crate::ground::Ground;
 
 /// All that a chain can have.
@@ -47,7 +48,7 @@ pub struct Chain {
     /// The first so many of the six.
     pub plugins: usize,
     pub isolation: Isolation,
-    /// The upstream is the model provider.
+    /// The route is one of models, and the model provider serves them.
     pub models: bool,
 }
 
@@ -73,20 +74,11 @@ pub(super) fn prepare(ground: &Ground, folder: &Path, address: SocketAddr, chain
 
 fn config(ground: &Ground, folder: &Path, address: SocketAddr, chain: Chain) -> Result<String> {
     let mut text = format!("data_dir = \"data\"\naccess_log = \"off\"\n\n[[listen]]\naddress = \"{address}\"\n");
-    let (url, credential) = match chain.models {
-        false => (format!("http://{}", ground.service.address), ""),
-        true => {
-            let models = ground.models()?;
-            let url = format!("http://{}", models.server.address);
-            fs::write(folder.join("provider.key"), &models.key)?;
-            text += &format!("\n[credentials.models]\nvalue = \"${{file:provider.key}}\"\norigin = \"{url}\"\n");
-            (url, "credential = \"models\"\n")
-        }
-    };
     let upstreams: &[&str] = if chain.plugins < ROUTING { &["service"] } else { &["service", "second"] };
-    for name in upstreams {
-        text += &format!("\n[upstreams.{name}]\nurl = \"{url}\"\n{credential}");
-    }
+    text += &match chain.models {
+        false => services(ground, upstreams),
+        true => models(ground, folder, upstreams)?,
+    };
     let isolation = match chain.isolation {
         Isolation::Pooled => "pooled",
         Isolation::Request => "request",
@@ -96,12 +88,38 @@ fn config(ground: &Ground, folder: &Path, address: SocketAddr, chain: Chain) -> 
             "\n[[chains.bench]]\nname = \"entry-{number}\"\nplugin = \"{plugin}\"\nisolation = \"{isolation}\"\nconfig = {config}\n"
         );
     }
-    text += &format!("\n[[routes]]\nname = \"bench\"\nupstreams = {upstreams:?}\n");
+    text += "\n[[routes]]\nname = \"bench\"\n";
+    text += &match chain.models {
+        false => format!("upstreams = {upstreams:?}\n"),
+        true => "models = [\"*\"]\n".to_owned(),
+    };
     if chain.plugins > 0 {
         text += "chain = \"bench\"\n";
     }
     for key in &ground.keys {
         text += &format!("\n{}", key.entry);
+    }
+    Ok(text)
+}
+
+fn services(ground: &Ground, names: &[&str]) -> String {
+    let url = ground.service.address;
+    names.iter().map(|name| format!("\n[upstreams.{name}]\nurl = \"http://{url}\"\n")).collect()
+}
+
+/// All of the provider's models, each at providers of these names.
+fn models(ground: &Ground, folder: &Path, providers: &[&str]) -> Result<String> {
+    let models = ground.models()?;
+    let url = format!("http://{}", models.server.address);
+    fs::write(folder.join("provider.key"), &models.key)?;
+    let mut text = format!("\n[credentials.models]\nvalue = \"${{file:provider.key}}\"\norigin = \"{url}\"\n");
+    for name in providers {
+        text += &format!("\n[providers.{name}]\nkind = \"openai\"\nurl = \"{url}/v1\"\ncredentials = [\"models\"]\n");
+    }
+    for (model, own_name) in MODELS {
+        let target = |provider: &&str| format!("{{ provider = {provider:?}, model = {own_name:?} }}");
+        let targets: Vec<String> = providers.iter().map(target).collect();
+        text += &format!("\n[models.{model:?}]\ntargets = [{}]\n", targets.join(", "));
     }
     Ok(text)
 }

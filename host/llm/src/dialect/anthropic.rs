@@ -22,12 +22,13 @@
 //! | `max_tokens` | the limit of output tokens; its lack is the client's mistake, but where tokens are only counted | as theirs |
 //! | `temperature`, `top_p`, `top_k`, `stop_sequences` | parameters | as theirs |
 //! | `thinking` of `enabled` | a budget | as theirs |
-//! | `thinking` of `adaptive`, and with `output_config.effort` | adaptive, and that effort; `xhigh` and `max` are one | as theirs |
+//! | `thinking` of `adaptive`, and with `output_config.effort` | adaptive, and that effort | as theirs |
 //! | `thinking` of `disabled` | reasoning that is off | as theirs |
 //! | `output_config.effort` without `thinking` | that effort | as theirs |
 //! | `output_config.effort` beside a budget or beside `disabled` | foreign | refused |
 //! | `thinking` of another type | foreign: `/thinking` | refused |
-//! | `thinking.display` | nothing: it asks how much of a thought is shown | left out |
+//! | `thinking.display` of `summarized`, `omitted` | whether thoughts are wanted | what shows them, or does not |
+//! | `thinking.display` of another word | foreign | refused |
 //! | `output_config.format` of `json_schema` | a schema with the name `answer`, strict | as theirs |
 //! | `output_config.format` of another type | foreign | refused |
 //! | `metadata.user_id` | the end user | as theirs |
@@ -61,8 +62,11 @@
 //! | the limit of output tokens | `max_tokens`; without one, the target's default |
 //! | a budget | `thinking` of `enabled`; 0 is `disabled`; less than 1,024, or not less than the limit, is refused |
 //! | a budget without a limit | the default stands for what is not thought, and is added |
-//! | a budget where the thoughts in front of the last calls are missing | `adaptive` with the nearest effort: with a budget the vendor demands them |
-//! | an effort | `thinking` of `adaptive` with `output_config.effort`; minimal is `low`, the highest `max` |
+//! | a budget where the thoughts in front of the last calls are missing, or for a model since 4.7 | `adaptive` with the nearest effort |
+//! | an effort | `thinking` of `adaptive` with `output_config.effort`; minimal is `low`, and `xhigh` is `max` before 4.7 |
+//! | an effort or adaptive, for a model up to 4.5 | a budget, less where the limit leaves less; refused where thoughts are missing as above |
+//! | whether thoughts are wanted | `thinking.display`, beside thinking |
+//! | thinking with a temperature but 1, with `top_k`, with `top_p` below 0.95 | refused, as the vendor does |
 //! | adaptive, off | `adaptive`, `disabled` |
 //! | reasoning where the use of a tool is forced | refused, as the vendor does |
 //! | a temperature above 1, a stop string of white space | refused |
@@ -99,7 +103,7 @@ mod write;
 
 pub use answer::read_answer;
 pub use error::read_error;
-pub use print::write_answer;
+pub use print::{stop_reason, write_answer};
 pub use request::read_call;
 pub use stream::StreamReader;
 pub use stream_write::StreamWriter;

@@ -22,7 +22,9 @@
 //! | `top_k` | `additionalModelRequestFields`, as Anthropic's models take it |
 //! | thinking: a budget | `thinking`; from 1,024 tokens on and below the limit of output tokens, which grows where none is given |
 //! | thinking: an effort, adaptive | adaptive `thinking`, an effort in `outputConfig`; off is left out |
-//! | thinking together with a forced tool | refused |
+//! | a budget for a model since Claude 4.7; an effort or adaptive for one up to 4.5 | the nearest effort; a budget |
+//! | whether thoughts are wanted | `display` of `thinking` |
+//! | thinking together with a forced tool, a temperature but 1, `top_k`, `top_p` below 0.95 | refused |
 //! | a form by a schema | `outputConfig.textFormat`, always strict; JSON without a schema is refused |
 //! | `seed`, penalties but 0, choices but 1 | refused |
 //! | the end user | left out |
@@ -35,7 +37,7 @@
 
 mod answer;
 mod error;
-mod frame;
+pub(crate) mod frame;
 pub mod sign;
 mod stream;
 mod thought;

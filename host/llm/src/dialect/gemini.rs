@@ -49,10 +49,11 @@
 //! | a tool's schema | `parametersJsonSchema`, byte for byte |
 //! | a strict tool where the model is free to call | mode `VALIDATED` |
 //! | `parallel_tools: false` with tools | refused |
-//! | reasoning of an effort | `thinkingLevel`, or `thinkingBudget` for Gemini 2; off is a budget of 0, adaptive -1 or nothing |
+//! | reasoning of an effort | `thinkingLevel`, where the two highest are one, or `thinkingBudget` to 24,576 for Gemini 2; off is 0, adaptive -1 or nothing |
 //! | reasoning but off, where the client does not say whether it wants thoughts | `includeThoughts: true` |
 //! | a seed beyond 32 bits | refused |
 //! | format | `responseMimeType`, `responseJsonSchema`; its name and `strict` are left out: this vendor always keeps to it |
+//! | the description of a format's schema | refused |
 //! | service tier | `auto`, `default`, `standard` and `standard_only` are left out; another is refused |
 //! | the end user | left out |
 //! | several texts to embed | `batchEmbedContents`; tokens are refused |
@@ -60,7 +61,8 @@
 //! Answers: what was thought counts into the output and is told apart, and what a cache had is within the input. A blocked prompt is a
 //! choice that ends with the content filter, and has no pieces. A `finishReason` that says that the model's answer is none, such as
 //! `MALFORMED_FUNCTION_CALL`, is an error of the provider. A stream ends well once every candidate that it began has a `finishReason`;
-//! there is no other end. Images of the model's own and what the vendor's own tools did are left out.
+//! there is no other end. A client that does not ask for `alt=sse` gets a
+//! stream as one JSON array, in which an error is the last element. Images of the model's own and what the vendor's own tools did are left out.
 //!
 //! A client sees thoughts only if it asked with `includeThoughts`: others would take them for the answer. Calls come whole, at the end
 //! of their candidate; one whose arguments are no object is left out, and its candidate ends with `MALFORMED_FUNCTION_CALL`.

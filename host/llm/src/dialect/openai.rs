@@ -10,6 +10,7 @@
 //! | `developer` | the system |
 //! | `max_completion_tokens`, `max_tokens` | `max_output_tokens`; the first one counts |
 //! | `reasoning_effort` | `reasoning`; `none` is off; an unknown word is foreign |
+//! | `name` of a message, but of a tool's | foreign: no other dialect tells participants apart |
 //! | `tool_choice` as `allowed_tools` or of a custom tool; tools that are no functions | foreign |
 //! | `input_audio`, `file`, and unknown parts; `audio` of an answer | foreign |
 //! | `functions`, `function_call`, the role `function` | refused |
@@ -24,7 +25,9 @@
 //! | results of tools among what the user says | messages of their own, in front of the rest of it |
 //! | a result or call without an id | `call_0_1`: by the message and the place in it; a result finds its call by the tool's name and the order |
 //! | a result that belongs to no call | no counterpart |
-//! | `is_error` of a result | left out: the text says it; an empty one becomes `Error` |
+//! | `is_error` of a result | its text begins with `Error: `, unless it begins with that word |
+//! | a conversation without a message | no counterpart |
+//! | whether thoughts are wanted | left out: each vendor of this dialect shows what it shows |
 //! | image in a result, of the system or of the assistant | no counterpart |
 //! | image at an address that is neither `http:` nor `https:` | no counterpart |
 //! | empty arguments | `{}`, in answers too |

@@ -14,13 +14,14 @@
 //! | other items; `input_file`, `input_audio`, images by `file_id` | foreign | refused |
 //! | tools and choices of tools other than functions | foreign: `/tools/0`, `/tool_choice` | refused |
 //! | `text.format` of another type, `text.verbosity` | foreign | refused |
-//! | `reasoning.effort` | reasoning; `max` and `xhigh` are one | as theirs |
-//! | `reasoning.summary` | nothing: it asks how much of a thought is shown | left out |
+//! | `reasoning.effort` | reasoning | as theirs |
+//! | `reasoning.summary` of any length | thoughts are wanted | what shows them |
+//! | `user`, `safety_identifier` | the end user; the first one counts | as theirs |
 //! | `reasoning.context` but `auto`, `reasoning.mode` but `standard` | foreign | refused |
 //! | `background: true`, `prompt`, `truncation` but `disabled`, `top_logprobs` but 0 | foreign | refused |
 //! | `include` of `message.output_text.logprobs` or unknown | foreign: `/include/0` | refused |
 //! | `include` of thoughts, of built-in tools' findings, of the client's own input | nothing | left out |
-//! | `store`, `metadata`, `max_tool_calls`, `stream_options`, hints for caches, `safety_identifier` | nothing | left out |
+//! | `store`, `metadata`, `max_tool_calls`, `stream_options`, hints for caches | nothing | left out |
 //! | `phase`, `id` and `status` of items; `annotations` and `logprobs` of texts | nothing | left out |
 //! | any member that is not known here | foreign | refused |
 //!
@@ -35,13 +36,14 @@
 //! | an image without `detail` | `detail` of `auto` |
 //! | calls without an id | `call_1_0`, by the message and the number in it; results find theirs by the tool's name, or are refused |
 //! | calls with empty arguments | `{}` |
-//! | a result that is an error | its text says so; there is no mark |
+//! | a result that is an error | its text begins with `Error: `, unless it begins with that word |
 //! | thoughts | items of this dialect as they came; all others are left out |
 //! | a call's signature | left out: it is another vendor's |
 //! | a tool without a schema | the schema of an empty object |
 //! | `strict` that is absent | `false`, because absent means otherwise here |
 //! | a choice of `auto` or `none` without tools, `parallel_tools` without tools | left out |
 //! | reasoning of a budget | the nearest effort; adaptive is left out; off is `none` |
+//! | thoughts are wanted | `reasoning.summary` of `auto`: without one the vendor shows none |
 //! | `top_k`, `stop`, `seed`, penalties but 0, choices but 1 | refused |
 //! | the end user | `user` |
 //! | service tier | as it is within the family; `auto`, `default` and `standard` are left out; another is refused |

@@ -1,6 +1,7 @@
 //! Streams cut at every place, with every line end.
 
 use super::{Decoder, EVENT_BYTES_MAX, Frame, write};
+use crate::intake::Decode;
 
 fn frames(pieces: &[&[u8]]) -> Vec<Frame> {
     let (mut decoder, mut frames) = (Decoder::default(), Vec::new());

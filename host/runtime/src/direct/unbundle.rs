@@ -95,6 +95,9 @@ impl<'a> Unbundled<'a> {
         for (name, instance) in &outline.exports {
             let interface = interface(name).ok_or("it exports what is not of the contract")?;
             let Some(phase) = Phase::from_name(interface) else { continue };
+            if matches!(phase, Phase::Call | Phase::Attempt | Phase::Delta) {
+                return Err("it has phases of models, whose decisions are of other types");
+            }
             let function = outline.exported(*instance, &format!("on-{interface}"))?;
             let Some(Function::Lifted { core, options }) = outline.functions.get(function as usize) else {
                 return Err("it exports a function that is not its module's");

@@ -75,29 +75,18 @@ fn component(import: &str, export: Option<&str>) -> Vec<u8> {
 }
 
 #[test]
-fn a_model_phase_is_told_to_belong_to_an_unstable_feature() {
-    let error = Inspection::of(&component("types", Some("delta"))).unwrap_err();
-    assert_eq!(
-        error,
-        "it exports `sluicegate:plugin/delta`: this phase belongs to the contract's unstable feature `model`, which this \
-         gateway does not run yet; build the plugin without that feature"
-    );
-}
-
-#[test]
 fn an_unstable_import_is_told_to_belong_to_its_feature() {
-    for (interface, feature) in [("target-features", "model"), ("budgets", "planned")] {
-        let error = Inspection::of(&component(interface, Some("head"))).unwrap_err();
-        let expected = format!(
-            "imports `sluicegate:plugin/{interface}`: this interface belongs to the contract's unstable feature `{feature}`"
-        );
-        assert!(error.contains(&expected), "{error}");
-    }
+    let error = Inspection::of(&component("budgets", Some("head"))).unwrap_err();
+    let expected =
+        "imports `sluicegate:plugin/budgets`: this interface belongs to the contract's unstable feature `planned`";
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]
 fn a_stable_phase_and_a_grant_are_found() {
-    for (grant, name, phase) in [("counters", "head", Phase::Head), ("targets", "route", Phase::Route)] {
+    for (grant, name, phase) in
+        [("counters", "head", Phase::Head), ("targets", "route", Phase::Route), ("credentials", "delta", Phase::Delta)]
+    {
         let inspection = Inspection::of(&component(grant, Some(name))).expect("one of ours");
         assert_eq!(inspection.phases.iter().collect::<Vec<_>>(), [phase]);
         assert_eq!(inspection.grants.into_iter().collect::<Vec<_>>(), [grant]);

@@ -8,11 +8,14 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, response};
 use http_body::Body;
 use sluicegate_llm::dialect::{read_answer, read_error, write_answer};
-use sluicegate_llm::{Answer, Broken, Call, Dialect, Event, ProviderError};
-use sluicegate_runtime::Answer as PluginAnswer;
+use sluicegate_llm::patch::is_patched;
+use sluicegate_llm::{Answer, Broken, Call, Dialect, Event, Operation, ProviderError};
+use sluicegate_runtime::{Answer as PluginAnswer, Phase};
 use tokio::time::timeout;
 
 use super::translate::StreamTranslation;
+use super::typed::{Typed, Way};
+use super::verdict::Verdict;
 use super::{ModelSide, refusal};
 use crate::chain::media::media_type;
 use crate::chain::run::Run;
@@ -63,37 +66,52 @@ impl Run {
 
     async fn take_whole(
         &self,
-        call: &Call,
+        call: &Arc<Call>,
         target: &Target,
         provider: Dialect,
         mut head: response::Parts,
-        body: UpstreamBody,
+        mut body: UpstreamBody,
     ) -> Judged {
+        let mut verdict = Verdict::of(target, &mut body);
         let Some((empty, whole)) = (match self.whole_of(target, body).await {
             Ok(read) => read,
-            Err(stop) => return Judged::Broken(stop),
+            Err(stop) => {
+                verdict.failed();
+                return Judged::Broken(stop);
+            }
         }) else {
             return self.unusable(target, "it is longer than `limits.buffer_bytes_max`");
         };
         let events = match read_answer(provider, call.operation, &whole) {
             Ok(events) => events,
-            Err(Broken { message }) => return self.unusable(target, &message),
+            Err(Broken { message }) => {
+                verdict.failed();
+                return self.unusable(target, &message);
+            }
         };
-        let mut answer = Answer::default();
-        for event in events {
-            if let Event::Error(error) = event {
-                return self.failure(target, error, None);
-            }
-            if let Some(model) = &self.model {
-                model.seen().take(&event);
-            }
-            answer.take(event);
+        if let Some(Event::Error(error)) = events.iter().find(|event| matches!(event, Event::Error(_))) {
+            verdict.error(error);
+            return self.failure(target, error.clone(), None);
         }
-        let bytes = match call.dialect == provider {
-            true => whole,
-            false => Bytes::from(write_answer(call, &answer)),
+        if let Some(model) = &self.model {
+            let mut seen = model.seen();
+            events.iter().for_each(|event| seen.take(event));
+        }
+        let is_own = call.dialect == provider;
+        let bytes = match self.model.as_ref().filter(|_| self.shows_text(call)) {
+            Some(model) => {
+                let way = if is_patched(call.dialect, provider) { Way::Whole(whole) } else { Way::Anew };
+                model.set_typed(Some(Typed::whole(call.clone(), events, way)));
+                Bytes::new()
+            }
+            None => {
+                if self.is_watched() {
+                    events.iter().for_each(|event| self.show_event(event));
+                }
+                if is_own { whole } else { written(call, events) }
+            }
         };
-        translated_head(&mut head, "application/json", call.dialect == provider);
+        translated_head(&mut head, "application/json", is_own);
         Judged::Answer(Response::from_parts(head, empty.replaced(bytes)))
     }
 
@@ -115,11 +133,21 @@ impl Run {
             };
         }
         let upstream = &target.upstream.config().name;
-        let translation = StreamTranslation::new(self, call, provider, upstream);
+        let translation = match self.model.as_ref().filter(|_| self.shows_text(call)) {
+            Some(model) => {
+                let way = if is_patched(call.dialect, provider) && !call.as_array { Way::Frames } else { Way::Anew };
+                let typed = Typed::coming(call.clone(), way);
+                let translation = StreamTranslation::to_steps(self, &typed, provider, upstream);
+                model.set_typed(Some(typed));
+                translation
+            }
+            None => StreamTranslation::to_bytes(self, call, provider, upstream),
+        };
         let (said, patience) = (translation.said(), self.ground.limits.body_idle_timeout);
         match body.translated(Box::new(translation)).begun(patience).await {
             Ok(Some(body)) => {
-                translated_head(&mut head, "text/event-stream", call.dialect == provider);
+                let media_type = if call.as_array { "application/json" } else { "text/event-stream" };
+                translated_head(&mut head, media_type, call.dialect == provider && !call.as_array);
                 Judged::Answer(Response::from_parts(head, body))
             }
             Err(UpstreamError::Answer { refusal, .. }) => match said.get() {
@@ -134,21 +162,30 @@ impl Run {
         }
     }
 
+    /// Whether plugins that may change it look at the answer's text.
+    fn shows_text(&self, call: &Call) -> bool {
+        call.operation == Operation::Chat && self.positions(Phase::Delta).any(|position| !self.is_shadow(position))
+    }
+
     async fn read_failure(
         &self,
         call: &Call,
         target: &Target,
         provider: Dialect,
         head: &response::Parts,
-        body: UpstreamBody,
+        mut body: UpstreamBody,
     ) -> Judged {
+        let mut verdict = Verdict::of(target, &mut body);
         let read = timeout(ERROR_TIME_MAX, body.read_whole(ERROR_BYTES_MAX, ERROR_TIME_MAX)).await;
         let whole = if let Ok(Ok(Whole::Read(_, bytes))) = read { bytes } else { Bytes::new() };
         let mut error = read_error(provider, head.status.as_u16(), &whole);
         if let Some(after) = retry_after(&head.headers) {
             error.retry_after = Some(after);
         }
-        let own_words = (call.dialect == provider && !error.kind.is_of_target()).then_some((head, whole));
+        verdict.error(&error);
+        // A client that did not ask in a vendor's dialect does not read its errors either.
+        let reads_it = call.dialect == provider && self.model.as_ref().is_some_and(|model| model.dialect().is_some());
+        let own_words = (reads_it && !error.kind.is_of_target()).then_some((head, whole));
         self.failure(target, error, own_words)
     }
 
@@ -210,6 +247,12 @@ impl Run {
             }
         }
     }
+}
+
+fn written(call: &Call, events: Vec<Event>) -> Bytes {
+    let mut answer = Answer::default();
+    events.into_iter().for_each(|event| answer.take(event));
+    write_answer(call, &answer).into()
 }
 
 /// Fields of a provider's that clients of its own dialect may read; others speak of the gateway's account there, or of other bytes.

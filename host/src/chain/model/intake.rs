@@ -5,13 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
-use sluicegate_llm::{Asked, Call, Endpoint, dialect, list};
+use sluicegate_llm::{Asked, Call, Draft, Endpoint, dialect, list};
 use sluicegate_runtime::Answer;
 
+use super::call_phase::Ready;
 use super::{Chosen, ModelExchange, ModelPlans};
 use crate::chain::request_body::RequestBody;
 use crate::chain::run::Run;
 use crate::chain::stop::{Stop, StopReply};
+use crate::config::Feature;
 use crate::error::{Code, Refusal};
 use crate::telemetry::outcome::Outcome;
 
@@ -19,14 +21,14 @@ use crate::telemetry::outcome::Outcome;
 const NAMES_SHOWN_MAX: usize = 20;
 
 impl Run {
-    /// Reads the call, and which model it is for. What is no call is answered here.
+    /// Reads the call, lets plugins edit it, and finds which model it is for. What is no call is answered here.
     pub(super) async fn take_call(
         self: &Arc<Run>,
         model: &ModelExchange,
         plans: &ModelPlans,
         body: Incoming,
-    ) -> Result<Arc<Call>, Stop> {
-        let asked = match &model.endpoint {
+    ) -> Result<Ready, Stop> {
+        let asked = match model.endpoint() {
             Endpoint::Call(asked) => asked,
             Endpoint::List(dialect) => {
                 let names: Vec<&str> = plans.names().collect();
@@ -44,12 +46,18 @@ impl Run {
         let body = self.gathered_body(body).await?;
         let call = Arc::new(read(asked, body)?);
         refuse_what_is_not_the_clients(&call)?;
-        let Some((name, targets)) = plans.find(&call.model) else { return Err(no_model(&call.model, plans)) };
+        let mut ready = self.call_phase(asked, call).await?;
+        let name = &ready.call.model;
+        let Some((name, targets)) = plans.find(name) else { return Err(no_model(name, plans)) };
+        if targets.iter().any(|target| target.model.as_ref().is_some_and(|side| side.config.features.is_some())) {
+            let draft = Draft::new(asked.clone(), ready.call.clone());
+            ready.needs = Feature::ALL.into_iter().filter(|feature| draft.has(feature.as_str())).collect();
+        }
         self.exchange.choose_candidates(targets.clone());
         let chosen = Chosen { model: name.to_owned(), targets: targets.clone() };
         // A body is read once.
         drop(model.chosen.set(chosen));
-        Ok(call)
+        Ok(ready)
     }
 
     /// The whole body, as plugins left it.

@@ -21,14 +21,21 @@ pub struct Keys {
 
 struct Key {
     name: String,
+    rest: Arc<Rest>,
+}
+
+/// To when a credential rests. It may be shared with an earlier generation that has the same one.
+#[derive(Debug, Default)]
+pub struct Rest {
     /// Milliseconds since 1970.
-    rests_until: AtomicU64,
+    until: AtomicU64,
 }
 
 impl Keys {
-    pub fn new(names: &[String], clock: Arc<dyn Clock>) -> Keys {
-        let key = |name: &String| Key { name: name.clone(), rests_until: AtomicU64::new(0) };
-        Keys { keys: names.iter().map(key).collect(), next: AtomicUsize::new(0), clock }
+    /// The names of the credentials, and how each of them rests.
+    pub fn new(rests: Vec<(String, Arc<Rest>)>, clock: Arc<dyn Clock>) -> Keys {
+        let keys = rests.into_iter().map(|(name, rest)| Key { name, rest });
+        Keys { keys: keys.collect(), next: AtomicUsize::new(0), clock }
     }
 
     /// Numbers of the credentials in the order in which one exchange tries them: in turn, those that rest left out. If all rest,
@@ -41,14 +48,25 @@ impl Keys {
         let now = self.clock.now_unix_ms();
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         let rests =
-            |number: &usize| self.keys.get(*number).is_some_and(|key| key.rests_until.load(Ordering::Relaxed) > now);
+            |number: &usize| self.keys.get(*number).is_some_and(|key| key.rest.until.load(Ordering::Relaxed) > now);
         let ready: Vec<usize> = (0..count).map(|step| (first + step) % count).filter(|number| !rests(number)).collect();
         if !ready.is_empty() {
             return ready;
         }
         let until =
-            |number: &usize| self.keys.get(*number).map_or(u64::MAX, |key| key.rests_until.load(Ordering::Relaxed));
+            |number: &usize| self.keys.get(*number).map_or(u64::MAX, |key| key.rest.until.load(Ordering::Relaxed));
         (0..count).min_by_key(until).into_iter().collect()
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<usize> {
+        self.keys.iter().position(|key| key.name == name)
+    }
+
+    /// Each by its name, with the milliseconds that it still rests.
+    pub(super) fn rests(&self) -> Vec<(String, u64)> {
+        let now = self.clock.now_unix_ms();
+        let rests = |key: &Key| key.rest.until.load(Ordering::Relaxed).saturating_sub(now);
+        self.keys.iter().map(|key| (key.name.clone(), rests(key))).collect()
     }
 
     pub(super) fn name(&self, number: usize) -> Option<&str> {
@@ -58,7 +76,7 @@ impl Keys {
     /// How long until a credential is ready; zero where one is, or where there is none.
     pub fn rests_ms(&self) -> u64 {
         let now = self.clock.now_unix_ms();
-        let rests = self.keys.iter().map(|key| key.rests_until.load(Ordering::Relaxed).saturating_sub(now));
+        let rests = self.keys.iter().map(|key| key.rest.until.load(Ordering::Relaxed).saturating_sub(now));
         rests.min().unwrap_or(0)
     }
 
@@ -73,7 +91,7 @@ impl Keys {
     fn rest(&self, number: usize, length: Duration) {
         let Some(key) = self.keys.get(number) else { return };
         let length = u64::try_from(length.min(REST_MAX).as_millis()).unwrap_or(u64::MAX);
-        key.rests_until.fetch_max(self.clock.now_unix_ms().saturating_add(length), Ordering::Relaxed);
+        key.rest.until.fetch_max(self.clock.now_unix_ms().saturating_add(length), Ordering::Relaxed);
     }
 }
 
@@ -84,8 +102,8 @@ mod tests {
 
     fn keys(names: &[&str]) -> (Keys, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::at_unix_ms(1_000_000));
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        (Keys::new(&names, clock.clone()), clock)
+        let rests = names.iter().map(|name| ((*name).to_owned(), Arc::default()));
+        (Keys::new(rests.collect(), clock.clone()), clock)
     }
 
     #[test]

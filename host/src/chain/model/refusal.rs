@@ -3,6 +3,7 @@
 use http::StatusCode;
 use sluicegate_llm::{NoCounterpart, ProviderError, ProviderErrorKind};
 
+use crate::config::Feature;
 use crate::error::{Code, Refusal};
 
 /// `upstream`: the provider's name. What the client did wrong keeps the provider's status and words; what is wrong between gateway and
@@ -39,6 +40,20 @@ pub(super) fn of_provider(upstream: &str, error: &ProviderError) -> Refusal {
 /// For a call that no target of its model can be sent.
 pub(super) fn of_no_counterpart(upstream: &str, problem: &NoCounterpart) -> Refusal {
     Refusal::new(Code::NoCounterpart, format!("Provider `{upstream}` cannot be sent this call: {}", problem.message))
+}
+
+/// For a call that needs what this target does not have.
+pub(super) fn of_feature(upstream: &str, feature: Feature) -> Refusal {
+    let feature = feature.as_str();
+    Refusal::new(
+        Code::NoCounterpart,
+        format!("Provider `{upstream}` cannot be sent this call: it does not serve `{feature}`."),
+    )
+}
+
+/// A policy leaves this target out; why stands in the log.
+pub(super) fn of_skipped(upstream: &str) -> Refusal {
+    Refusal::new(Code::NoTarget, format!("A policy does not send this call to provider `{upstream}`."))
 }
 
 /// Its answer is none.

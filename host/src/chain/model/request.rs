@@ -1,7 +1,7 @@
 //! What one target of a model is sent: the call in its dialect, the head as plugins left it, and the gateway's own credential.
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use sluicegate_llm::dialect::bedrock::sign::{Signable, sign};
 use sluicegate_llm::{Call, Dialect, Family, Outgoing};
 
@@ -39,29 +39,38 @@ const NEVER_SENT: [&str; 14] = [
     "x-real-ip",
 ];
 
+const CONTENT_TYPE_SENT: &str = "application/json";
+
 impl Run {
-    /// `key`: the number of the provider's credential.
-    pub(super) fn model_request(
-        &self,
-        call: &Call,
-        outgoing: &Outgoing,
-        target: &Target,
-        side: &ModelSide,
-        key: Option<usize>,
-    ) -> Result<Request<RequestBody>, Stop> {
-        let provider = &side.config.provider;
+    /// The client's fields that go to this target, as plugins left them.
+    pub(super) fn upstream_head(&self, call: &Call, side: &ModelSide) -> HeaderMap {
         let mut headers = {
             let mut state = self.exchange.lock();
             state.request.sent = true;
             state.request.headers.clone()
         };
-        let speaks = provider.wire_for(call.dialect).dialect();
+        let speaks = side.config.provider.wire_for(call.dialect).dialect();
         let foreign: Vec<HeaderName> =
             headers.keys().filter(|name| is_anothers(name, call.dialect, speaks)).cloned().collect();
         for name in &foreign {
             headers.remove(name);
         }
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers
+    }
+
+    /// `key`: the number of the provider's credential.
+    pub(super) fn model_request(
+        &self,
+        call: &Call,
+        headers: &HeaderMap,
+        outgoing: &Outgoing,
+        target: &Target,
+        side: &ModelSide,
+        key: Option<usize>,
+    ) -> Result<Request<RequestBody>, Stop> {
+        let mut headers = headers.clone();
+        let speaks = side.config.provider.wire_for(call.dialect).dialect();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE_SENT));
         let accept = match (call.streamed, speaks) {
             (true, Dialect::Bedrock) => "application/vnd.amazon.eventstream",
             (true, _) => "text/event-stream",
@@ -118,6 +127,7 @@ impl Run {
                     path: &path,
                     query: outgoing.query.as_deref().unwrap_or_default(),
                     body: &outgoing.body,
+                    content_type: Some(CONTENT_TYPE_SENT),
                     access_key_id: &signing.access_key_id,
                     session_token: None,
                     region: &signing.region,

@@ -8,15 +8,18 @@ use std::sync::Arc;
 use http::Response;
 use hyper::body::Incoming;
 use sluicegate_llm::dialect::{Target as Wanted, write_call};
-use sluicegate_llm::{Call, ProviderErrorKind, Seen};
+use sluicegate_llm::{ProviderError, ProviderErrorKind, Seen};
 
 use super::answer::Judged;
+use super::attempt_phase::{Ended, Prepared};
+use super::call_phase::Ready;
 use super::{ModelExchange, ModelPlans, ModelSide, refusal};
 use crate::chain::run::Run;
-use crate::chain::stop::{Stop, StopReply};
+use crate::chain::stop::Stop;
 use crate::chain::targets::Target;
 use crate::config::Route;
 use crate::error::{Code, Refusal};
+use crate::http::path;
 use crate::upstream::UpstreamBody;
 
 /// What became of one target.
@@ -36,22 +39,27 @@ impl Run {
         plans: &ModelPlans,
         body: Incoming,
     ) -> Result<Response<UpstreamBody>, Stop> {
-        let call = self.take_call(model, plans, body).await?;
+        {
+            let state = self.exchange.lock();
+            let path = path::strip_prefix(&state.request.path, &route.strip_prefix).unwrap_or(&state.request.path);
+            model.move_to(state.request.method.as_str(), path);
+        }
+        let ready = self.take_call(model, plans, body).await?;
         self.route_phase().await?;
-        self.send_call(route, &call).await
+        self.send_call(route, &ready).await
     }
 
-    async fn send_call(self: &Arc<Run>, route: &Route, call: &Arc<Call>) -> Result<Response<UpstreamBody>, Stop> {
+    async fn send_call(self: &Arc<Run>, route: &Route, ready: &Ready) -> Result<Response<UpstreamBody>, Stop> {
         let order = self.exchange.lock().plan.order().to_vec();
         let mut last: Option<Stop> = None;
         for number in order {
             let Some(target) = self.targets().get(number) else { break };
             let Some(side) = &target.model else { break };
-            match self.try_target(route, call, number, target, side).await {
+            match self.try_target(route, ready, number, target, side).await {
                 Tried::Answered(answer) => return Ok(answer),
                 Tried::Final(stop) => return Err(stop),
                 // What a target cannot be sent says least: an earlier failure of another says more.
-                Tried::Failed(stop) if last.is_some() && is_no_counterpart(&stop) => {}
+                Tried::Failed(stop) if last.is_some() && says_little(&stop) => {}
                 Tried::Failed(stop) => last = Some(stop),
             }
         }
@@ -64,20 +72,59 @@ impl Run {
     async fn try_target(
         self: &Arc<Run>,
         route: &Route,
-        call: &Arc<Call>,
+        ready: &Ready,
         number: u32,
         target: &Target,
         side: &ModelSide,
     ) -> Tried {
+        let prepared = match self.attempt_phase(ready, number, side).await {
+            Ok(prepared) => prepared,
+            Err(stop) => return Tried::Final(stop),
+        };
+        let tried = self.try_prepared(route, ready, &prepared, number, target, side).await;
+        self.note_ended(match &tried {
+            (Tried::Answered(answer), _) => {
+                Ended { word: "answered", status: Some(answer.status().as_u16()), ..Ended::default() }
+            }
+            (Tried::Failed(stop) | Tried::Final(stop), error) => ended(stop, &prepared, error.as_ref()),
+        });
+        tried.0
+    }
+
+    /// Also tells what the provider said last, if it said what was wrong.
+    async fn try_prepared(
+        self: &Arc<Run>,
+        route: &Route,
+        ready: &Ready,
+        prepared: &Prepared,
+        number: u32,
+        target: &Target,
+        side: &ModelSide,
+    ) -> (Tried, Option<ProviderError>) {
         let upstream = &target.upstream.config().name;
-        let config = &side.config;
+        let (call, config) = (&prepared.call, &side.config);
+        if let Some(why) = &prepared.skipped {
+            tracing::info!(
+                request_id = self.exchange.facts.id,
+                "a policy leaves provider `{upstream}` out: {}",
+                why.escape_debug()
+            );
+            return (Tried::Failed(Stop::refuse(refusal::of_skipped(upstream))), None);
+        }
+        if let Some(feature) = ready.needs.iter().find(|feature| !config.serves(**feature)) {
+            return (Tried::Failed(Stop::refuse(refusal::of_feature(upstream, *feature))), None);
+        }
         let wanted = Wanted { model: &config.model, output_tokens_default: config.output_tokens_default };
         let outgoing = match write_call(call, config.provider.wire_for(call.dialect), wanted) {
             Ok(outgoing) => outgoing,
-            Err(problem) => return Tried::Failed(Stop::refuse(refusal::of_no_counterpart(upstream, &problem))),
+            Err(problem) => {
+                return (Tried::Failed(Stop::refuse(refusal::of_no_counterpart(upstream, &problem))), None);
+            }
         };
-        let keys = side.keys.order();
-        let mut keys: Vec<Option<usize>> = keys.into_iter().map(Some).collect();
+        let mut keys: Vec<Option<usize>> = match prepared.key {
+            Some(chosen) => vec![Some(chosen)],
+            None => side.keys.order().into_iter().map(Some).collect(),
+        };
         if keys.is_empty() {
             keys.push(None);
         }
@@ -86,23 +133,23 @@ impl Run {
             if let Some(model) = &self.model {
                 *model.seen() = Seen::default();
             }
-            let request = match self.model_request(call, &outgoing, target, side, key) {
+            let request = match self.model_request(call, &prepared.head, &outgoing, target, side, key) {
                 Ok(request) => request,
-                Err(stop) => return Tried::Final(stop),
+                Err(stop) => return (Tried::Final(stop), None),
             };
             let answer = match self.attempt(route, number, target, request, false).await {
                 Ok(answer) => answer,
-                Err(failure) => return Tried::Failed(failure.stop),
+                Err(failure) => return (Tried::Failed(failure.stop), None),
             };
-            match self.judge(call, target, side, answer).await {
-                Judged::Answer(answer) => return Tried::Answered(answer),
-                Judged::Broken(stop) => return Tried::Failed(stop),
+            match self.judge(&ready.call, target, side, answer).await {
+                Judged::Answer(answer) => return (Tried::Answered(answer), None),
+                Judged::Broken(stop) => return (Tried::Failed(stop), None),
                 Judged::Error { error, stop } => {
                     let is_of_key = rest(side, key, error.kind, error.retry_after);
                     if !error.kind.is_of_target() {
-                        return Tried::Final(stop);
+                        return (Tried::Final(stop), Some(error));
                     }
-                    failed = Some(stop);
+                    failed = Some((stop, error));
                     if !is_of_key {
                         break;
                     }
@@ -110,12 +157,32 @@ impl Run {
             }
         }
         match failed {
-            Some(stop) => Tried::Failed(stop),
+            Some((stop, error)) => (Tried::Failed(stop), Some(error)),
             None => {
-                Tried::Failed(Stop::refuse(Refusal::new(Code::Internal, "The gateway could not ask the provider.")))
+                let message = "The gateway could not ask the provider.";
+                (Tried::Failed(Stop::refuse(Refusal::new(Code::Internal, message))), None)
             }
         }
     }
+}
+
+/// What plugins are told of a failure.
+fn ended(stop: &Stop, prepared: &Prepared, error: Option<&ProviderError>) -> Ended {
+    if let Some(reason) = &prepared.skipped {
+        return Ended { word: "skipped", reason: reason.clone(), ..Ended::default() };
+    }
+    let refusal = stop.refusal();
+    let reason = refusal.map(|refusal| refusal.code.to_string()).unwrap_or_default();
+    if let Some(error) = error {
+        return Ended { word: "refused", reason, status: Some(error.status), retry_after: error.retry_after };
+    }
+    let word = match reason.as_str() {
+        code if code == Code::UpstreamTimeout.as_str() => "timed-out",
+        code if code == Code::UpstreamBroken.as_str() => "cut",
+        code if code == Code::NoCounterpart.as_str() => "refused",
+        _ => "unreachable",
+    };
+    Ended { word, reason, ..Ended::default() }
 }
 
 /// Puts the credential to rest where the error is its own; then another one may do better at the same target.
@@ -131,6 +198,7 @@ fn rest(side: &ModelSide, key: Option<usize>, kind: ProviderErrorKind, after: Op
     true
 }
 
-fn is_no_counterpart(stop: &Stop) -> bool {
-    matches!(&stop.reply, StopReply::Refuse(refusal) if refusal.code == Code::NoCounterpart.as_str())
+fn says_little(stop: &Stop) -> bool {
+    let codes = [Code::NoCounterpart, Code::NoTarget].map(Code::as_str);
+    stop.refusal().is_some_and(|refusal| codes.contains(&refusal.code.as_ref()))
 }

@@ -63,9 +63,7 @@ impl Watch {
 
     pub(super) async fn run(mut self, mut shown: mpsc::Receiver<Shown>, queued: &AtomicUsize) {
         while let Some(shown) = shown.recv().await {
-            if let Shown::Piece(bytes) = &shown {
-                queued.fetch_sub(bytes.len(), Ordering::AcqRel);
-            }
+            queued.fetch_sub(shown.bytes(), Ordering::AcqRel);
             self.see(shown).await;
         }
         if let Some(link) = self.plan.chain.links().get(self.position) {
@@ -216,6 +214,11 @@ impl Watch {
                 seen.record.status = Some(rejection.status.as_u16());
                 seen.record.code = Some(rejection.code);
             }
+            Ok(Verdict::ReplaceText(_)) => drop(seen.record.changed.insert("answer")),
+            Ok(Verdict::Written) => seen.decide("answer", phase),
+            Ok(Verdict::Stop(_)) => seen.decide("stop", phase),
+            // What it would have left out is for later attempts to show.
+            Ok(Verdict::Skip(_)) => drop(seen.record.changed.insert("plan")),
             Ok(Verdict::Respond(answer)) => {
                 seen.decide("respond", phase);
                 seen.record.status = Some(answer.status.as_u16());
@@ -260,6 +263,7 @@ impl Seen {
             (changes.identity, "identity"),
             (changes.labels, "labels"),
             (changes.plan, "plan"),
+            (changes.call, "call"),
         ];
         self.record.changed.extend(words.into_iter().filter(|(changed, _)| *changed).map(|(_, word)| word));
     }

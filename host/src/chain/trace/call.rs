@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use sluicegate_runtime::{Call, Entry, Exchange, Failure, Phase, Verdict};
+use sluicegate_runtime::{Call, Delta, Entry, Exchange, Failure, Phase, Verdict};
 
 use super::record::Recorder;
 use super::step::{CallStep, Did};
@@ -42,6 +42,7 @@ impl CallTrace {
         let begun = Instant::now();
         let bytes_in = match call {
             Call::Body { bytes, .. } | Call::ReplyBody { bytes, .. } => Some(bytes.len() as u64),
+            Call::Delta(Delta::Text { text, .. } | Delta::ToolArguments { text, .. }) => Some(text.len() as u64),
             _ => None,
         };
         let step = CallStep {
@@ -79,6 +80,19 @@ impl CallTrace {
             Ok(Verdict::Replace(bytes)) => {
                 step.decision = "replace";
                 step.bytes_out = Some(bytes.len() as u64);
+            }
+            Ok(Verdict::ReplaceText(text)) => {
+                step.decision = "replace";
+                step.bytes_out = Some(text.len() as u64);
+            }
+            Ok(Verdict::Written) => step.decision = "answer",
+            Ok(Verdict::Skip(why)) => {
+                step.decision = "skip";
+                step.message = Some(why.clone());
+            }
+            Ok(Verdict::Stop(reason)) => {
+                step.decision = "stop";
+                step.message = Some((*reason).to_owned());
             }
             Ok(Verdict::Reject(rejection)) => {
                 answers(&mut step, "reject", rejection.status);

@@ -211,7 +211,7 @@ impl Recorder {
             "fail" => step.failure.unwrap_or_default(),
             _ => return steps.push(Step::Call(Box::new(step))),
         };
-        if !matches!(phase, Phase::Body | Phase::ReplyBody) {
+        if !matches!(phase, Phase::Body | Phase::Delta | Phase::ReplyBody) {
             return steps.push(Step::Call(Box::new(step)));
         }
         let key = (position, phase, sort);

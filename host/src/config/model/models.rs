@@ -35,9 +35,21 @@ pub struct ModelTarget {
     /// The provider's name for it.
     pub model: String,
     pub output_tokens_default: u64,
+    /// None: it can serve all.
+    pub features: Option<Vec<Feature>>,
     /// Nano-USD for a million tokens.
     pub input_price: Option<u64>,
     pub output_price: Option<u64>,
+}
+
+/// What a call may need of a model besides text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    Tools,
+    Images,
+    Audio,
+    StructuredOutput,
+    Thinking,
 }
 
 /// The models of a route.
@@ -49,10 +61,34 @@ pub struct RouteModels {
     pub names: BTreeMap<String, String>,
 }
 
+impl Feature {
+    pub const ALL: [Feature; 5] =
+        [Feature::Tools, Feature::Images, Feature::Audio, Feature::StructuredOutput, Feature::Thinking];
+
+    /// The contract's word, and the configuration's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Feature::Tools => "tools",
+            Feature::Images => "images",
+            Feature::Audio => "audio",
+            Feature::StructuredOutput => "structured-output",
+            Feature::Thinking => "thinking",
+        }
+    }
+}
+
+impl ModelTarget {
+    pub fn serves(&self, feature: Feature) -> bool {
+        self.features.as_ref().is_none_or(|features| features.contains(&feature))
+    }
+}
+
 impl Provider {
     /// How it is spoken to for a client of this dialect: its own responses have no better counterpart.
     pub fn wire_for(&self, client: Dialect) -> &Wire {
+        let is_azure = matches!(self.wire, Wire::Azure { .. });
         match client {
+            Dialect::OpenAiResponses if self.has_responses && is_azure => &Wire::AzureResponses,
             Dialect::OpenAiResponses if self.has_responses => &Wire::OpenAiResponses,
             _ => &self.wire,
         }
@@ -62,7 +98,7 @@ impl Provider {
     pub fn key_field(&self) -> (HeaderName, &'static str) {
         match self.wire {
             Wire::OpenAi | Wire::OpenAiResponses | Wire::Bedrock => (header::AUTHORIZATION, "Bearer "),
-            Wire::Azure { .. } => (HeaderName::from_static("api-key"), ""),
+            Wire::Azure { .. } | Wire::AzureResponses => (HeaderName::from_static("api-key"), ""),
             Wire::Anthropic => (HeaderName::from_static("x-api-key"), ""),
             Wire::Gemini => (HeaderName::from_static("x-goog-api-key"), ""),
         }

@@ -15,7 +15,7 @@ const PATH_SHOWN_MAX: usize = 200;
 
 #[derive(Debug, Clone)]
 pub enum PluginSource {
-    /// Part of the binary: `api-key`, `rate-limit`, `headers`, `redact`, `router`, `meter`.
+    /// Part of the binary: `api-key`, `rate-limit`, `headers`, `redact`, `router`, `meter`, `prompt-template`.
     Bundled(&'static str),
     File {
         path: PathBuf,

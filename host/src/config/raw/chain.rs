@@ -17,7 +17,7 @@ use super::text::Name;
 #[derive(DeriveDeserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawEntry {
-    /// The plugin that runs: `api-key`, `rate-limit`, `headers`, `redact`, `router`, `meter`, or one declared under `plugins`.
+    /// The plugin that runs: `api-key`, `rate-limit`, `headers`, `redact`, `router`, `meter`, `prompt-template`, or one declared under `plugins`.
     #[schemars(example = &"rate-limit")]
     pub plugin: Spot<Name>,
     /// What logs, metrics and counters call this entry; unique in the file. The plugin's name unless given.
@@ -74,6 +74,8 @@ pub enum RawGrant {
     Counters,
     Metrics,
     Targets,
+    TargetFeatures,
+    Credentials,
     CredentialsInClear,
 }
 
@@ -89,6 +91,8 @@ impl RawGrant {
             RawGrant::Counters => "counters",
             RawGrant::Metrics => "metrics",
             RawGrant::Targets => "targets",
+            RawGrant::TargetFeatures => "target-features",
+            RawGrant::Credentials => "credentials",
             RawGrant::CredentialsInClear => "credentials-in-clear",
         }
     }

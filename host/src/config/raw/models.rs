@@ -102,12 +102,26 @@ pub struct RawModelTarget {
     #[serde(default = "output_tokens_default")]
     #[schemars(range(min = 1, max = 10_000_000))]
     pub output_tokens_default: u64,
+    /// What it can serve besides text; all of it unless given. A call that needs another feature goes to the next target.
+    #[schemars(length(max = 5), example = &["tools", "images"])]
+    pub features: Option<Vec<RawModelFeature>>,
     /// US dollars for a million tokens of input, for plugins that choose by price.
     #[schemars(range(min = 0.0, max = 1_000_000.0), example = &0.15)]
     pub input_price: Option<f64>,
     /// US dollars for a million tokens of output.
     #[schemars(range(min = 0.0, max = 1_000_000.0), example = &0.6)]
     pub output_price: Option<f64>,
+}
+
+/// What a call may need of a model. `structured-output`: an answer in the form of a JSON schema, or as any JSON object. `thinking`: that it thinks before it answers, where the client asks for it.
+#[derive(Clone, Copy, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum RawModelFeature {
+    Tools,
+    Images,
+    Audio,
+    StructuredOutput,
+    Thinking,
 }
 
 fn output_tokens_default() -> u64 {

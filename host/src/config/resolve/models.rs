@@ -9,8 +9,8 @@ use sluicegate_llm::Wire;
 use super::Context;
 use super::upstreams::{check_credential, origin, protocol};
 use crate::config::diagnostic::Mistake;
-use crate::config::model::{Credential, ModelTarget, Provider, RouteModels, Signing, Upstream};
-use crate::config::raw::models::{RawModel, RawModelTarget, RawProvider, RawProviderKind};
+use crate::config::model::{Credential, Feature, ModelTarget, Provider, RouteModels, Signing, Upstream};
+use crate::config::raw::models::{RawModel, RawModelFeature, RawModelTarget, RawProvider, RawProviderKind};
 use crate::config::raw::spot::{Named, Span, Spot};
 use crate::config::raw::text::{ModelName, ModelPattern, Name};
 
@@ -81,6 +81,12 @@ fn provider(
         access_key_id: id.value.0,
         region: region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
     });
+    // Azure has them where its paths have no version.
+    let has_responses = match raw.kind.value {
+        RawProviderKind::OpenAi => true,
+        RawProviderKind::Azure => raw.api_version.is_none(),
+        _ => false,
+    };
     let upstream = Upstream {
         name: name.value.0,
         base_path,
@@ -98,7 +104,7 @@ fn provider(
     };
     Some(Provider {
         upstream: Arc::new(upstream),
-        has_responses: raw.kind.value == RawProviderKind::OpenAi,
+        has_responses,
         wire: wire(raw.kind.value, raw.api_version.map(|version| version.value.0)),
         credentials: raw.credentials.into_iter().map(|name| name.value.0).collect(),
         signing,
@@ -184,9 +190,20 @@ fn target(
         provider: providers.get(&raw.provider.0)?.clone(),
         model: raw.model.map_or_else(|| model.0.clone(), |model| model.value.0),
         output_tokens_default: raw.output_tokens_default,
+        features: raw.features.map(|features| features.into_iter().map(feature).collect()),
         input_price: raw.input_price.map(nano),
         output_price: raw.output_price.map(nano),
     })
+}
+
+fn feature(raw: RawModelFeature) -> Feature {
+    match raw {
+        RawModelFeature::Tools => Feature::Tools,
+        RawModelFeature::Images => Feature::Images,
+        RawModelFeature::Audio => Feature::Audio,
+        RawModelFeature::StructuredOutput => Feature::StructuredOutput,
+        RawModelFeature::Thinking => Feature::Thinking,
+    }
 }
 
 impl Models {

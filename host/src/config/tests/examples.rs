@@ -31,7 +31,7 @@ fn what_is_left_out_has_safe_defaults() {
     assert!(config.admin.is_none() && config.routes.is_empty() && config.global_chain.is_empty());
     assert_eq!(
         config.plugins.keys().collect::<Vec<_>>(),
-        ["api-key", "headers", "meter", "rate-limit", "redact", "router"]
+        ["api-key", "headers", "meter", "prompt-template", "rate-limit", "redact", "router"]
     );
     assert!(config.plugins.values().all(|source| matches!(source, PluginSource::Bundled(_))));
     assert_eq!(config.limits.head_bytes_max, 65_536);

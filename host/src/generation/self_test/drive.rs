@@ -125,10 +125,10 @@ impl<'a> Walk<'a> {
     pub fn new(test: &'a TestExchange, plugin: &'a Plugin) -> Walk<'a> {
         static WHOLE: [Phase; Phase::ALL.len()] = Phase::ALL;
         // A body that streams is sent once there is a target.
-        static STREAMED: [Phase; Phase::ALL.len()] =
+        static STREAMED: [Phase; 6] =
             [Phase::Head, Phase::Route, Phase::Body, Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
         let (setup, phases) = (plugin.setup(), plugin.phases());
-        let order = if setup.body.mode == BodyMode::Stream { &STREAMED } else { &WHOLE };
+        let order = if setup.body.mode == BodyMode::Stream { &STREAMED[..] } else { &WHOLE[..] };
         Walk { test, setup, phases, left: order.iter(), outcome: Outcome::default() }
     }
 
@@ -155,6 +155,8 @@ impl<'a> Walk<'a> {
             Ok(Verdict::Replace(bytes)) if phase == Phase::Body => self.outcome.request_body = Some(bytes),
             Ok(Verdict::Replace(bytes)) => self.outcome.reply_body = Some(bytes),
             Ok(Verdict::Reject(rejection)) => self.outcome.rejection = Some(rejection),
+            // Of phases that are not driven here.
+            Ok(Verdict::ReplaceText(_) | Verdict::Written | Verdict::Skip(_) | Verdict::Stop(_)) => {}
             Ok(Verdict::Respond(answer)) => {
                 let reply = ReplyHead { status: answer.status, headers: answer.fields.clone(), sent: false };
                 exchange.lock().reply = Some(reply);
@@ -188,6 +190,8 @@ impl<'a> Walk<'a> {
                 reply.map(|reply| Call::ReplyBody { bytes: reply.body.clone(), end: true })
             }
             Phase::Finish => Some(Call::Finish),
+            // There is no model's call in such an exchange.
+            Phase::Call | Phase::Attempt | Phase::Delta => None,
         };
         call.filter(|_| self.phases.contains(phase))
     }

@@ -110,3 +110,20 @@ fn averages_begin_with_the_first_value_and_forget_old_ones() {
     (0..200).for_each(|_| health.begin().answered(Duration::from_millis(10)));
     assert_eq!((health.first_byte_ms(), health.failures_per_thousand()), (Some(10), Some(0)));
 }
+
+#[test]
+fn an_answer_that_turns_out_to_be_none_lengthens_the_rest_like_any_failure() {
+    let (clock, health) = health();
+    for seconds in [1, 2, 4] {
+        let mut attempt = health.begin();
+        attempt.answered(Duration::ZERO);
+        assert_eq!(health.rests_ms(), 0);
+        attempt.failed();
+        attempt.failed();
+        assert_eq!(health.rests_ms(), seconds * 1_000);
+        clock.advance(Duration::from_secs(seconds));
+    }
+    health.begin().answered(Duration::ZERO);
+    fail(&health);
+    assert_eq!(health.rests_ms(), 1_000);
+}

@@ -4,10 +4,7 @@ use super::super::exchange::Stage;
 use super::with;
 
 pub fn facts(name: &str) -> Vec<String> {
-    with("targets::facts", |exchange| match name {
-        "name" => exchange.targets.clone(),
-        _ => vec![String::new(); exchange.targets.len()],
-    })
+    with("targets::facts", |exchange| exchange.facts(name))
 }
 
 pub fn figures(name: &str) -> Vec<Option<u64>> {
@@ -20,7 +17,7 @@ pub fn figures(name: &str) -> Vec<Option<u64>> {
 
 pub fn plan() -> Vec<u32> {
     with("targets::plan", |exchange| match exchange.stage {
-        Stage::Head | Stage::Body { head_waits: true } => Vec::new(),
+        Stage::Head | Stage::Body { head_waits: true } | Stage::Call => Vec::new(),
         _ => exchange.plan.clone(),
     })
 }

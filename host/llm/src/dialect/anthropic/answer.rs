@@ -19,21 +19,21 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
         Operation::CountTokens => "A count of tokens as a JSON object was expected",
         Operation::Embeddings => return Err(Broken::new("The anthropic-messages dialect has no embeddings.")),
     };
-    let document = Document::parse(body.clone()).map_err(|_| error::broken(expected, body))?;
+    let document = Document::parse(body.clone()).map_err(|_| Broken::found(expected, body))?;
     let root = &document.root;
     if text(root, "type") == "error" || root.get("error").is_some_and(|error| !error.is_null()) {
         return match error::described(root, None) {
             Some(error) => Ok(vec![Event::Error(error)]),
-            None => Err(error::broken(expected, body)),
+            None => Err(Broken::found(expected, body)),
         };
     }
     match operation {
         Operation::CountTokens => {
             let counted = root.get("input_tokens").and_then(Value::as_u64);
-            let input_tokens = counted.ok_or_else(|| error::broken(expected, body))?;
+            let input_tokens = counted.ok_or_else(|| Broken::found(expected, body))?;
             Ok(vec![Event::Counted { input_tokens }, Event::Done])
         }
-        _ => message(&document).ok_or_else(|| error::broken(expected, body))?,
+        _ => message(&document).ok_or_else(|| Broken::found(expected, body))?,
     }
 }
 
@@ -67,7 +67,7 @@ fn read_block(document: &Document, block: &Value, tools: &mut u32, events: &mut 
         "redacted_thinking" => events.push(sealed(document.raw(block).to_owned())),
         "tool_use" => {
             let tool = next_tool(tools)?;
-            events.push(tool_begin(tool, block));
+            events.push(tool_begin(tool, block)?);
             let input = block.get("input").filter(|input| input.as_object().is_some());
             let arguments = input.map_or("{}", |input| document.raw(input)).to_owned();
             events.push(piece(Piece::ToolArguments { tool, text: arguments }));
@@ -109,8 +109,8 @@ pub fn next_tool(tools: &mut u32) -> Result<u32, Broken> {
     Ok(tool)
 }
 
-pub fn tool_begin(tool: u32, block: &Value) -> Event {
-    piece(Piece::ToolBegin { tool, id: text(block, "id").to_owned(), name: text(block, "name").to_owned() })
+pub fn tool_begin(tool: u32, block: &Value) -> Result<Event, Broken> {
+    Piece::tool_begin(tool, text(block, "id"), text(block, "name")).map(piece)
 }
 
 /// Of what has `stop_reason` and `stop_details`: a message, or the delta that ends one. `said`: there was text.

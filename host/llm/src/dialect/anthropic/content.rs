@@ -140,8 +140,7 @@ impl Reader<'_> {
             id: block.required_str("id")?.to_owned(),
             name: block.required_str("name")?.to_owned(),
             arguments: self.document.raw(input).to_owned(),
-            // An object, where a span is of a string.
-            span: None,
+            span: Some(input.span.clone()),
             signature: None,
         })
     }

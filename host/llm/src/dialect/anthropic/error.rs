@@ -2,12 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::error::{Broken, MESSAGE_BYTES_MAX, ProviderError, ProviderErrorKind, bounded};
+use crate::error::{MESSAGE_BYTES_MAX, ProviderError, ProviderErrorKind, bounded, quoted};
 use crate::json::{Document, Value};
 
 const CODE_BYTES_MAX: usize = 128;
-/// Of what stands where something else is expected, in a sentence that says so.
-const QUOTED_BYTES_MAX: usize = 64;
 /// An empty account is told as a wrong request.
 const EXHAUSTED: &str = "Your credit balance is too low";
 
@@ -19,7 +17,7 @@ pub fn read_error(status: u16, body: &[u8]) -> ProviderError {
     let message = match quoted(body).trim() {
         "" => format!("The provider answered with status {status} and an empty body."),
         found => format!(
-            "The provider answered with status {status}, and its body is no error object, but begins with `{found}`."
+            "The provider answered with status {status}, and its body is no error object, but it begins with `{found}`."
         ),
     };
     let kind = ProviderErrorKind::of_status(status);
@@ -31,7 +29,7 @@ pub fn described(root: &Value, status: Option<u16>) -> Option<ProviderError> {
     let error = root.get("error").filter(|error| !error.is_null()).unwrap_or(root);
     let member = |name: &str| error.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let code = member("type").filter(|code| *code != "error");
-    let message = error.as_str().or(member("message")).or(code)?;
+    let message = error.as_str().filter(|text| !text.is_empty()).or(member("message")).or(code)?;
     let kind = match code.and_then(|code| kind_of(code, message, status)) {
         Some(kind) => kind,
         None => status.map_or(ProviderErrorKind::Server, ProviderErrorKind::of_status),
@@ -99,15 +97,4 @@ fn status_of(kind: ProviderErrorKind) -> u16 {
         ProviderErrorKind::Overloaded => 529,
         ProviderErrorKind::Server => 500,
     }
-}
-
-/// The sentence for what is no answer at all.
-pub fn broken(what: &str, found: &[u8]) -> Broken {
-    Broken::new(format!("{what}, but begins with `{}`.", quoted(found)))
-}
-
-fn quoted(found: &[u8]) -> String {
-    let found = String::from_utf8_lossy(found.get(..QUOTED_BYTES_MAX).unwrap_or(found));
-    let found: String = found.chars().map(|found| if found.is_control() { ' ' } else { found }).collect();
-    bounded(&found, QUOTED_BYTES_MAX)
 }

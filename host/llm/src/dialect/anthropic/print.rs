@@ -73,7 +73,7 @@ pub fn write_answer(call: &Call, answer: &Answer) -> Vec<u8> {
     let refused = choice.pieces.iter().any(|piece| matches!(piece, Piece::Refusal(_)));
     let usage = answer.usage.clone().unwrap_or_default();
     let mut message = message(call, &answer.id, &usage);
-    message.content = content(choice);
+    message.content = content(choice, shows_thoughts(call));
     message.stop = stop(call, choice.end.unwrap_or(EndReason::Stop), refused);
     serde_json::to_vec(&message).unwrap_or_default()
 }
@@ -104,16 +104,19 @@ pub fn tool_id(id: &str, tool: u32) -> Cow<'_, str> {
     if id.is_empty() { Cow::Owned(format!("call_0_{tool}")) } else { Cow::Borrowed(id) }
 }
 
-pub fn stop<'a>(call: &'a Call, reason: EndReason, refused: bool) -> Stop<'a> {
-    let stop_reason = match reason {
-        EndReason::Stop if refused => "refusal",
+pub fn stop_reason(reason: EndReason) -> &'static str {
+    match reason {
         EndReason::Stop => "end_turn",
         EndReason::StopSequence => "stop_sequence",
         EndReason::Length => "max_tokens",
         EndReason::ToolCalls => "tool_use",
         EndReason::ContentFilter | EndReason::Refusal => "refusal",
         EndReason::Pause => "pause_turn",
-    };
+    }
+}
+
+pub fn stop<'a>(call: &'a Call, reason: EndReason, refused: bool) -> Stop<'a> {
+    let stop_reason = if refused && reason == EndReason::Stop { "refusal" } else { stop_reason(reason) };
     // Which it was is known where there is one only.
     let stop_sequence = match call.parameters.stop.as_slice() {
         [only] if reason == EndReason::StopSequence => Some(only.as_str()),
@@ -122,7 +125,12 @@ pub fn stop<'a>(call: &'a Call, reason: EndReason, refused: bool) -> Stop<'a> {
     Stop { stop_reason: Some(stop_reason), stop_sequence }
 }
 
-fn content(choice: &Choice) -> Vec<Block<'_>> {
+/// Whatever a provider shows unasked.
+pub fn shows_thoughts(call: &Call) -> bool {
+    call.thoughts_wanted != Some(false)
+}
+
+fn content(choice: &Choice, shows_thoughts: bool) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     let mut thought: Option<&str> = None;
     for piece in &choice.pieces {
@@ -141,7 +149,7 @@ fn content(choice: &Choice) -> Vec<Block<'_>> {
                     blocks.push(Block::Text { text });
                 }
             }
-            Piece::Thought(text) => thought = Some(text),
+            Piece::Thought(text) => thought = Some(text.as_str()).filter(|_| shows_thoughts),
             Piece::ToolBegin { tool, id, name } => {
                 let input = input(choice.arguments(*tool));
                 blocks.push(Block::ToolUse { id: tool_id(id, *tool), name, input });

@@ -105,7 +105,7 @@ fn read_choice(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError> {
 fn read_output(fields: &Fields<'_>, document: &Document, call: &mut Call) -> Result<(), CallError> {
     let config = fields.object("output_config")?;
     let thinking = fields.object("thinking")?;
-    call.parameters.reasoning = thinking::read(thinking.as_ref(), config.as_ref(), &mut call.foreign)?;
+    call.parameters.reasoning = thinking::read(thinking.as_ref(), config.as_ref(), call)?;
     let Some(config) = config else { return Ok(()) };
     if let Some(format) = config.object("format")? {
         match format.required_str("type")? {

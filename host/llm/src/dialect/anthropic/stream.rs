@@ -10,17 +10,15 @@ use super::error;
 use super::usage::Figures;
 use crate::answer::{Event, Piece};
 use crate::call::Operation;
-use crate::dialect::ReadStream;
 use crate::error::Broken;
+use crate::intake::{self, ReadFrames};
 use crate::json::{Document, Value};
 use crate::sse::{Decoder, EVENT_BYTES_MAX, Frame};
 
 /// Blocks that are open at once; the vendor has one.
 const OPEN_BLOCKS_MAX: usize = 64;
-/// Of one thought, which must go back as a whole.
-const THOUGHT_BYTES_MAX: usize = EVENT_BYTES_MAX;
-/// Of what came first, for a sentence about a stream that is none.
-const HEAD_BYTES: usize = 64;
+/// Of all thoughts that are open, each of which must go back as a whole.
+const THOUGHTS_BYTES_MAX: usize = EVENT_BYTES_MAX;
 
 #[derive(Debug, Default, PartialEq)]
 enum State {
@@ -52,101 +50,61 @@ struct Thinking {
     signature: String,
 }
 
+pub type StreamReader = intake::Reader<Frames>;
+
 #[derive(Default)]
-pub struct StreamReader {
-    decoder: Decoder,
+pub struct Frames {
     state: State,
     /// Those that are open, by their index.
     blocks: BTreeMap<u64, Block>,
+    /// Of the thoughts among them.
+    thought_bytes: usize,
     tools: u32,
     /// There was text.
     said: bool,
     ended: bool,
     figures: Figures,
-    head: Vec<u8>,
-    /// A body that is no stream but one JSON object.
-    whole: Option<Vec<u8>>,
-    seen_bytes: bool,
 }
 
-impl ReadStream for StreamReader {
-    fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.state == State::Over {
-            return Ok(());
-        }
-        if self.head.len() < HEAD_BYTES {
-            self.head.extend(bytes.iter().take(HEAD_BYTES - self.head.len()));
-        }
-        if !self.seen_bytes
-            && let Some(first) = bytes.iter().find(|byte| !byte.is_ascii_whitespace())
-        {
-            self.seen_bytes = true;
-            match first {
-                b'{' => self.whole = Some(Vec::new()),
-                b'<' => return Err(error::broken("A stream of events was expected", &self.head)),
-                _ => {}
-            }
-        }
-        let Some(whole) = &mut self.whole else {
-            let mut frames = Vec::new();
-            self.decoder.push(bytes, &mut frames)?;
-            return self.frames(&frames, events);
-        };
-        whole.extend_from_slice(bytes);
-        match whole.len() > EVENT_BYTES_MAX {
-            true => Err(Broken::new(format!("The answer is no stream, and longer than {EVENT_BYTES_MAX} bytes."))),
-            false => Ok(()),
-        }
+impl ReadFrames for Frames {
+    type Decoder = Decoder;
+
+    fn frame(&mut self, frame: &Frame, events: &mut Vec<Event>) -> Result<(), Broken> {
+        let Some(data) = frame.said() else { return Ok(()) };
+        let document = Document::parse(Bytes::copy_from_slice(data.as_bytes()))
+            .ok()
+            .filter(|document| document.root.as_object().is_some())
+            .ok_or_else(|| Broken::found("An event's data was expected to be a JSON object", data.as_bytes()))?;
+        self.event(&frame.name, &document, events)
     }
 
-    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.state == State::Over {
-            return Ok(());
-        }
-        if let Some(whole) = self.whole.take() {
-            self.state = State::Over;
-            events.extend(answer::read_answer(Operation::Chat, &Bytes::from(whole))?);
-            return Ok(());
-        }
-        let mut frames = Vec::new();
-        self.decoder.end(&mut frames)?;
-        self.frames(&frames, events)?;
-        match self.state {
-            State::Over => Ok(()),
-            State::Begun => Err(Broken::new("The stream ended before its `message_stop` event.")),
-            State::Fresh if self.head.is_empty() => {
-                Err(Broken::new("The stream ended before its `message_start` event."))
-            }
-            State::Fresh => Err(error::broken("The stream ended before its `message_start` event", &self.head)),
-        }
+    fn is_over(&self) -> bool {
+        self.state == State::Over
     }
-}
 
-impl StreamReader {
-    fn frames(&mut self, frames: &[Frame], events: &mut Vec<Event>) -> Result<(), Broken> {
-        for frame in frames {
-            let data = frame.data.as_deref().map_or("", str::trim);
-            if self.state == State::Over {
-                break;
-            }
-            // The latter is how imitations end, behind the vendor's own end.
-            if data.is_empty() || data == "[DONE]" {
-                continue;
-            }
-            let document = Document::parse(Bytes::copy_from_slice(data.as_bytes()))
-                .ok()
-                .filter(|document| document.root.as_object().is_some())
-                .ok_or_else(|| error::broken("An event's data was expected to be a JSON object", data.as_bytes()))?;
-            self.event(&frame.name, &document, events)?;
-        }
+    fn whole(&mut self, body: Bytes, events: &mut Vec<Event>) -> Result<(), Broken> {
+        self.state = State::Over;
+        events.extend(answer::read_answer(Operation::Chat, &body)?);
         Ok(())
     }
 
+    fn end(&mut self, head: &[u8], _events: &mut Vec<Event>) -> Result<(), Broken> {
+        match self.state {
+            State::Over => Ok(()),
+            State::Begun => Err(Broken::new("The stream ended before its `message_stop` event.")),
+            State::Fresh => Err(Broken::found("The stream ended before its `message_start` event", head)),
+        }
+    }
+}
+
+impl Frames {
     fn event(&mut self, name: &str, document: &Document, events: &mut Vec<Event>) -> Result<(), Broken> {
         let event = &document.root;
         let named = event.get("type").and_then(Value::as_str);
         let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
         match named.unwrap_or(name) {
+            // Behind the reason of the end only the figures count.
+            name if self.ended && name.starts_with("content_block_") => {}
             "message_start" => {
                 let message = event.get("message").unwrap_or(event);
                 self.begin(message, events);
@@ -163,7 +121,7 @@ impl StreamReader {
             }
             "content_block_stop" => {
                 if let Some(block) = self.blocks.remove(&index) {
-                    stop(block, events);
+                    self.stop(block, events);
                 }
             }
             "message_delta" => {
@@ -206,7 +164,7 @@ impl StreamReader {
     fn end_choice(&mut self, ended: &Value, events: &mut Vec<Event>) {
         // A block that nobody has stopped is whole all the same where its message is.
         for block in std::mem::take(&mut self.blocks).into_values() {
-            stop(block, events);
+            self.stop(block, events);
         }
         if !std::mem::replace(&mut self.ended, true) {
             answer::end(ended, self.tools, self.said, events);
@@ -215,7 +173,7 @@ impl StreamReader {
 
     fn fail(&mut self, event: &Value, document: &Document, events: &mut Vec<Event>) -> Result<(), Broken> {
         let error = error::described(event, None)
-            .ok_or_else(|| error::broken("An error event was expected to hold its error", document.source()))?;
+            .ok_or_else(|| Broken::found("An error event was expected to hold its error", document.source()))?;
         events.push(Event::Error(error));
         self.state = State::Over;
         Ok(())
@@ -230,7 +188,7 @@ impl StreamReader {
     ) -> Result<(), Broken> {
         let Some(block) = block else { return Ok(()) };
         if let Some(before) = self.blocks.remove(&index) {
-            stop(before, events);
+            self.stop(before, events);
         }
         if self.blocks.len() >= OPEN_BLOCKS_MAX {
             return Err(Broken::new(format!("The answer has more than {OPEN_BLOCKS_MAX} blocks open at once.")));
@@ -243,6 +201,7 @@ impl StreamReader {
             }
             "thinking" => {
                 say(Piece::Thought, text(block, "thinking"), events);
+                self.keep(text(block, "thinking").len() + text(block, "signature").len())?;
                 Block::Thinking(Thinking {
                     r#type: "thinking",
                     thinking: text(block, "thinking").to_owned(),
@@ -255,7 +214,7 @@ impl StreamReader {
             }
             "tool_use" => {
                 let tool = answer::next_tool(&mut self.tools)?;
-                events.push(answer::tool_begin(tool, block));
+                events.push(answer::tool_begin(tool, block)?);
                 let input = block.get("input").filter(|input| input.as_object().is_some());
                 Block::Tool { tool, whole: Some(input.map_or("{}", |input| document.raw(input)).to_owned()) }
             }
@@ -266,6 +225,7 @@ impl StreamReader {
     }
 
     fn block_delta(&mut self, index: u64, delta: &Value, events: &mut Vec<Event>) -> Result<(), Broken> {
+        self.keep(["thinking", "signature"].iter().map(|member| text(delta, member).len()).sum())?;
         let Some(block) = self.blocks.get_mut(&index) else {
             return Err(Broken::new(format!(
                 "The stream has a piece of block {index} outside of the block's `content_block_start` and `content_block_stop` events."
@@ -279,9 +239,9 @@ impl StreamReader {
             (Block::Thinking(thinking), "thinking_delta") => {
                 let said = text(delta, "thinking");
                 say(Piece::Thought, said, events);
-                grow(&mut thinking.thinking, said)?;
+                thinking.thinking.push_str(said);
             }
-            (Block::Thinking(thinking), "signature_delta") => grow(&mut thinking.signature, text(delta, "signature"))?,
+            (Block::Thinking(thinking), "signature_delta") => thinking.signature.push_str(text(delta, "signature")),
             (Block::Tool { tool, whole }, "input_json_delta") => {
                 let said = text(delta, "partial_json");
                 if !said.is_empty() {
@@ -294,27 +254,31 @@ impl StreamReader {
         }
         Ok(())
     }
-}
 
-fn grow(thought: &mut String, piece: &str) -> Result<(), Broken> {
-    if thought.len().saturating_add(piece.len()) > THOUGHT_BYTES_MAX {
-        return Err(Broken::new(format!("A thought of the answer is longer than {THOUGHT_BYTES_MAX} bytes.")));
+    fn keep(&mut self, bytes: usize) -> Result<(), Broken> {
+        self.thought_bytes += bytes;
+        match self.thought_bytes > THOUGHTS_BYTES_MAX {
+            true => Err(Broken::new(format!(
+                "The thoughts under way in the answer are longer than {THOUGHTS_BYTES_MAX} bytes."
+            ))),
+            false => Ok(()),
+        }
     }
-    thought.push_str(piece);
-    Ok(())
-}
 
-fn stop(block: Block, events: &mut Vec<Event>) {
-    match block {
-        Block::Thinking(thinking) => {
-            if let Ok(raw) = serde_json::to_string(&thinking) {
-                events.push(answer::sealed(raw));
+    fn stop(&mut self, block: Block, events: &mut Vec<Event>) {
+        match block {
+            Block::Thinking(thinking) => {
+                let bytes = thinking.thinking.len() + thinking.signature.len();
+                self.thought_bytes = self.thought_bytes.saturating_sub(bytes);
+                if let Ok(raw) = serde_json::to_string(&thinking) {
+                    events.push(answer::sealed(raw));
+                }
             }
+            Block::Tool { tool, whole: Some(whole) } => {
+                events.push(piece(Piece::ToolArguments { tool, text: whole }));
+            }
+            Block::Tool { .. } | Block::Text | Block::Other => {}
         }
-        Block::Tool { tool, whole: Some(whole) } => {
-            events.push(piece(Piece::ToolArguments { tool, text: whole }));
-        }
-        Block::Tool { .. } | Block::Text | Block::Other => {}
     }
 }
 

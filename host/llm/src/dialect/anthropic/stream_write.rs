@@ -170,7 +170,7 @@ impl StreamWriter {
                 }
             }
             Piece::Thought(thinking) => {
-                if !thinking.is_empty() {
+                if !thinking.is_empty() && print::shows_thoughts(&self.call) {
                     let index = self.within(Block::Thinking, out);
                     delta(index, Delta::Thinking { thinking }, out);
                 }

@@ -16,12 +16,13 @@ use crate::call::{Call, Message, Operation, Part, Role};
 use crate::dialect::testing::{self, sum};
 use crate::dialect::{Asked, Dialect, Outgoing, Target, WriteStream};
 use crate::error::{Broken, CallError, NoCounterpart};
+use crate::intake::Decode;
 use crate::json::Document;
 
 const TARGET: Target<'static> = Target { model: "claude-theirs", output_tokens_default: 4096 };
 
 fn read_text(operation: Operation, text: &str) -> Result<Call, CallError> {
-    let asked = Asked { dialect: Dialect::Anthropic, operation, model: None, streamed: None };
+    let asked = Asked { dialect: Dialect::Anthropic, operation, model: None, streamed: None, as_array: false };
     let document = Document::parse(Bytes::from(text.to_owned())).unwrap();
     super::read_call(&asked, &document)
 }
@@ -90,6 +91,7 @@ fn thoughts_that_nobody_signed_do_not_go_to_the_vendor() {
         operation: crate::Operation::Chat,
         model: None,
         streamed: None,
+        as_array: false,
     };
     let call = crate::dialect::read_call(&asked, bytes::Bytes::from_static(source.as_bytes())).unwrap();
     let target = crate::dialect::Target { model: "m", output_tokens_default: 1 };

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::thinking::{self, Thinking};
 use super::turns::{self, Content, Turn};
 use crate::call::{Call, Format, Operation, Parameters, Tool, ToolChoice};
+use crate::dialect::claude::{self, Asking, Thinking};
 use crate::dialect::{Dialect, Outgoing, Target};
 use crate::error::{NoCounterpart, bounded};
 use crate::json::{Document, Splice, Value};
@@ -158,21 +158,21 @@ fn printed(call: &Call, target: Target<'_>) -> Result<Vec<u8>, NoCounterpart> {
     }
     check_parameters(&call.parameters, from)?;
     let nothing = RawValue::from_string(SCHEMA_OF_NOTHING.to_owned()).unwrap_or_default();
-    let asking = thinking::write(call, target)?;
+    let asking = claude::asking(call, target, OWN)?;
     let format = schema_format(call)?;
     let config = OutputConfig { effort: asking.effort, format };
     let answered = call.operation == Operation::Chat;
     let (system, messages) = turns::turns(call)?;
     let request = Request {
         model: target.model,
-        max_tokens: answered.then_some(asking.max_tokens),
+        max_tokens: answered.then_some(asking.limit.unwrap_or(target.output_tokens_default)),
         system,
         messages,
         tools: call.tools.iter().map(|tool| custom(tool, &nothing, from)).collect::<Result<_, _>>()?,
         tool_choice: choice(call),
         thinking: asking.thinking,
         output_config: (config.effort.is_some() || config.format.is_some()).then_some(config),
-        sampling: if answered { sampling(call) } else { Sampling::default() },
+        sampling: if answered { sampling(call, &asking) } else { Sampling::default() },
     };
     serde_json::to_vec(&request)
         .map_err(|error| NoCounterpart::new(format!("The call cannot be written in {OWN}: {error}.")))
@@ -214,10 +214,10 @@ fn check_parameters(parameters: &Parameters, from: &str) -> Result<(), NoCounter
     }
 }
 
-fn sampling(call: &Call) -> Sampling<'_> {
+fn sampling<'a>(call: &'a Call, asking: &Asking) -> Sampling<'a> {
     let parameters = &call.parameters;
     Sampling {
-        temperature: parameters.temperature,
+        temperature: asking.temperature,
         top_p: parameters.top_p,
         top_k: parameters.top_k,
         stop_sequences: &parameters.stop,

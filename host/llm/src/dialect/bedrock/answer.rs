@@ -14,7 +14,7 @@ pub const TOOLS_MAX: u32 = 1024;
 
 pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Broken> {
     let expected = "An answer as a JSON object was expected";
-    let document = Document::parse(body.clone()).map_err(|_| error::broken(expected, body))?;
+    let document = Document::parse(body.clone()).map_err(|_| Broken::found(expected, body))?;
     let root = &document.root;
     let mut events = Vec::new();
     let known = match operation {
@@ -25,7 +25,7 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
     if !known {
         return match error::error_in(root, None) {
             Some(error) => Ok(vec![Event::Error(error)]),
-            None => Err(error::broken(expected, body)),
+            None => Err(Broken::found(expected, body)),
         };
     }
     events.push(begin());
@@ -78,7 +78,7 @@ fn block(document: &Document, block: &Value, tools: &mut u32, events: &mut Vec<E
     }
     if let Some(used) = block.get("toolUse") {
         let tool = next_tool(tools)?;
-        events.push(tool_begin(tool, used));
+        events.push(tool_begin(tool, used)?);
         let input = used.get("input").map_or("{}", |input| document.raw(input)).to_owned();
         events.push(piece(Piece::ToolArguments { tool, text: input }));
     }
@@ -104,12 +104,12 @@ pub fn next_tool(tools: &mut u32) -> Result<u32, Broken> {
     Ok(tool)
 }
 
-pub fn tool_begin(tool: u32, used: &Value) -> Event {
+pub fn tool_begin(tool: u32, used: &Value) -> Result<Event, Broken> {
     let id = match text(used, "toolUseId") {
         "" => format!("call_0_{tool}"),
         id => id.to_owned(),
     };
-    piece(Piece::ToolBegin { tool, id, name: text(used, "name").to_owned() })
+    Piece::tool_begin(tool, id, text(used, "name")).map(piece)
 }
 
 /// The error where the model's answer is none.

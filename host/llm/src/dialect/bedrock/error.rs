@@ -2,12 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::error::{Broken, MESSAGE_BYTES_MAX, ProviderError, ProviderErrorKind, bounded};
+use crate::error::{MESSAGE_BYTES_MAX, ProviderError, ProviderErrorKind, bounded, quoted};
 use crate::json::{Document, Value};
 
 const CODE_BYTES_MAX: usize = 128;
-/// Of what stands where an answer is expected, in a sentence that says so.
-const QUOTED_BYTES_MAX: usize = 64;
 
 pub fn read_error(status: u16, body: &[u8]) -> ProviderError {
     let document = Document::parse(Bytes::copy_from_slice(body)).ok();
@@ -103,15 +101,4 @@ fn of_kind(kind: ProviderErrorKind) -> u16 {
         ProviderErrorKind::Timeout => 408,
         ProviderErrorKind::Server => 500,
     }
-}
-
-/// The sentence for what is no answer at all.
-pub fn broken(what: &str, found: &[u8]) -> Broken {
-    Broken::new(format!("{what}, but it begins with `{}`.", quoted(found)))
-}
-
-fn quoted(found: &[u8]) -> String {
-    let found = String::from_utf8_lossy(found.get(..QUOTED_BYTES_MAX).unwrap_or(found));
-    let found: String = found.chars().map(|found| if found.is_control() { ' ' } else { found }).collect();
-    bounded(&found, QUOTED_BYTES_MAX)
 }

@@ -6,6 +6,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::error::Broken;
+use crate::intake::Decode;
 
 /// Of one frame. The vendor allows more, and a model's events have some hundred bytes.
 pub const FRAME_BYTES_MAX: usize = 4 << 20;
@@ -31,8 +32,15 @@ pub struct Decoder {
     bytes: BytesMut,
 }
 
-impl Decoder {
-    pub fn push(&mut self, bytes: &[u8], frames: &mut Vec<Frame>) -> Result<(), Broken> {
+impl Decode for Decoder {
+    type Frame = Frame;
+
+    /// The length of a frame below 16 MiB begins so.
+    fn begins_with(first: u8) -> bool {
+        first == 0
+    }
+
+    fn push(&mut self, bytes: &[u8], frames: &mut Vec<Frame>) -> Result<(), Broken> {
         self.bytes.extend_from_slice(bytes);
         while let Some(lengths) = self.lengths()? {
             if self.bytes.len() < lengths.total {
@@ -44,11 +52,15 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether the stream is in the middle of a frame.
-    pub fn is_within(&self) -> bool {
-        !self.bytes.is_empty()
+    fn end(&mut self, _frames: &mut Vec<Frame>) -> Result<(), Broken> {
+        match self.bytes.is_empty() {
+            true => Ok(()),
+            false => Err(Broken::new("The stream ended in the middle of a frame.")),
+        }
     }
+}
 
+impl Decoder {
     /// None before they are all there. They are checked at once, so that no wrong length is waited for.
     fn lengths(&self) -> Result<Option<Lengths>, Broken> {
         let Some((prelude, _)) = self.bytes.split_first_chunk::<PRELUDE_BYTES>() else { return Ok(None) };

@@ -30,6 +30,8 @@ pub struct Signable<'a> {
     /// As it is sent, without `?`; empty where there is none.
     pub query: &'a str,
     pub body: &'a [u8],
+    /// As the field `content-type` will say it: where it is sent, it must be signed.
+    pub content_type: Option<&'a str>,
     pub access_key_id: &'a str,
     /// Of credentials that last for a while only.
     pub session_token: Option<&'a str>,
@@ -46,6 +48,7 @@ pub fn sign(signable: &Signable<'_>, secret: &[u8]) -> Vec<(&'static str, String
     let mut fields = vec![(DIGEST, body_digest.clone()), (DATE, signable.time.to_owned())];
     fields.extend(signable.session_token.map(|token| (TOKEN, token.to_owned())));
     let mut signed = vec![("host", signable.host)];
+    signed.extend(signable.content_type.map(|content_type| ("content-type", content_type)));
     signed.extend(fields.iter().map(|(name, value)| (*name, value.as_str())));
     let authorization = authorization(signable, secret, &mut signed, &body_digest);
     fields.push(("authorization", authorization));
@@ -121,6 +124,7 @@ mod tests {
             path,
             query,
             body,
+            content_type: None,
             access_key_id: "AKIDEXAMPLE",
             session_token: None,
             region: "us-east-1",
@@ -202,6 +206,16 @@ mod tests {
         let fields = sign(&signable, SECRET);
         let signature = "Signature=d53e8e491b327659f36cc8268ea0ae7ecc44136c458423f39c6fd0b45ee25266";
         assert!(fields[2].1.ends_with(signature), "{}", fields[2].1);
+        // As botocore 1.44 does with the field that each call has, and with credentials that last for a while.
+        for (session_token, signature) in [
+            (None, "79566573299eecb748a09b272eb5420f8c82c8f64eff12d60228733a38415dc2"),
+            (Some("token"), "ec7679cedc3844b74c92fb1d153f77c3730dddabd961a2d775c2e2bff8949954"),
+        ] {
+            let fields = sign(&Signable { content_type: Some("application/json"), session_token, ..signable }, SECRET);
+            let (_, authorization) = fields.last().unwrap();
+            assert!(authorization.contains("SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date"));
+            assert!(authorization.ends_with(signature), "{authorization}");
+        }
     }
 
     #[test]

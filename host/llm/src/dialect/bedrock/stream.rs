@@ -9,40 +9,28 @@ use super::frame::{Decoder, Frame};
 use super::{error, thought};
 use crate::answer::{Event, Piece};
 use crate::call::Operation;
-use crate::dialect::ReadStream;
 use crate::error::Broken;
+use crate::intake::{self, ReadFrames};
 use crate::json::{Document, Value};
 
-const EXPECTED: &str = "A stream of frames was expected";
-/// Of what came first, for a sentence about a stream that is none.
-const HEAD_BYTES: usize = 64;
+/// All others are passed over.
+const EVENTS: [&str; 6] =
+    ["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"];
 /// Blocks that are open at once.
 const BLOCKS_MAX: usize = 1024;
-/// Of all thoughts that are kept until they are whole, and of a body that is no stream.
+/// Of all thoughts that are kept until they are whole.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
+pub type StreamReader = intake::Reader<Frames>;
+
 #[derive(Default)]
-pub struct StreamReader {
-    decoder: Decoder,
-    head: Vec<u8>,
-    form: Form,
+pub struct Frames {
     begun: bool,
     blocks: BTreeMap<u64, Block>,
     tools: u32,
     kept_bytes: usize,
     stopped: bool,
     over: bool,
-}
-
-#[derive(Default)]
-enum Form {
-    #[default]
-    Unknown,
-    Frames,
-    /// One JSON text, kept until its end.
-    Json(Vec<u8>),
-    /// Shown in the error as far as it comes.
-    Page,
 }
 
 #[derive(Default)]
@@ -54,73 +42,10 @@ struct Block {
     redacted: Vec<u8>,
 }
 
-impl ReadStream for StreamReader {
-    fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.over {
-            return Ok(());
-        }
-        self.head.extend(bytes.iter().take(HEAD_BYTES.saturating_sub(self.head.len())));
-        if matches!(self.form, Form::Unknown) {
-            self.form = match bytes.first() {
-                None => Form::Unknown,
-                // A length below 16 MiB begins so.
-                Some(0) => Form::Frames,
-                Some(b'{') => Form::Json(Vec::new()),
-                Some(_) => Form::Page,
-            };
-        }
-        match &mut self.form {
-            Form::Unknown => Ok(()),
-            Form::Json(body) => {
-                body.extend_from_slice(bytes);
-                match body.len() > KEPT_BYTES_MAX {
-                    true => {
-                        Err(Broken::new(format!("The answer is no stream, and longer than {KEPT_BYTES_MAX} bytes.")))
-                    }
-                    false => Ok(()),
-                }
-            }
-            Form::Page if self.head.len() < HEAD_BYTES => Ok(()),
-            Form::Page => Err(error::broken(EXPECTED, &self.head)),
-            Form::Frames => {
-                let mut frames = Vec::new();
-                // What came in front of a broken frame is told all the same.
-                let pushed = self.decoder.push(bytes, &mut frames);
-                for frame in frames {
-                    self.frame(&frame, events)?;
-                }
-                if self.over { Ok(()) } else { pushed }
-            }
-        }
-    }
+impl ReadFrames for Frames {
+    type Decoder = Decoder;
 
-    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.over {
-            return Ok(());
-        }
-        match std::mem::take(&mut self.form) {
-            Form::Json(body) => {
-                self.over = true;
-                events.extend(answer::read_answer(Operation::Chat, &Bytes::from(body))?);
-                return Ok(());
-            }
-            Form::Page => return Err(error::broken(EXPECTED, &self.head)),
-            Form::Unknown | Form::Frames => {}
-        }
-        Err(Broken::new(match (self.decoder.is_within(), self.begun, self.stopped) {
-            (true, _, _) => "The stream ended in the middle of a frame.",
-            (_, false, _) => "The stream ended before its `messageStart` event.",
-            (_, true, false) => "The stream ended before its `messageStop` event.",
-            (_, true, true) => "The stream ended before its `metadata` event.",
-        }))
-    }
-}
-
-impl StreamReader {
     fn frame(&mut self, frame: &Frame, events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.over {
-            return Ok(());
-        }
         match frame.kind.as_str() {
             "exception" => {
                 let document = Document::parse(frame.payload.clone()).ok();
@@ -135,13 +60,11 @@ impl StreamReader {
             }
             _ => {}
         }
-        let known =
-            ["messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"];
-        if !known.contains(&frame.name.as_str()) {
+        if !EVENTS.contains(&frame.name.as_str()) {
             return Ok(());
         }
         let Ok(document) = Document::parse(frame.payload.clone()) else {
-            return Err(error::broken("A frame with a JSON object was expected", &frame.payload));
+            return Err(Broken::found("A frame with a JSON object was expected", &frame.payload));
         };
         if !self.begun {
             self.begun = true;
@@ -150,15 +73,37 @@ impl StreamReader {
         self.event(&frame.name, &document, events)
     }
 
+    fn is_over(&self) -> bool {
+        self.over
+    }
+
+    fn whole(&mut self, body: Bytes, events: &mut Vec<Event>) -> Result<(), Broken> {
+        self.over = true;
+        events.extend(answer::read_answer(Operation::Chat, &body)?);
+        Ok(())
+    }
+
+    fn end(&mut self, _head: &[u8], _events: &mut Vec<Event>) -> Result<(), Broken> {
+        Err(Broken::new(match (self.begun, self.stopped) {
+            (false, _) => "The stream ended before its `messageStart` event.",
+            (true, false) => "The stream ended before its `messageStop` event.",
+            (true, true) => "The stream ended before its `metadata` event.",
+        }))
+    }
+}
+
+impl Frames {
     fn event(&mut self, name: &str, document: &Document, events: &mut Vec<Event>) -> Result<(), Broken> {
         let root = &document.root;
         let index = root.get("contentBlockIndex").and_then(Value::as_u64).unwrap_or(0);
         match name {
+            // Behind the end only the figures count.
+            name if self.stopped && name != "metadata" => {}
             "contentBlockStart" => {
                 if let Some(used) = root.get("start").and_then(|start| start.get("toolUse")) {
                     let tool = next_tool(&mut self.tools)?;
                     self.block(index)?.tool = Some(tool);
-                    events.push(tool_begin(tool, used));
+                    events.push(tool_begin(tool, used)?);
                 }
             }
             "contentBlockDelta" => {
@@ -173,11 +118,10 @@ impl StreamReader {
                 }
             }
             "messageStop" => match end_reason(text(root, "stopReason")) {
-                Ok(reason) if !self.stopped => {
+                Ok(reason) => {
                     self.stopped = true;
                     events.push(Event::End { choice: 0, reason });
                 }
-                Ok(_) => {}
                 Err(error) => {
                     self.over = true;
                     events.push(Event::Error(error));

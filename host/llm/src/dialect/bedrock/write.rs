@@ -6,14 +6,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::turns::{System, Turn, turns};
-use crate::call::{Call, Effort, Format, Operation, Part, Reasoning, Tool, ToolChoice};
+use crate::call::{Call, Format, Operation, Part, Tool, ToolChoice};
+use crate::dialect::claude::{self, Thinking};
 use crate::dialect::{Outgoing, Target};
 use crate::error::{NoCounterpart, bounded};
 
 const OWN: &str = "bedrock";
-
-/// Of the models in Anthropic's form.
-const BUDGET_TOKENS_MIN: u64 = 1_024;
 
 /// A tool's schema must be there, even if the tool takes nothing.
 const SCHEMA_OF_NOTHING: &str = r#"{"type":"object","properties":{}}"#;
@@ -95,13 +93,6 @@ struct Additional {
     thinking: Option<Thinking>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_k: Option<u64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Thinking {
-    Enabled { budget_tokens: u64 },
-    Adaptive,
 }
 
 #[derive(Serialize)]
@@ -214,10 +205,13 @@ fn check_parameters(call: &Call) -> Result<(), NoCounterpart> {
 fn request<'a>(call: &'a Call, target: Target<'_>, nothing: &'a RawValue) -> Result<Request<'a>, NoCounterpart> {
     let parameters = &call.parameters;
     let turns = turns(call)?;
-    let (thinking, effort, max_tokens) = thinking(call, target)?;
+    let asking = claude::asking(call, target, OWN)?;
+    // Nothing is thought unless it is asked for.
+    let thinking = asking.thinking.filter(|thinking| *thinking != Thinking::Disabled);
+    let effort = asking.effort;
     let inference = Inference {
-        max_tokens,
-        temperature: parameters.temperature,
+        max_tokens: asking.limit,
+        temperature: asking.temperature,
         top_p: parameters.top_p,
         stop_sequences: &parameters.stop,
     };
@@ -274,50 +268,5 @@ fn offer<'a>(tool: &'a Tool, nothing: &'a RawValue) -> Offer<'a> {
             input_schema: InputSchema { json: tool.schema.as_deref().unwrap_or(nothing) },
             strict: tool.strict,
         },
-    }
-}
-
-type Asking = (Option<Thinking>, Option<&'static str>, Option<u64>);
-
-/// What is asked of the thinking, and the limit of output tokens, which includes what is thought.
-fn thinking(call: &Call, target: Target<'_>) -> Result<Asking, NoCounterpart> {
-    let (from, limit) = (call.dialect.as_str(), call.parameters.max_output_tokens);
-    let asking = match call.parameters.reasoning {
-        // Nothing is thought unless it is asked for.
-        None | Some(Reasoning::Off | Reasoning::Budget(0)) => return Ok((None, None, limit)),
-        Some(Reasoning::Adaptive) => (Some(Thinking::Adaptive), None, limit),
-        Some(Reasoning::Effort(effort)) => (Some(Thinking::Adaptive), Some(word(effort)), limit),
-        Some(Reasoning::Budget(tokens)) if tokens < BUDGET_TOKENS_MIN => {
-            return Err(NoCounterpart::new(format!(
-                "The {from} call's budget of {tokens} tokens for thinking has no counterpart in {OWN}, where the least is {BUDGET_TOKENS_MIN}."
-            )));
-        }
-        Some(Reasoning::Budget(tokens)) => {
-            let limit = match limit {
-                None => tokens.saturating_add(target.output_tokens_default),
-                Some(limit) if limit > tokens => limit,
-                Some(limit) => {
-                    return Err(NoCounterpart::new(format!(
-                        "The {from} call's budget of {tokens} tokens for thinking must be less than its limit of {limit} output tokens in {OWN}."
-                    )));
-                }
-            };
-            (Some(Thinking::Enabled { budget_tokens: tokens }), None, Some(limit))
-        }
-    };
-    match call.tool_choice {
-        Some(ToolChoice::Required | ToolChoice::Named(_)) => Err(NoCounterpart::new(format!(
-            "The {from} call forces the use of a tool and asks for thinking, and {OWN} has only one of both at a time."
-        ))),
-        _ => Ok(asking),
-    }
-}
-
-fn word(effort: Effort) -> &'static str {
-    match effort {
-        Effort::Minimal | Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-        Effort::Highest => "max",
     }
 }

@@ -16,7 +16,7 @@ const TOOLS_MAX: u32 = 1024;
 
 pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Broken> {
     let expected = "An answer as a JSON object was expected";
-    let document = Document::parse(body.clone()).map_err(|_| error::broken(expected, body))?;
+    let document = Document::parse(body.clone()).map_err(|_| Broken::found(expected, body))?;
     if let Some(error) = error::error_in(&document.root) {
         return Ok(vec![Event::Error(error::read(error, None))]);
     }
@@ -25,7 +25,7 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
         Operation::Chat => {
             let mut reader = Reader::default();
             if !is_answer(&document.root) {
-                return Err(error::broken(expected, body));
+                return Err(Broken::found(expected, body));
             }
             reader.take(&document, &document.root, &mut events)?;
             reader.end(&mut events)?;
@@ -35,14 +35,14 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
             // Nothing stands for 0 in the JSON of protocol buffers.
             let known = document.root.as_object().is_some_and(|members| members.is_empty()) || total.is_some();
             if !known {
-                return Err(error::broken("A count with `totalTokens` was expected", body));
+                return Err(Broken::found("A count with `totalTokens` was expected", body));
             }
             begin(&document.root, &mut events);
             events.extend([Event::Counted { input_tokens: total.unwrap_or(0) }, Event::Done]);
         }
         Operation::Embeddings => {
             let Some(vectors) = vectors(&document.root) else {
-                return Err(error::broken("An answer with `embedding` or `embeddings` was expected", body));
+                return Err(Broken::found("An answer with `embedding` or `embeddings` was expected", body));
             };
             begin(&document.root, &mut events);
             events.push(Event::Vectors(vectors));
@@ -194,10 +194,10 @@ impl Reader {
                     if let Some(signature) = signature {
                         push(sealed(None, signature));
                     }
-                    let name = call.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                    let name = call.get("name").and_then(Value::as_str).unwrap_or_default();
                     let id = call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
                     let id = id.map_or_else(|| format!("call_{number}_{tool}"), str::to_owned);
-                    push(Piece::ToolBegin { tool, id, name });
+                    push(Piece::tool_begin(tool, id, name)?);
                     let args = call.get("args").filter(|args| !args.is_null());
                     let text = args.map_or("{}", |args| document.raw(args)).to_owned();
                     push(Piece::ToolArguments { tool, text });

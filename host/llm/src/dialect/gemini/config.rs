@@ -83,7 +83,7 @@ fn reasoning(thinking: &Members<'_>) -> Result<Option<Reasoning>, CallError> {
         Some("LOW") => Some(Effort::Low),
         Some("MEDIUM") => Some(Effort::Medium),
         Some("HIGH") => Some(Effort::High),
-        Some("XHIGH") => Some(Effort::Highest),
+        Some("XHIGH") => Some(Effort::ExtraHigh),
         Some(_) => {
             return Err(thinking.wrong("thinkingLevel", "\"MINIMAL\", \"LOW\", \"MEDIUM\", \"HIGH\" or \"XHIGH\""));
         }

@@ -95,7 +95,7 @@ impl<'a> Contents<'a> {
                 response.rest_into(&mut self.foreign);
                 parts.push(Part::ToolResult(result));
             }
-            Some(kind) => match image(part)? {
+            Some(kind) => match image(part, &mut self.foreign)? {
                 Some(image) => parts.push(Part::Image(image)),
                 None => self.foreign.push(part.pointer(kind)),
             },
@@ -122,11 +122,12 @@ impl<'a> Contents<'a> {
         let id = call.str("id")?.filter(|id| !id.is_empty());
         let id = id.map_or_else(|| format!("call_{content}_{number}"), str::to_owned);
         call.object("args")?;
-        let arguments = call.get("args").map_or("{}", |args| self.document.raw(args)).to_owned();
+        let args = call.get("args");
+        let arguments = args.map_or("{}", |args| self.document.raw(args)).to_owned();
         call.rest_into(&mut self.foreign);
         self.unanswered.push((id.clone(), name.clone()));
         let signature = signature.map(|signature| (Family::Gemini, signature.to_owned()));
-        Ok(ToolCall { id, name, arguments, span: None, signature })
+        Ok(ToolCall { id, name, arguments, span: args.map(|args| args.span.clone()), signature })
     }
 
     fn result(&mut self, response: &Members<'_>) -> Result<ToolResult, CallError> {
@@ -144,16 +145,11 @@ impl<'a> Contents<'a> {
         let member = |name: &str| told.as_ref().and_then(|told| told.get(name));
         let plain = RESULTS.iter().find_map(|name| member(name));
         let error = member("error");
-        let text = match plain.or(error) {
-            Some(value) => match value.as_str() {
-                Some(text) => Text::at(text, value.span.clone()),
-                None => Text::from(self.document.raw(value)),
-            },
-            None => Text::from(self.document.raw(value)),
-        };
+        let said = plain.or(error).unwrap_or(value);
+        let text = Text::at(said.as_str().unwrap_or_else(|| self.document.raw(said)), said.span.clone());
         let mut content = vec![ResultPart::Text(text)];
         for part in response.objects("parts")?.unwrap_or_default() {
-            match image(&part)? {
+            match image(&part, &mut self.foreign)? {
                 Some(image) => content.push(ResultPart::Image(image)),
                 None => self.foreign.push(part.own_pointer().to_owned()),
             }
@@ -169,11 +165,12 @@ fn sealed(signature: &str) -> Part {
 }
 
 /// None where it is none, or lies in a store that only this vendor reads.
-fn image(part: &Members<'_>) -> Result<Option<Image>, CallError> {
+fn image(part: &Members<'_>, foreign: &mut Vec<String>) -> Result<Option<Image>, CallError> {
     let is_image = |media_type: &str| media_type.starts_with("image/");
     let source = if let Some(inline) = part.object("inlineData")? {
         let media_type = inline.required_str("mimeType")?;
         let data = inline.required_str("data")?;
+        inline.rest_into(foreign);
         is_image(media_type)
             .then(|| ImageSource::Inline { media_type: media_type.to_owned(), data: standard_base64(data) })
     } else if let Some(file) = part.object("fileData")? {
@@ -181,6 +178,7 @@ fn image(part: &Members<'_>) -> Result<Option<Image>, CallError> {
         let fetched = address.starts_with("https://") || address.starts_with("http://");
         let kept = address.starts_with("https://generativelanguage.googleapis.com/");
         let is_image = file.str("mimeType")?.is_some_and(is_image);
+        file.rest_into(foreign);
         (fetched && !kept && is_image).then(|| ImageSource::Address(address.to_owned()))
     } else {
         None

@@ -13,6 +13,7 @@ const MODELS: &str = "models/";
 pub fn read_call(asked: &Asked, document: &Document) -> Result<Call, CallError> {
     let mut call = Call::new(Dialect::Gemini, asked.operation, document.source().clone());
     call.streamed = asked.streamed.unwrap_or(false);
+    call.as_array = asked.as_array;
     call.usage_wanted = true;
     if let Some(model) = &asked.model {
         call.model = model.strip_prefix(MODELS).unwrap_or(model).to_owned();

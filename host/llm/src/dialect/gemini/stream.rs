@@ -3,120 +3,52 @@
 use bytes::Bytes;
 
 use super::answer::{Reader, is_answer};
-use super::error;
 use crate::answer::Event;
-use crate::dialect::ReadStream;
 use crate::error::Broken;
+use crate::intake::{self, ReadFrames};
 use crate::json::Document;
-use crate::sse::{Decoder, EVENT_BYTES_MAX, Frame};
+use crate::sse::{Decoder, Frame};
 
-const EXPECTED: &str = "A stream of events was expected";
-/// Of what came first, for a sentence about a stream that is none.
-const HEAD_BYTES: usize = 64;
+pub type StreamReader = intake::Reader<Frames>;
 
 #[derive(Default)]
-pub struct StreamReader {
-    decoder: Decoder,
+pub struct Frames {
     reader: Reader,
-    head: Vec<u8>,
-    form: Form,
 }
 
-#[derive(Default)]
-enum Form {
-    /// Nothing but white space so far.
-    #[default]
-    Unknown,
-    Events,
-    /// One JSON text, kept until its end.
-    Json(Vec<u8>),
-    /// Shown in the error as far as it comes.
-    Page,
-}
+impl ReadFrames for Frames {
+    type Decoder = Decoder;
 
-impl ReadStream for StreamReader {
-    fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.reader.failed() {
-            return Ok(());
-        }
-        self.head.extend(bytes.iter().take(HEAD_BYTES.saturating_sub(self.head.len())));
-        if matches!(self.form, Form::Unknown) {
-            self.form = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-                None => Form::Unknown,
-                Some(b'{' | b'[') => Form::Json(Vec::new()),
-                Some(b'<') => Form::Page,
-                Some(_) => Form::Events,
-            };
-        }
-        match &mut self.form {
-            Form::Json(text) => {
-                text.extend_from_slice(bytes);
-                match text.len() > EVENT_BYTES_MAX {
-                    true => {
-                        Err(Broken::new(format!("The answer is no stream, and longer than {EVENT_BYTES_MAX} bytes.")))
-                    }
-                    false => Ok(()),
-                }
-            }
-            Form::Page if self.head.len() < HEAD_BYTES => Ok(()),
-            Form::Page => Err(error::broken(EXPECTED, &self.head)),
-            Form::Unknown | Form::Events => {
-                let mut frames = Vec::new();
-                self.decoder.push(bytes, &mut frames)?;
-                self.frames(&frames, events)
-            }
-        }
+    fn frame(&mut self, frame: &Frame, events: &mut Vec<Event>) -> Result<(), Broken> {
+        let Some(data) = frame.said() else { return Ok(()) };
+        let Ok(document) = Document::parse(Bytes::copy_from_slice(data.as_bytes())) else {
+            return Err(Broken::found("An event with a JSON object was expected", data.as_bytes()));
+        };
+        self.reader.take(&document, &document.root, events)
     }
 
-    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Broken> {
-        match std::mem::take(&mut self.form) {
-            Form::Json(text) => self.json(&Bytes::from(text), events)?,
-            Form::Page => return Err(error::broken(EXPECTED, &self.head)),
-            Form::Unknown | Form::Events => {
-                let mut frames = Vec::new();
-                self.decoder.end(&mut frames)?;
-                self.frames(&frames, events)?;
-            }
-        }
-        let before = events.len();
-        self.reader.end(events).map_err(|_| {
-            events.truncate(before);
-            match self.reader.begun() || self.head.is_empty() {
-                true => Broken::new("The stream ended before its last `finishReason`."),
-                false => error::broken("The stream ended before its first answer", &self.head),
-            }
-        })
-    }
-}
-
-impl StreamReader {
-    fn frames(&mut self, frames: &[Frame], events: &mut Vec<Event>) -> Result<(), Broken> {
-        for data in frames.iter().filter_map(|frame| frame.data.as_deref()) {
-            // Other vendors end their streams so, and compatible servers write it here too.
-            if data.trim() == "[DONE]" || data.trim().is_empty() {
-                continue;
-            }
-            let Ok(document) = Document::parse(Bytes::from(data.to_owned())) else {
-                return Err(error::broken("An event with a JSON object was expected", data.as_bytes()));
-            };
-            self.reader.take(&document, &document.root, events)?;
-        }
-        Ok(())
+    fn is_over(&self) -> bool {
+        self.reader.failed()
     }
 
     /// An error, an answer, or an array of answers: the vendor's own other form.
-    fn json(&mut self, text: &Bytes, events: &mut Vec<Event>) -> Result<(), Broken> {
-        let Ok(document) = Document::parse(text.clone()) else {
-            return Err(error::broken(EXPECTED, text));
-        };
-        let whole = std::slice::from_ref(&document.root);
-        let answers = document.root.as_array().unwrap_or(whole);
-        for answer in answers {
+    fn whole(&mut self, body: Bytes, events: &mut Vec<Event>) -> Result<(), Broken> {
+        let expected = "A stream was expected";
+        let Ok(document) = Document::parse(body.clone()) else { return Err(Broken::found(expected, &body)) };
+        let alone = std::slice::from_ref(&document.root);
+        for answer in document.root.as_array().unwrap_or(alone) {
             if !is_answer(answer) && answer.get("error").is_none() {
-                return Err(error::broken(EXPECTED, text));
+                return Err(Broken::found(expected, &body));
             }
             self.reader.take(&document, answer, events)?;
         }
-        Ok(())
+        if self.is_over() { Ok(()) } else { self.end(&body, events) }
+    }
+
+    fn end(&mut self, head: &[u8], events: &mut Vec<Event>) -> Result<(), Broken> {
+        match self.reader.begun() {
+            false if !head.is_empty() => Err(Broken::found("The stream ended before its first answer", head)),
+            _ => self.reader.end(events).map_err(|_| Broken::new("The stream ended before its last `finishReason`.")),
+        }
     }
 }

@@ -5,7 +5,6 @@ mod calls;
 mod conversation;
 mod embeddings;
 mod errors;
-mod mutations;
 mod outgoing;
 mod spoken;
 mod streams;
@@ -18,6 +17,7 @@ use crate::call::{Call, Message, Operation, Part, Role};
 use crate::dialect::testing::{self, sum};
 use crate::dialect::{Asked, Dialect, Outgoing, Target, WriteStream};
 use crate::error::{Broken, CallError, NoCounterpart};
+use crate::intake::Decode;
 use crate::json::Document;
 
 const TARGET: Target<'static> = Target { model: "gemini-3-theirs", output_tokens_default: 4096 };
@@ -25,7 +25,7 @@ const TARGET: Target<'static> = Target { model: "gemini-3-theirs", output_tokens
 fn read_as(operation: Operation, text: &str) -> Result<Call, CallError> {
     let (model, streamed) = (Some("gemini-3".to_owned()), Some(false));
     let document = Document::parse(Bytes::from(text.to_owned())).unwrap();
-    super::read_call(&Asked { dialect: Dialect::Gemini, operation, model, streamed }, &document)
+    super::read_call(&Asked { dialect: Dialect::Gemini, operation, model, streamed, as_array: false }, &document)
 }
 
 /// With one text of the user's, unless the members say otherwise.

@@ -15,6 +15,9 @@ use crate::json::{Document, Splice, Value};
 const OWN: &str = "gemini";
 const JSON: &str = "application/json";
 
+/// That every model of the second generation takes; some take more.
+const BUDGET_TOKENS_MAX: u64 = 24_576;
+
 /// What RFC 3986 calls unreserved stays as it is. A colon does not: the verb stands behind one.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -248,6 +251,12 @@ fn config<'a>(call: &'a Call, model: &str) -> Result<Config<'a>, NoCounterpart> 
         }
     };
     let schema = match &call.format {
+        Some(Format::Schema { description: Some(_), .. }) => {
+            return Err(NoCounterpart::new(format!(
+                "The description of the {} call's schema for the answer has no counterpart in {OWN}: put it into the schema.",
+                call.dialect.as_str()
+            )));
+        }
         Some(Format::Schema { schema, .. }) => Some(&**schema),
         _ => None,
     };
@@ -284,7 +293,7 @@ fn thinking(call: &Call, model: &str) -> Option<Thinking> {
         Some(Reasoning::Budget(tokens)) => budget(i64::try_from(*tokens).unwrap_or(i64::MAX)),
         Some(Reasoning::Adaptive) if counts => budget(-1),
         Some(Reasoning::Adaptive) => (None, None),
-        Some(Reasoning::Effort(effort)) if counts => budget(effort.budget_tokens() as i64),
+        Some(Reasoning::Effort(effort)) if counts => budget(effort.budget_tokens().min(BUDGET_TOKENS_MAX) as i64),
         Some(Reasoning::Effort(effort)) => (None, Some(level(*effort))),
     };
     let thinks = call.parameters.reasoning.as_ref().is_some_and(|reasoning| *reasoning != Reasoning::Off);
@@ -299,7 +308,7 @@ fn level(effort: Effort) -> &'static str {
         Effort::Low => "LOW",
         Effort::Medium => "MEDIUM",
         Effort::High => "HIGH",
-        Effort::Highest => "XHIGH",
+        Effort::ExtraHigh | Effort::Highest => "XHIGH",
     }
 }
 

@@ -10,15 +10,12 @@ use super::usage::{self, Written};
 use super::{embeddings, error};
 use crate::answer::{Answer, CHOICES_MAX, Choice, EndReason, Event, Piece};
 use crate::call::{Call, Operation};
-use crate::error::{Broken, bounded};
+use crate::error::Broken;
 use crate::json::{Document, Value};
-
-/// Of what is no answer, in the sentence that says so.
-const QUOTED_BYTES_MAX: usize = 64;
 
 pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Broken> {
     let document = Document::parse(body.clone())
-        .map_err(|problem| Broken::new(format!("The answer cannot be read as JSON ({problem}): {}", quoted(body))))?;
+        .map_err(|problem| Broken::found(&format!("An answer in JSON was expected ({problem})"), body))?;
     if let Some(error) = error::carried(&document.root) {
         return Ok(vec![Event::Error(error)]);
     }
@@ -29,14 +26,8 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
     }
 }
 
-/// The beginning of what is no answer, as text.
-pub fn quoted(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body.get(..body.len().min(QUOTED_BYTES_MAX)).unwrap_or_default());
-    format!("`{}`", bounded(text.trim(), QUOTED_BYTES_MAX))
-}
-
 pub fn without(member: &str, body: &[u8]) -> Broken {
-    Broken::new(format!("The answer has no `{member}`: {}", quoted(body)))
+    Broken::found(&format!("An answer with `{member}` was expected"), body)
 }
 
 pub fn begin(root: &Value) -> Event {
@@ -57,8 +48,13 @@ fn read_chat(document: &Document) -> Result<Vec<Event>, Broken> {
     let choices = root.get("choices").and_then(Value::as_array).filter(|choices| !choices.is_empty());
     let choices = choices.ok_or_else(|| without("choices", document.source()))?;
     let mut events = vec![begin(root)];
+    let mut read = Vec::with_capacity(choices.len());
     for (position, value) in choices.iter().enumerate() {
         let choice = choice_number(value, position)?;
+        if read.contains(&choice) {
+            return Err(Broken::new(format!("The answer has the choice {choice} twice.")));
+        }
+        read.push(choice);
         let message = value.get("message").filter(|message| message.as_object().is_some());
         let message = message.ok_or_else(|| without("choices[].message", document.source()))?;
         let pieces = spoken::pieces(message);

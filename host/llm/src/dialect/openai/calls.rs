@@ -10,13 +10,14 @@ use crate::json::{Document, Kind, Value};
 /// Calls in one choice.
 const CALLS_MAX: usize = 1_024;
 
-/// Arguments that came in front of the name of their tool.
+/// Ids and arguments of a choice that came in front of the names of their tools.
 const HELD_BYTES_MAX: usize = 64 << 10;
 
 /// Numbers the calls of one choice from 0, whatever numbers the provider gives them.
 #[derive(Debug, Default)]
 pub struct Calls {
     calls: Vec<Begun>,
+    held_bytes: usize,
 }
 
 /// A hash of the id is enough to know the call again.
@@ -66,15 +67,18 @@ impl Calls {
         if let Some(held) = &mut call.held {
             if held.id.is_empty() {
                 id.clone_into(&mut held.id);
+                self.held_bytes += id.len();
             }
             held.arguments.push_str(arguments);
-            if held.arguments.len() > HELD_BYTES_MAX || held.id.len() > HELD_BYTES_MAX {
-                return Err(Broken::new(format!("A tool call has more than {HELD_BYTES_MAX} bytes, and no name yet.")));
+            self.held_bytes += arguments.len();
+            if name.is_empty() && self.held_bytes > HELD_BYTES_MAX {
+                return Err(Broken::new(format!("Tool calls have more than {HELD_BYTES_MAX} bytes, and no name yet.")));
             }
             if name.is_empty() {
                 return Ok(());
             }
             let Held { id, arguments } = call.held.take().unwrap_or_default();
+            self.held_bytes = self.held_bytes.saturating_sub(id.len() + arguments.len());
             tell(Piece::ToolBegin { tool, id: call_id(&id, choice, tool).into_owned(), name: name.to_owned() });
             if !arguments.is_empty() {
                 tell(Piece::ToolArguments { tool, text: arguments });

@@ -43,7 +43,7 @@ pub fn carried(root: &Value) -> Option<ProviderError> {
 pub fn described(root: &Value, status: Option<u16>) -> Option<ProviderError> {
     let error = root.get("error").filter(|error| !error.is_null()).unwrap_or(root);
     let message = match &error.kind {
-        Kind::String(text) => text.clone(),
+        Kind::String(text) if !text.is_empty() => text.clone(),
         Kind::Object(_) => message(error).or_else(|| message(root)).or_else(|| code(error))?,
         _ => return None,
     };

@@ -50,7 +50,7 @@ fn read_message(message: &Fields<'_>, pointer: &str, foreign: &mut Vec<String>) 
         Role::System | Role::User => {}
     }
     let echoed: &[&str] = if role == Role::Assistant { &ECHOED } else { &[] };
-    note_rest(message, pointer, &[echoed, &[CACHE_HINT, "name"]].concat(), foreign);
+    note_rest(message, pointer, &[echoed, &[CACHE_HINT]].concat(), foreign);
     Ok(Message { role, parts })
 }
 

@@ -201,7 +201,8 @@ fn effort(reasoning: &Reasoning, model: &str) -> Option<&'static str> {
         Effort::Low => "low",
         Effort::Medium => "medium",
         Effort::High => "high",
-        Effort::Highest => "xhigh",
+        Effort::ExtraHigh => "xhigh",
+        Effort::Highest => "max",
     })
 }
 

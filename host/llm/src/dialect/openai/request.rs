@@ -125,7 +125,8 @@ fn reasoning(effort: &str) -> Option<Reasoning> {
         "low" => Effort::Low,
         "medium" => Effort::Medium,
         "high" => Effort::High,
-        "xhigh" => Effort::Highest,
+        "xhigh" => Effort::ExtraHigh,
+        "max" => Effort::Highest,
         _ => return None,
     };
     Some(Reasoning::Effort(effort))

@@ -2,44 +2,26 @@
 
 use bytes::Bytes;
 
-use super::answer::{begin, choice_number, quoted, read_answer};
+use super::answer::{begin, choice_number, read_answer};
 use super::calls::Calls;
 use super::spoken::{self, Had};
 use super::{error, usage};
 use crate::answer::{Event, Piece};
 use crate::call::Operation;
-use crate::dialect::ReadStream;
 use crate::error::Broken;
+use crate::intake::{self, ReadFrames};
 use crate::json::{Document, Value};
-use crate::sse::{Decoder, EVENT_BYTES_MAX, Frame};
+use crate::sse::{Decoder, Frame};
 
-/// Kept of the beginning, to be quoted where it was no stream.
-const HEAD_BYTES_MAX: usize = 64;
+pub type StreamReader = intake::Reader<Chunks>;
 
 #[derive(Default)]
-pub struct StreamReader {
-    form: Form,
-    decoder: Decoder,
-    head: Vec<u8>,
-    /// Of [`Form::Json`].
-    whole: Vec<u8>,
+pub struct Chunks {
     began: bool,
     /// Done, or an error: nothing more is read.
     over: bool,
     /// By their numbers; what has not begun is empty.
     choices: Vec<ChoiceUnderWay>,
-}
-
-/// What the first byte shows that the provider sends.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    #[default]
-    Unknown,
-    Events,
-    /// One object in place of the stream: an error, or the whole answer of a vendor that does not stream.
-    Json,
-    /// HTML.
-    Markup,
 }
 
 #[derive(Debug, Default)]
@@ -50,78 +32,30 @@ struct ChoiceUnderWay {
     calls: Calls,
 }
 
-impl ReadStream for StreamReader {
-    fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.over {
-            return Ok(());
-        }
-        let bytes = match self.form {
-            Form::Unknown => bytes.trim_ascii_start(),
-            _ => bytes,
-        };
-        let Some(first) = bytes.first() else { return Ok(()) };
-        if self.form == Form::Unknown {
-            self.form = match first {
-                b'{' | b'[' => Form::Json,
-                b'<' => Form::Markup,
-                _ => Form::Events,
-            };
-        }
-        let kept = bytes.len().min(HEAD_BYTES_MAX - self.head.len());
-        self.head.extend_from_slice(bytes.get(..kept).unwrap_or_default());
-        match self.form {
-            Form::Json if self.whole.len() + bytes.len() > EVENT_BYTES_MAX => {
-                Err(Broken::new(format!("The answer is no stream, and longer than {EVENT_BYTES_MAX} bytes.")))
-            }
-            Form::Json => {
-                self.whole.extend_from_slice(bytes);
-                Ok(())
-            }
-            // It is quoted when enough of it is there, so that the sentence does not depend on the pieces.
-            Form::Markup if self.head.len() < HEAD_BYTES_MAX => Ok(()),
-            Form::Markup => Err(self.no_stream()),
-            Form::Unknown | Form::Events => {
-                let mut frames = Vec::new();
-                let pushed = self.decoder.push(bytes, &mut frames);
-                // First what came in front of a fault; behind the end there is none that counts.
-                self.read_frames(&frames, events)?;
-                if self.over { Ok(()) } else { pushed }
-            }
+impl ReadFrames for Chunks {
+    type Decoder = Decoder;
+
+    fn frame(&mut self, frame: &Frame, events: &mut Vec<Event>) -> Result<(), Broken> {
+        match frame.data.as_deref().unwrap_or_default().trim() {
+            "" => Ok(()),
+            "[DONE]" => self.read_done(events),
+            data => self.read_chunk(&frame.name, data, events),
         }
     }
 
-    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.over {
-            return Ok(());
-        }
-        match self.form {
-            Form::Unknown => Err(Broken::new("The stream ended before it began: its body is empty.")),
-            Form::Markup => Err(self.no_stream()),
-            Form::Json => {
-                events.extend(read_answer(Operation::Chat, &Bytes::from(std::mem::take(&mut self.whole)))?);
-                Ok(())
-            }
-            Form::Events => {
-                let mut frames = Vec::new();
-                self.decoder.end(&mut frames)?;
-                self.read_frames(&frames, events)?;
-                self.end_events(events)
-            }
-        }
-    }
-}
-
-impl StreamReader {
-    fn no_stream(&self) -> Broken {
-        Broken::new(format!("The answer is no stream of events: {}", quoted(&self.head)))
+    fn is_over(&self) -> bool {
+        self.over
     }
 
-    fn end_events(&mut self, events: &mut Vec<Event>) -> Result<(), Broken> {
-        if self.over {
-            return Ok(());
-        }
+    fn whole(&mut self, body: Bytes, events: &mut Vec<Event>) -> Result<(), Broken> {
+        self.over = true;
+        events.extend(read_answer(Operation::Chat, &body)?);
+        Ok(())
+    }
+
+    fn end(&mut self, head: &[u8], events: &mut Vec<Event>) -> Result<(), Broken> {
         if !self.began {
-            return Err(Broken::new(format!("The stream ended before an answer began: {}", quoted(&self.head))));
+            return Err(Broken::found("The stream ended before an answer began", head));
         }
         let mut begun = self.choices.iter().filter(|choice| choice.began).peekable();
         if begun.peek().is_none() || begun.any(|choice| !choice.ended) {
@@ -133,21 +67,9 @@ impl StreamReader {
         events.push(Event::Done);
         Ok(())
     }
+}
 
-    fn read_frames(&mut self, frames: &[Frame], events: &mut Vec<Event>) -> Result<(), Broken> {
-        for frame in frames {
-            let data = frame.data.as_deref().unwrap_or_default().trim();
-            if data.is_empty() || self.over {
-                continue;
-            }
-            match data {
-                "[DONE]" => self.read_done(events)?,
-                _ => self.read_chunk(&frame.name, data, events)?,
-            }
-        }
-        Ok(())
-    }
-
+impl Chunks {
     fn read_done(&mut self, events: &mut Vec<Event>) -> Result<(), Broken> {
         if !self.began {
             return Err(Broken::new("The stream ended before an answer began: `[DONE]` stands alone."));
@@ -165,10 +87,7 @@ impl StreamReader {
 
     fn read_chunk(&mut self, name: &str, data: &str, events: &mut Vec<Event>) -> Result<(), Broken> {
         let document = Document::parse(Bytes::copy_from_slice(data.as_bytes())).map_err(|problem| {
-            Broken::new(format!(
-                "An event of the stream cannot be read as JSON ({problem}): {}",
-                quoted(data.as_bytes())
-            ))
+            Broken::found(&format!("An event with a JSON object was expected ({problem})"), data.as_bytes())
         })?;
         let root = &document.root;
         let named = || error::described(root, None).filter(|_| name == "error");

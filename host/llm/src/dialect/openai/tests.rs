@@ -2,7 +2,6 @@
 
 mod answers;
 mod errors;
-mod mutations;
 mod printed;
 mod requests;
 mod spliced;
@@ -22,7 +21,7 @@ use crate::{Message, Part};
 const TARGET: Target<'_> = Target { model: "gpt-4o", output_tokens_default: 4_096 };
 
 fn asked(operation: Operation) -> Asked {
-    Asked { dialect: Dialect::OpenAi, operation, model: None, streamed: None }
+    Asked { dialect: Dialect::OpenAi, operation, model: None, streamed: None, as_array: false }
 }
 
 fn chat(body: &str) -> Result<Call, CallError> {

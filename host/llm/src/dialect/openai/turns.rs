@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::NAME;
 use crate::call::{Call, Image, ImageSource, Message, Part, ResultPart, Role, ToolCall, ToolResult};
+use crate::dialect::said_to_be_error;
 use crate::error::NoCounterpart;
 
 #[derive(Serialize)]
@@ -24,14 +25,14 @@ pub struct Turn<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Content<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Parts(Vec<ContentPart<'a>>),
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ContentPart<'a> {
-    Text { text: &'a str },
+    Text { text: Cow<'a, str> },
     ImageUrl { image_url: ImageUrl<'a> },
 }
 
@@ -73,7 +74,13 @@ pub fn write(call: &Call) -> Result<Vec<Turn<'_>>, NoCounterpart> {
         }
         turns.extend(turn(message, number, &mut waiting)?);
     }
-    Ok(turns)
+    match turns.is_empty() {
+        true => {
+            let from = call.dialect.as_str();
+            Err(NoCounterpart::new(format!("The {from} call has no message, and {NAME} needs one.")))
+        }
+        false => Ok(turns),
+    }
 }
 
 /// What a message says besides results; none where it was nothing else.
@@ -87,7 +94,7 @@ fn turn<'a>(message: &'a Message, number: usize, waiting: &mut Waiting<'a>) -> R
     let (mut said, mut refusal, mut tool_calls) = (Vec::new(), None::<String>, Vec::new());
     for part in &message.parts {
         match part {
-            Part::Text(text) => said.push(ContentPart::Text { text: &text.text }),
+            Part::Text(text) => said.push(ContentPart::Text { text: Cow::Borrowed(&text.text) }),
             Part::Image(image) if !only_texts => said.push(image_part(image)?),
             Part::Image(_) => {
                 return Err(NoCounterpart::new(format!(
@@ -105,7 +112,7 @@ fn turn<'a>(message: &'a Message, number: usize, waiting: &mut Waiting<'a>) -> R
             Part::Refusal(text) if message.role == Role::Assistant => {
                 refusal.get_or_insert_default().push_str(&text.text);
             }
-            Part::Refusal(text) => said.push(ContentPart::Text { text: &text.text }),
+            Part::Refusal(text) => said.push(ContentPart::Text { text: Cow::Borrowed(&text.text) }),
             Part::ToolResult(_) | Part::Thought(_) => {}
         }
     }
@@ -123,7 +130,7 @@ fn turn<'a>(message: &'a Message, number: usize, waiting: &mut Waiting<'a>) -> R
 
 fn content(mut parts: Vec<ContentPart<'_>>) -> Content<'_> {
     match (parts.pop(), parts.is_empty()) {
-        (None, _) => Content::Text(""),
+        (None, _) => Content::Text(Cow::Borrowed("")),
         (Some(ContentPart::Text { text }), true) => Content::Text(text),
         (Some(last), _) => {
             parts.push(last);
@@ -160,7 +167,7 @@ fn result_turn<'a>(result: &'a ToolResult, waiting: &mut Waiting<'a>) -> Result<
     let mut parts = Vec::with_capacity(result.content.len());
     for part in &result.content {
         match part {
-            ResultPart::Text(text) => parts.push(ContentPart::Text { text: &text.text }),
+            ResultPart::Text(text) => parts.push(ContentPart::Text { text: Cow::Borrowed(&text.text) }),
             ResultPart::Image(_) => {
                 return Err(NoCounterpart::new(format!(
                     "An image in the result of a tool has no counterpart in {NAME}."
@@ -168,8 +175,11 @@ fn result_turn<'a>(result: &'a ToolResult, waiting: &mut Waiting<'a>) -> Result<
             }
         }
     }
-    if parts.is_empty() && result.is_error {
-        parts.push(ContentPart::Text { text: "Error" });
+    if result.is_error {
+        match parts.first_mut() {
+            Some(ContentPart::Text { text }) => *text = said_to_be_error(text),
+            _ => parts.insert(0, ContentPart::Text { text: Cow::Borrowed("Error") }),
+        }
     }
     let id = waiting.id_of(result).ok_or_else(|| {
         NoCounterpart::new(format!("The result of a tool belongs to no call in front of it, as {NAME} demands."))

@@ -21,7 +21,7 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
         return Err(Broken::new("The openai-responses dialect answers chats only."));
     }
     let expected = "A response as a JSON object was expected";
-    let document = Document::parse(body.clone()).map_err(|_| error::broken(expected, body))?;
+    let document = Document::parse(body.clone()).map_err(|_| Broken::found(expected, body))?;
     let mut events = Vec::new();
     let response = &document.root;
     if is_response(response) {
@@ -36,7 +36,7 @@ pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Bro
     }
     match response.get("error").filter(|error| !error.is_null()) {
         Some(error) => Ok(vec![Event::Error(error::read(error))]),
-        None => Err(error::broken(expected, body)),
+        None => Err(Broken::found(expected, body)),
     }
 }
 
@@ -91,7 +91,7 @@ pub fn items(document: &Document, response: &Value, end: &mut Ending, events: &m
             }
             "function_call" => {
                 let tool = end.tool()?;
-                events.push(tool_begin(tool, item));
+                events.push(tool_begin(tool, item)?);
                 let arguments = text(item, "arguments");
                 if !arguments.is_empty() {
                     events.push(piece(Piece::ToolArguments { tool, text: arguments.to_owned() }));
@@ -135,12 +135,12 @@ pub fn sealed(document: &Document, item: &Value) -> Event {
     piece(Piece::ThoughtSealed { family: Family::OpenAi, raw: document.raw(item).to_owned() })
 }
 
-pub fn tool_begin(tool: u32, item: &Value) -> Event {
+pub fn tool_begin(tool: u32, item: &Value) -> Result<Event, Broken> {
     let id = match text(item, "call_id") {
         "" => format!("call_0_{tool}"),
         id => id.to_owned(),
     };
-    piece(Piece::ToolBegin { tool, id, name: text(item, "name").to_owned() })
+    Piece::tool_begin(tool, id, text(item, "name")).map(piece)
 }
 
 /// Adds the end that the status says, with the response's usage, or its error.

@@ -1,11 +1,9 @@
 //! Errors within an answer: of a failed response, of the `error` event, and of a body that is one.
 
-use crate::error::{Broken, MESSAGE_BYTES_MAX, ProviderError, ProviderErrorKind, bounded};
+use crate::error::{MESSAGE_BYTES_MAX, ProviderError, ProviderErrorKind, bounded};
 use crate::json::Value;
 
 const CODE_BYTES_MAX: usize = 128;
-/// Of what stands where an answer is expected, in a sentence that says so.
-const QUOTED_BYTES_MAX: usize = 64;
 
 /// Reads the object that has `message`, `code`, `type` and `param`, as far as it has them. Its status is what its words stand for.
 pub fn read(error: &Value) -> ProviderError {
@@ -36,13 +34,6 @@ pub fn server(message: &str) -> ProviderError {
         param: None,
         retry_after: None,
     }
-}
-
-/// The sentence for what is no answer at all.
-pub fn broken(what: &str, found: &[u8]) -> Broken {
-    let found = String::from_utf8_lossy(found.get(..QUOTED_BYTES_MAX).unwrap_or(found));
-    let found: String = found.chars().map(|found| if found.is_control() { ' ' } else { found }).collect();
-    Broken::new(format!("{what}, but begins with `{}`.", bounded(&found, QUOTED_BYTES_MAX)))
 }
 
 fn kind_of(code: &str) -> Option<ProviderErrorKind> {

@@ -7,13 +7,12 @@ use crate::error::CallError;
 use crate::json::{Document, Fields};
 
 /// Members that do not change what is answered, or whose effect is only on built-in tools, which are foreign themselves.
-const WITHOUT_EFFECT: [&str; 8] = [
+const WITHOUT_EFFECT: [&str; 7] = [
     "max_tool_calls",
     "metadata",
     "prompt_cache_key",
     "prompt_cache_options",
     "prompt_cache_retention",
-    "safety_identifier",
     "store",
     "stream_options",
 ];
@@ -138,7 +137,8 @@ fn read_parameters(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError
     parameters.temperature = fields.f64("temperature")?;
     parameters.top_p = fields.f64("top_p")?;
     parameters.max_output_tokens = fields.u64("max_output_tokens")?;
-    parameters.end_user = fields.text("user")?;
+    let identifier = fields.text("safety_identifier")?;
+    parameters.end_user = fields.text("user")?.or(identifier);
     parameters.service_tier = fields.str("service_tier")?.map(str::to_owned);
     let Some(reasoning) = fields.object("reasoning")? else { return Ok(()) };
     parameters.reasoning = match reasoning.str("effort")? {
@@ -148,15 +148,18 @@ fn read_parameters(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError
         Some("low") => Some(Reasoning::Effort(Effort::Low)),
         Some("medium") => Some(Reasoning::Effort(Effort::Medium)),
         Some("high") => Some(Reasoning::Effort(Effort::High)),
-        Some("xhigh" | "max") => Some(Reasoning::Effort(Effort::Highest)),
+        Some("xhigh") => Some(Reasoning::Effort(Effort::ExtraHigh)),
+        Some("max") => Some(Reasoning::Effort(Effort::Highest)),
         Some(_) => {
             let expected = "\"none\", \"minimal\", \"low\", \"medium\", \"high\", \"xhigh\" or \"max\"";
             return Err(reasoning.wrong("effort", expected));
         }
     };
-    // How much of its thoughts the model shows is not how it answers.
+    // Without one of them the vendor shows nothing of a thought.
     for member in ["summary", "generate_summary"] {
-        reasoning.str(member)?;
+        if reasoning.str(member)?.is_some() {
+            call.thoughts_wanted = Some(true);
+        }
     }
     for (member, default) in [("context", "auto"), ("mode", "standard")] {
         if reasoning.str(member)?.is_some_and(|value| value != default) {

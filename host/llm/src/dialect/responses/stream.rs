@@ -8,15 +8,13 @@ use super::answer::{self, Ending, PARAGRAPH, begin, piece, text};
 use super::error;
 use crate::answer::{Event, Piece};
 use crate::call::Operation;
-use crate::dialect::ReadStream;
 use crate::error::Broken;
+use crate::intake::{self, ReadFrames};
 use crate::json::{Document, Value};
-use crate::sse::{Decoder, EVENT_BYTES_MAX, Frame};
+use crate::sse::{Decoder, Frame};
 
 /// Items of one answer.
 const ITEMS_MAX: usize = 4096;
-/// Of what came first, for a sentence about a stream that is none.
-const HEAD_BYTES: usize = 64;
 
 /// What of an item has come already. A provider may send a text only when it is done.
 #[derive(Debug, Default)]
@@ -40,94 +38,47 @@ enum State {
     Over,
 }
 
+pub type StreamReader = intake::Reader<Frames>;
+
 #[derive(Default)]
-pub struct StreamReader {
-    decoder: Decoder,
+pub struct Frames {
     state: State,
     items: BTreeMap<u64, Item>,
     end: Ending,
-    head: Vec<u8>,
-    /// A body that is no stream but one JSON object.
-    whole: Option<Vec<u8>>,
-    seen_bytes: bool,
 }
 
-impl ReadStream for StreamReader {
-    fn push(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Broken> {
-        if matches!(self.state, State::Over) {
-            return Ok(());
-        }
-        if self.head.len() < HEAD_BYTES {
-            self.head.extend(bytes.iter().take(HEAD_BYTES - self.head.len()));
-        }
-        let Some(first) = bytes.iter().position(|byte| !byte.is_ascii_whitespace()).filter(|_| !self.seen_bytes) else {
-            return self.take(bytes, events);
-        };
-        self.seen_bytes = true;
-        match bytes.get(first) {
-            Some(b'{') => self.whole = Some(Vec::new()),
-            Some(b'<') => return Err(error::broken("A stream of events was expected", &self.head)),
-            _ => {}
-        }
-        self.take(bytes, events)
+impl ReadFrames for Frames {
+    type Decoder = Decoder;
+
+    fn frame(&mut self, frame: &Frame, events: &mut Vec<Event>) -> Result<(), Broken> {
+        let Some(data) = frame.said() else { return Ok(()) };
+        let document = Document::parse(Bytes::copy_from_slice(data.as_bytes()))
+            .ok()
+            .filter(|document| document.root.as_object().is_some())
+            .ok_or_else(|| Broken::found("An event's data was expected to be a JSON object", data.as_bytes()))?;
+        self.event(&frame.name, &document, events)
     }
 
-    fn end(&mut self, events: &mut Vec<Event>) -> Result<(), Broken> {
-        if matches!(self.state, State::Over) {
-            return Ok(());
-        }
-        if let Some(whole) = self.whole.take() {
-            self.state = State::Over;
-            events.extend(answer::read_answer(Operation::Chat, &Bytes::from(whole))?);
-            return Ok(());
-        }
-        let mut frames = Vec::new();
-        self.decoder.end(&mut frames)?;
-        self.frames(&frames, events)?;
-        match self.state {
-            State::Over => Ok(()),
-            State::Begun => Err(Broken::new("The stream ended before its `response.completed` event.")),
-            State::Fresh if self.head.is_empty() => {
-                Err(Broken::new("The stream ended before its `response.created` event."))
-            }
-            State::Fresh => Err(error::broken("The stream ended before its `response.created` event", &self.head)),
-        }
-    }
-}
-
-impl StreamReader {
-    fn take(&mut self, bytes: &[u8], events: &mut Vec<Event>) -> Result<(), Broken> {
-        let Some(whole) = &mut self.whole else {
-            let mut frames = Vec::new();
-            self.decoder.push(bytes, &mut frames)?;
-            return self.frames(&frames, events);
-        };
-        whole.extend_from_slice(bytes);
-        match whole.len() > EVENT_BYTES_MAX {
-            true => Err(Broken::new(format!("The answer is no stream, and longer than {EVENT_BYTES_MAX} bytes."))),
-            false => Ok(()),
-        }
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
     }
 
-    fn frames(&mut self, frames: &[Frame], events: &mut Vec<Event>) -> Result<(), Broken> {
-        for frame in frames {
-            let Some(data) = frame.data.as_deref().filter(|data| !data.trim().is_empty() && data.trim() != "[DONE]")
-            else {
-                continue;
-            };
-            if matches!(self.state, State::Over) {
-                break;
-            }
-            let expected = "An event's data was expected to be a JSON object";
-            let document = Document::parse(Bytes::from(data.to_owned()))
-                .ok()
-                .filter(|document| document.root.as_object().is_some())
-                .ok_or_else(|| error::broken(expected, data.as_bytes()))?;
-            self.event(&frame.name, &document, events)?;
-        }
+    fn whole(&mut self, body: Bytes, events: &mut Vec<Event>) -> Result<(), Broken> {
+        self.state = State::Over;
+        events.extend(answer::read_answer(Operation::Chat, &body)?);
         Ok(())
     }
 
+    fn end(&mut self, head: &[u8], _events: &mut Vec<Event>) -> Result<(), Broken> {
+        match self.state {
+            State::Over => Ok(()),
+            State::Begun => Err(Broken::new("The stream ended before its `response.completed` event.")),
+            State::Fresh => Err(Broken::found("The stream ended before its `response.created` event", head)),
+        }
+    }
+}
+
+impl Frames {
     fn event(&mut self, name: &str, document: &Document, events: &mut Vec<Event>) -> Result<(), Broken> {
         let event = &document.root;
         let name = event.get("type").and_then(Value::as_str).unwrap_or(name);
@@ -201,7 +152,7 @@ impl StreamReader {
         if self.item(index)?.tool.is_none() {
             let tool = self.end.tool()?;
             self.item(index)?.tool = Some(tool);
-            events.push(answer::tool_begin(tool, item));
+            events.push(answer::tool_begin(tool, item)?);
         }
         Ok(())
     }
@@ -271,7 +222,7 @@ impl StreamReader {
 
     fn response_over(&mut self, document: &Document, name: &str, events: &mut Vec<Event>) -> Result<(), Broken> {
         let Some(response) = document.root.get("response").filter(|response| response.as_object().is_some()) else {
-            return Err(error::broken("The stream's last event was expected to hold its response", document.source()));
+            return Err(Broken::found("The stream's last event was expected to hold its response", document.source()));
         };
         self.begin(Some(response), events);
         let status = match text(response, "status") {

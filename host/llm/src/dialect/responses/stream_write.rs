@@ -13,6 +13,9 @@ use crate::error::ProviderError;
 use crate::sse;
 use crate::usage::Usage;
 
+/// Of all pieces of an answer: its last event repeats them.
+const KEPT_BYTES_MAX: usize = 16 << 20;
+
 #[derive(Default, Serialize)]
 struct EventObject<'a> {
     r#type: &'static str,
@@ -63,6 +66,7 @@ pub struct StreamWriter {
     usage: Option<Usage>,
     end: Option<EndReason>,
     sequence_number: u64,
+    kept_bytes: usize,
     over: bool,
 }
 
@@ -77,6 +81,7 @@ impl StreamWriter {
             usage: None,
             end: None,
             sequence_number: 0,
+            kept_bytes: 0,
             over: false,
         }
     }
@@ -133,6 +138,12 @@ impl WriteStream for StreamWriter {
         match event {
             Event::Begin { id, created, .. } => self.begin(id, *created, out),
             Event::Piece { choice: 0, piece } => {
+                self.kept_bytes += piece.text().len();
+                if self.kept_bytes > KEPT_BYTES_MAX {
+                    let message = format!("The answer is longer than {KEPT_BYTES_MAX} bytes.");
+                    self.over = true;
+                    return self.error(&error::server(&message), out);
+                }
                 self.output.take(piece, &mut self.steps);
                 self.steps(out);
             }
@@ -226,7 +237,5 @@ fn put(sequence_number: &mut u64, event: EventObject<'_>, out: &mut Vec<u8>) {
 }
 
 fn write(name: &str, event: &impl Serialize, out: &mut Vec<u8>) {
-    // Raw JSON of a client or a provider may hold line ends between its members.
-    let data = serde_json::to_string(event).unwrap_or_default().replace(['\n', '\r'], " ");
-    sse::write(name, &data, out);
+    sse::write(name, &serde_json::to_string(event).unwrap_or_default(), out);
 }

@@ -15,12 +15,19 @@ use crate::call::{Call, Operation};
 use crate::dialect::testing::{self, sum};
 use crate::dialect::{Asked, Dialect, Outgoing, Target, WriteStream};
 use crate::error::{Broken, CallError, NoCounterpart};
+use crate::intake::Decode;
 use crate::json::Document;
 
 const TARGET: Target<'static> = Target { model: "gpt-5-theirs", output_tokens_default: 4096 };
 
 fn read_text(text: &str) -> Result<Call, CallError> {
-    let asked = Asked { dialect: Dialect::OpenAiResponses, operation: Operation::Chat, model: None, streamed: None };
+    let asked = Asked {
+        dialect: Dialect::OpenAiResponses,
+        operation: Operation::Chat,
+        model: None,
+        streamed: None,
+        as_array: false,
+    };
     let document = Document::parse(Bytes::from(text.to_owned())).unwrap();
     super::read_call(&asked, &document)
 }
@@ -40,7 +47,7 @@ fn chat() -> Call {
 }
 
 fn written(call: &Call) -> Result<Outgoing, NoCounterpart> {
-    super::write_call(call, TARGET)
+    super::write_call(call, TARGET, "/responses")
 }
 
 fn body(call: &Call) -> Value {

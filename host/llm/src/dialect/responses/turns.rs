@@ -1,10 +1,12 @@
 //! Prints a conversation as items, in its order.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::call::{Call, Image, ImageSource, Message, Part, ResultPart, Role, ToolCall, ToolResult};
-use crate::dialect::Family;
+use crate::dialect::{Family, said_to_be_error};
 use crate::error::NoCounterpart;
 
 #[derive(Serialize)]
@@ -34,7 +36,7 @@ pub enum Item<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Body<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Parts(Vec<Content<'a>>),
 }
 
@@ -43,7 +45,7 @@ pub enum Body<'a> {
 pub enum Content<'a> {
     Text {
         r#type: &'static str,
-        text: &'a str,
+        text: Cow<'a, str>,
     },
     Refusal {
         r#type: &'static str,
@@ -88,12 +90,14 @@ impl<'a> Writer<'a> {
                 // What the assistant said is output, all else is input.
                 Part::Text(text) => {
                     let r#type = if message.role == Role::Assistant { "output_text" } else { "input_text" };
-                    self.content.push(Content::Text { r#type, text: &text.text });
+                    self.content.push(Content::Text { r#type, text: Cow::Borrowed(&text.text) });
                 }
                 Part::Refusal(text) if message.role == Role::Assistant => {
                     self.content.push(Content::Refusal { r#type: "refusal", refusal: &text.text });
                 }
-                Part::Refusal(text) => self.content.push(Content::Text { r#type: "input_text", text: &text.text }),
+                Part::Refusal(text) => {
+                    self.content.push(Content::Text { r#type: "input_text", text: Cow::Borrowed(&text.text) })
+                }
                 Part::Image(_) if message.role == Role::Assistant => {
                     return Err(NoCounterpart::new(format!(
                         "Message {number} of the {} call has an image of the assistant's, which has no counterpart in openai-responses.",
@@ -125,7 +129,7 @@ impl<'a> Writer<'a> {
     fn close_message(&mut self, role: &'static str) {
         if !self.content.is_empty() {
             let content = match self.content.as_slice() {
-                [Content::Text { text, .. }] => Body::Text(text),
+                [Content::Text { text, .. }] => Body::Text(text.clone()),
                 _ => Body::Parts(std::mem::take(&mut self.content)),
             };
             self.content.clear();
@@ -151,10 +155,17 @@ impl<'a> Writer<'a> {
             "" => self.answer_to(message, result)?,
             id => id.to_owned(),
         };
-        let output = match result.content.as_slice() {
-            [] => Body::Text(""),
-            [ResultPart::Text(text)] => Body::Text(&text.text),
-            parts => Body::Parts(parts.iter().map(result_part).collect()),
+        let mut parts: Vec<Content<'_>> = result.content.iter().map(result_part).collect();
+        if result.is_error {
+            match parts.first_mut() {
+                Some(Content::Text { text, .. }) => *text = said_to_be_error(text),
+                _ => parts.insert(0, Content::Text { r#type: "input_text", text: Cow::Borrowed("Error") }),
+            }
+        }
+        let output = match parts.as_mut_slice() {
+            [] => Body::Text(Cow::Borrowed("")),
+            [Content::Text { text, .. }] => Body::Text(std::mem::take(text)),
+            _ => Body::Parts(parts),
         };
         self.items.push(Item::Output { r#type: "function_call_output", call_id, output });
         Ok(())
@@ -176,7 +187,7 @@ impl<'a> Writer<'a> {
 
 fn result_part(part: &ResultPart) -> Content<'_> {
     match part {
-        ResultPart::Text(text) => Content::Text { r#type: "input_text", text: &text.text },
+        ResultPart::Text(text) => Content::Text { r#type: "input_text", text: Cow::Borrowed(&text.text) },
         ResultPart::Image(image) => self::image(image),
     }
 }

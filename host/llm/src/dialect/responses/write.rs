@@ -83,10 +83,14 @@ struct FormatMember<'a> {
 
 #[derive(Serialize)]
 struct ReasoningMember {
-    effort: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'static str>,
 }
 
-pub fn write_call(call: &Call, target: Target<'_>) -> Result<Outgoing, NoCounterpart> {
+/// `path`: behind the provider's base path.
+pub fn write_call(call: &Call, target: Target<'_>, path: &str) -> Result<Outgoing, NoCounterpart> {
     let from = call.dialect.as_str();
     if call.operation != Operation::Chat {
         let what = if call.operation == Operation::Embeddings { "embeddings" } else { "counts of tokens" };
@@ -96,7 +100,7 @@ pub fn write_call(call: &Call, target: Target<'_>) -> Result<Outgoing, NoCounter
         Dialect::OpenAiResponses => spliced(call, target.model),
         _ => printed(call, target.model, from)?,
     };
-    Ok(Outgoing { path: "/responses".to_owned(), query: None, fields: Vec::new(), body: Bytes::from(body) })
+    Ok(Outgoing { path: path.to_owned(), query: None, fields: Vec::new(), body: Bytes::from(body) })
 }
 
 /// The client's own bytes with the provider's name for the model.
@@ -133,7 +137,7 @@ fn printed(call: &Call, model: &str, from: &str) -> Result<Vec<u8>, NoCounterpar
         tool_choice: call.tool_choice.as_ref().filter(|choice| says_something(call, choice)).map(choice),
         parallel_tool_calls: call.parallel_tools.filter(|_| !call.tools.is_empty()),
         text: call.format.as_ref().map(|format| TextMember { format: self::format(format) }),
-        reasoning: call.parameters.reasoning.as_ref().and_then(reasoning),
+        reasoning: reasoning(call),
         max_output_tokens: call.parameters.max_output_tokens,
         temperature: call.parameters.temperature,
         top_p: call.parameters.top_p,
@@ -203,9 +207,16 @@ fn format(format: &Format) -> FormatMember<'_> {
     }
 }
 
-fn reasoning(reasoning: &Reasoning) -> Option<ReasoningMember> {
+/// How much is thought, and whether the client sees it: without a summary the vendor shows nothing.
+fn reasoning(call: &Call) -> Option<ReasoningMember> {
+    let effort = call.parameters.reasoning.as_ref().and_then(effort);
+    let summary = (call.thoughts_wanted == Some(true)).then_some("auto");
+    (effort.is_some() || summary.is_some()).then_some(ReasoningMember { effort, summary })
+}
+
+fn effort(reasoning: &Reasoning) -> Option<&'static str> {
     let effort = match reasoning {
-        Reasoning::Off => return Some(ReasoningMember { effort: "none" }),
+        Reasoning::Off => return Some("none"),
         // As long as the model finds right is what it does unasked.
         Reasoning::Adaptive => return None,
         Reasoning::Effort(effort) => *effort,
@@ -216,9 +227,10 @@ fn reasoning(reasoning: &Reasoning) -> Option<ReasoningMember> {
         Effort::Low => "low",
         Effort::Medium => "medium",
         Effort::High => "high",
-        Effort::Highest => "xhigh",
+        Effort::ExtraHigh => "xhigh",
+        Effort::Highest => "max",
     };
-    Some(ReasoningMember { effort })
+    Some(effort)
 }
 
 /// The tiers of one vendor have one meaning; of another's, only what stands for the usual one.

@@ -106,17 +106,17 @@ fn an_error_in_place_of_an_answer_is_an_error() {
 
 #[test]
 fn what_is_no_answer_is_broken() {
-    let message = "A message as a JSON object was expected, but begins with";
+    let message = "A message as a JSON object was expected, but it begins with";
     assert_eq!(broken(Operation::Chat, "<html>"), format!("{message} `<html>`."));
     assert_eq!(broken(Operation::Chat, "{\"a\":1}"), format!("{message} `{{\"a\":1}}`."));
-    assert_eq!(broken(Operation::Chat, ""), format!("{message} ``."));
+    assert_eq!(broken(Operation::Chat, ""), "A message as a JSON object was expected.");
     assert_eq!(
         broken(Operation::CountTokens, "{}"),
-        "A count of tokens as a JSON object was expected, but begins with `{}`."
+        "A count of tokens as a JSON object was expected, but it begins with `{}`."
     );
     let long: &'static str = "é".repeat(100).leak();
     assert_eq!(broken(Operation::Chat, long), format!("{message} `{}`.", "é".repeat(32)));
-    let many = json!({ "content": vec![json!({ "type": "tool_use", "id": "", "name": "", "input": {} }); 1025] });
+    let many = json!({ "content": vec![json!({ "type": "tool_use", "id": "", "name": "f", "input": {} }); 1025] });
     let many = read_answer(Operation::Chat, &Bytes::from(many.to_string())).unwrap_err().message;
     assert_eq!(many, "The answer calls more than 1024 tools.");
 }

@@ -41,9 +41,9 @@ fn a_body_of_any_other_kind_is_told_by_its_status() {
         (b"", "The provider answered with status 502 and an empty body."),
         (
             b"<html>\r\n<p>",
-            "The provider answered with status 502, and its body is no error object, but begins with `<html>  <p>`.",
+            "The provider answered with status 502, and its body is no error object, but it begins with `<html>  <p>`.",
         ),
-        (b"{}", "The provider answered with status 502, and its body is no error object, but begins with `{}`."),
+        (b"{}", "The provider answered with status 502, and its body is no error object, but it begins with `{}`."),
         (br#"{"error":"no room"}"#, "no room"),
         (br#"{"message":"plain"}"#, "plain"),
     ];

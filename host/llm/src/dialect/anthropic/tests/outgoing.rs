@@ -82,8 +82,7 @@ pub fn asked() -> Call {
     });
     let parameters = &mut call.parameters;
     parameters.temperature = Some(1.0);
-    parameters.top_p = Some(0.5);
-    parameters.top_k = Some(7);
+    parameters.top_p = Some(0.97);
     parameters.max_output_tokens = Some(99);
     parameters.stop = vec!["END".into()];
     parameters.choices = Some(1);
@@ -119,7 +118,7 @@ fn a_call_of_another_dialect_is_printed() {
         "tool_choice": { "type": "auto", "disable_parallel_tool_use": true },
         "thinking": { "type": "adaptive" },
         "output_config": { "effort": "max", "format": { "type": "json_schema", "schema": { "type": "object" } } },
-        "temperature": 1.0, "top_p": 0.5, "top_k": 7, "stop_sequences": ["END"], "metadata": { "user_id": "u" },
+        "top_p": 0.97, "stop_sequences": ["END"], "metadata": { "user_id": "u" },
     });
     assert_eq!(serde_json::from_slice::<Value>(&outgoing.body).unwrap(), expected);
 }
@@ -213,7 +212,7 @@ fn reasoning_is_told() {
     assert_eq!(told(Reasoning::Budget(0), None), (json!({ "type": "disabled" }), Value::Null, 4096));
     assert_eq!(told(Reasoning::Adaptive, Some(9)), (adaptive(), Value::Null, 9));
     let efforts = Effort::ALL.map(|effort| told(Reasoning::Effort(effort), None).1);
-    assert_eq!(efforts, ["low", "low", "medium", "high", "max"]);
+    assert_eq!(efforts, ["low", "low", "medium", "high", "xhigh", "max"]);
     let enabled = json!({ "type": "enabled", "budget_tokens": 2000 });
     assert_eq!(told(Reasoning::Budget(2000), None), (enabled.clone(), Value::Null, 6096));
     assert_eq!(told(Reasoning::Budget(2000), Some(2001)), (enabled, Value::Null, 2001));
@@ -372,4 +371,24 @@ fn a_call_whose_path_names_the_model_gets_it_into_the_body() {
     let mut call = Call::new(Dialect::Anthropic, Operation::Chat, Bytes::from_static(b"{\"a\":1}"));
     call.model = "m".to_owned();
     assert_eq!(written(&call).unwrap().body, "{\"model\":\"claude-theirs\",\"a\":1}");
+}
+
+#[test]
+fn what_is_drawn_at_chance_is_told_where_nothing_is_thought() {
+    let mut call = chat();
+    (call.parameters.temperature, call.parameters.top_k) = (Some(0.5), Some(7));
+    let sampling = |call: &Call| (body(call)["temperature"].clone(), body(call)["top_k"].clone());
+    assert_eq!(sampling(&call), (json!(0.5), json!(7)));
+    call.parameters.reasoning = Some(Reasoning::Adaptive);
+    assert!(refusal(&call).contains("asks for thinking with a `temperature` of 0.5"));
+}
+
+#[test]
+fn what_the_client_wants_to_see_of_a_thought_is_told() {
+    let mut call = chat();
+    call.parameters.reasoning = Some(Reasoning::Adaptive);
+    for (wanted, display) in [(Some(true), json!("summarized")), (Some(false), json!("omitted")), (None, Value::Null)] {
+        call.thoughts_wanted = wanted;
+        assert_eq!(body(&call)["thinking"]["display"], display);
+    }
 }

@@ -157,12 +157,12 @@ fn an_answer_that_does_not_stream_is_read_all_the_same() {
 #[test]
 fn what_is_no_stream_is_broken() {
     let broken = |text: &str| read_pieces(&[text.as_bytes()]).1.unwrap_err().message;
-    assert_eq!(broken("<html>"), "A stream of events was expected, but begins with `<html>`.");
-    assert_eq!(broken("nothing"), "The stream ended before its `message_start` event, but begins with `nothing`.");
-    assert_eq!(broken("data: [1]\n\n"), "An event's data was expected to be a JSON object, but begins with `[1]`.");
+    assert_eq!(broken("<html>"), "A stream was expected, but it begins with `<html>`.");
+    assert_eq!(broken("nothing"), "The stream ended before its `message_start` event, but it begins with `nothing`.");
+    assert_eq!(broken("data: [1]\n\n"), "An event's data was expected to be a JSON object, but it begins with `[1]`.");
     assert_eq!(
         broken("data: {\"type\"\n\n"),
-        "An event's data was expected to be a JSON object, but begins with `{\"type\"`."
+        "An event's data was expected to be a JSON object, but it begins with `{\"type\"`."
     );
     let early = stream(&[start(), grows(3, "text_delta", "text", "x")]);
     assert_eq!(
@@ -171,7 +171,7 @@ fn what_is_no_stream_is_broken() {
     );
     let nameless = stream(&[json!({ "type": "error", "error": {} })]);
     assert!(
-        broken(&nameless).starts_with("An error event was expected to hold its error, but begins with"),
+        broken(&nameless).starts_with("An error event was expected to hold its error, but it begins with"),
         "{nameless}"
     );
 }
@@ -192,7 +192,7 @@ fn a_stream_has_limits() {
     let long = stream(&[grows(0, "thinking_delta", "thinking", &"x".repeat(3 << 20))]);
     reader.push(long.as_bytes(), &mut events).unwrap();
     let broken = reader.push(long.as_bytes(), &mut events).unwrap_err().message;
-    assert_eq!(broken, "A thought of the answer is longer than 4194304 bytes.");
+    assert_eq!(broken, "The thoughts under way in the answer are longer than 4194304 bytes.");
     let mut reader = super::super::StreamReader::default();
     reader.push(b"{", &mut events).unwrap();
     let broken = reader.push(&vec![b' '; 4 << 20], &mut events).unwrap_err().message;
@@ -233,24 +233,4 @@ fn a_refusal_is_told_once() {
     assert_eq!(pieces(&[start(), end.clone(), stop()]), [Piece::Refusal("No.".into())]);
     let [opened, grown, stopped] = text;
     assert_eq!(pieces(&[start(), opened, grown, stopped, end, stop()]), [Piece::Text("No.".into())]);
-}
-
-#[test]
-fn mutated_streams_never_panic() {
-    use rand::{RngExt, SeedableRng};
-    let mut random = rand::rngs::StdRng::seed_from_u64(5);
-    let whole = stream(&all()).into_bytes();
-    let pieces = ["null", "1", "\"\"", "{}", "[]", "\n\n", "-1"];
-    for _ in 0..5_000 {
-        let mut bytes = whole.clone();
-        for _ in 0..random.random_range(1..5) {
-            let at = random.random_range(0..bytes.len());
-            let end = (at + random.random_range(0..12)).min(bytes.len());
-            let piece = pieces[random.random_range(0..pieces.len())];
-            bytes.splice(at..end, piece.bytes());
-        }
-        let at = random.random_range(0..bytes.len());
-        let (first, second) = bytes.split_at(at);
-        let _any = read_pieces(&[first, second]);
-    }
 }

@@ -1,7 +1,5 @@
 //! Streams of frames.
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 use super::super::frame::tests::frame;
@@ -103,7 +101,7 @@ fn what_is_no_stream_is_an_error_or_broken() {
     let (found, end) = read_pieces(&[br#"{"message":"#, br#""No"}"#]);
     assert!(matches!((found.as_slice(), end), ([Event::Error(_)], Ok(()))));
     let (_, end) = read_pieces(&[b"<html>"]);
-    assert_eq!(end.unwrap_err().message, "A stream of frames was expected, but it begins with `<html>`.");
+    assert_eq!(end.unwrap_err().message, "A stream was expected, but it begins with `<html>`.");
     let input = json!({ "contentBlockIndex": 0, "delta": { "toolUse": { "input": "{" } } });
     let (_, end) = read_pieces(&[&event("contentBlockDelta", &input)]);
     assert_eq!(end.unwrap_err().message, "A piece of a tool's input comes before the call's beginning.");
@@ -117,28 +115,4 @@ fn thoughts_that_are_kept_have_a_limit() {
     let text = json!({ "delta": { "reasoningContent": { "text": "x".repeat(1 << 20) } } });
     let (_, end) = read_pieces(&[&event("contentBlockDelta", &text).repeat(5)]);
     assert_eq!(end.unwrap_err().message, "The thoughts of the answer are longer than 4194304 bytes.");
-}
-
-/// With the right sums, so that the events are reached too.
-#[test]
-fn no_mutation_of_a_stream_panics() {
-    let mut random = StdRng::seed_from_u64(11);
-    let good = events();
-    for _ in 0..20_000 {
-        let mut frames = good.clone();
-        let at = random.random_range(0..frames.len());
-        let mut payload = frames[at].clone();
-        let byte = random.random_range(0..payload.len());
-        payload[byte] = random.random();
-        if random.random_range(0..4) > 0 {
-            let sum = |bytes: &[u8]| crc32fast::hash(bytes).to_be_bytes();
-            let prelude = sum(&payload[..8]);
-            payload[8..12].copy_from_slice(&prelude);
-            let end = payload.len() - 4;
-            let whole = sum(&payload[..end]);
-            payload[end..].copy_from_slice(&whole);
-        }
-        frames[at] = payload;
-        let _any = read_pieces(&[&frames.concat()]);
-    }
 }

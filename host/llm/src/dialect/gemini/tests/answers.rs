@@ -159,7 +159,7 @@ fn what_is_no_answer_is_broken() {
             page.as_str(),
             format!("An answer as a JSON object was expected, but it begins with `<html> {}`.", "x".repeat(57)),
         ),
-        ("", "An answer as a JSON object was expected, but it begins with ``.".to_owned()),
+        ("", "An answer as a JSON object was expected.".to_owned()),
         ("{\"a\":1}", "An answer as a JSON object was expected, but it begins with `{\"a\":1}`.".to_owned()),
         ("{\"candidates\":[{}]}", "The answer ended before its `finishReason`.".to_owned()),
         ("{\"candidates\":[]}", "The answer ended before its `finishReason`.".to_owned()),

@@ -72,7 +72,7 @@ fn thoughts_and_signatures_are_kept_for_the_vendor() {
 
 #[test]
 fn calls_and_results_find_each_other_with_and_without_ids() {
-    let found = messages(json!([
+    let mut found = messages(json!([
         { "role": "model", "parts": [
             { "functionCall": { "name": "f", "args": { "x": 1 } }, "thoughtSignature": "S" },
             { "functionCall": { "name": "f" } },
@@ -95,6 +95,11 @@ fn calls_and_results_find_each_other_with_and_without_ids() {
         call("call_0_1", "f", "{}", None),
         call("own", "g", "{}", None),
     ];
+    for part in &mut found[0].parts {
+        let Part::ToolCall(call) = part else { panic!() };
+        // The one whose arguments are left out has no place for them.
+        assert_eq!(call.span.take().is_none(), call.id == "call_0_1");
+    }
     assert_eq!(found[0].parts, calls);
     let results: Vec<(&str, &str, &str, bool)> = found[1]
         .parts

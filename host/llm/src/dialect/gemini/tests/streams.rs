@@ -131,11 +131,11 @@ fn what_is_no_stream_is_broken() {
     let page = format!("<!doctype html>\n{}", "y".repeat(500));
     let shown = format!("<!doctype html> {}", "y".repeat(48));
     let cases: [(&[u8], String); 6] = [
-        (page.as_bytes(), format!("A stream of events was expected, but it begins with `{shown}`.")),
-        (b"<p>", "A stream of events was expected, but it begins with `<p>`.".to_owned()),
+        (page.as_bytes(), format!("A stream was expected, but it begins with `{shown}`.")),
+        (b"<p>", "A stream was expected, but it begins with `<p>`.".to_owned()),
         (b"garbage", "The stream ended before its first answer, but it begins with `garbage`.".to_owned()),
-        (b"{\"a\":1}", "A stream of events was expected, but it begins with `{\"a\":1}`.".to_owned()),
-        (b"{\"candidates\":[", "A stream of events was expected, but it begins with `{\"candidates\":[`.".to_owned()),
+        (b"{\"a\":1}", "A stream was expected, but it begins with `{\"a\":1}`.".to_owned()),
+        (b"{\"candidates\":[", "A stream was expected, but it begins with `{\"candidates\":[`.".to_owned()),
         (b"data: nothing\n\n", "An event with a JSON object was expected, but it begins with `nothing`.".to_owned()),
     ];
     for (bytes, message) in cases {

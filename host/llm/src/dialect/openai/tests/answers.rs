@@ -112,12 +112,17 @@ fn an_error_with_a_good_status_is_an_error() {
 #[test]
 fn what_is_no_answer_is_said() {
     let long = format!("<html>{}", "x".repeat(100));
-    let quoted =
-        format!("The answer cannot be read as JSON (this is no JSON value at byte 0): `<html>{}`", "x".repeat(58));
+    let quoted = format!(
+        "An answer in JSON was expected (this is no JSON value at byte 0), but it begins with `<html>{}`.",
+        "x".repeat(58)
+    );
     for (body, sentence) in [
-        ("{}", "The answer has no `choices`: `{}`"),
-        (r#"{"choices":[]}"#, r#"The answer has no `choices`: `{"choices":[]}`"#),
-        (r#"{"choices":[1]}"#, r#"The answer has no `choices[].message`: `{"choices":[1]}`"#),
+        ("{}", "An answer with `choices` was expected, but it begins with `{}`."),
+        (r#"{"choices":[]}"#, r#"An answer with `choices` was expected, but it begins with `{"choices":[]}`."#),
+        (
+            r#"{"choices":[1]}"#,
+            r#"An answer with `choices[].message` was expected, but it begins with `{"choices":[1]}`."#,
+        ),
         (r#"{"choices":[{"index":128,"message":{}}]}"#, "The answer has a choice 128, and at most 128 are taken."),
         (r#"{"choices":[{"message":{"tool_calls":[{"id":"a"}]}}]}"#, "A tool call of the answer names no tool."),
         (long.as_str(), quoted.as_str()),
@@ -141,5 +146,5 @@ fn vectors_are_numbers_or_base64_in_the_order_of_the_inputs() {
         let body = format!(r#"{{"data":[{{"embedding":{embedding}}}]}}"#);
         assert_eq!(vectors(&body).unwrap_err().message, "The embedding 0 of the answer is no vector.", "{embedding}");
     }
-    assert_eq!(vectors("{}").unwrap_err().message, "The answer has no `data`: `{}`");
+    assert_eq!(vectors("{}").unwrap_err().message, "An answer with `data` was expected, but it begins with `{}`.");
 }

@@ -83,7 +83,7 @@ fn results_are_messages_of_their_own_in_front_of_the_rest() {
         ),
         message(
             Role::User,
-            vec![text("And now?"), result("t2", "", vec![said("x"), said("y")], false), result("t1", "", vec![], true)],
+            vec![text("And now?"), result("t2", "", vec![said("x"), said("y")], true), result("t1", "", vec![], true)],
         ),
         message(Role::Assistant, vec![thought]),
         message(Role::Assistant, vec![text("Well."), Part::Refusal("No".into())]),
@@ -91,7 +91,7 @@ fn results_are_messages_of_their_own_in_front_of_the_rest() {
     let call = |id: &str, name: &str, arguments: &str| json!({ "id": id, "type": "function", "function": { "name": name, "arguments": arguments } });
     let expected = json!([
         { "role": "assistant", "content": null, "tool_calls": [call("t1", "look", "{}"), call("t2", "go", r#"{"a":1}"#)] },
-        { "role": "tool", "tool_call_id": "t2", "content": [{ "type": "text", "text": "x" }, { "type": "text", "text": "y" }] },
+        { "role": "tool", "tool_call_id": "t2", "content": [{ "type": "text", "text": "Error: x" }, { "type": "text", "text": "y" }] },
         { "role": "tool", "tool_call_id": "t1", "content": "Error" },
         { "role": "user", "content": "And now?" },
         { "role": "assistant", "content": "" },
@@ -201,7 +201,7 @@ fn what_makes_no_difference_is_left_out() {
 
 #[test]
 fn efforts_and_formats_have_their_words() {
-    for (effort, word) in Effort::ALL.into_iter().zip(["minimal", "low", "medium", "high", "xhigh"]) {
+    for (effort, word) in Effort::ALL.into_iter().zip(["minimal", "low", "medium", "high", "xhigh", "max"]) {
         let call = changed(|call| call.parameters.reasoning = Some(Reasoning::Effort(effort)));
         assert_eq!(printed(&call)["reasoning_effort"], word);
     }

@@ -63,7 +63,7 @@ fn a_whole_call_is_taken_and_nothing_of_it_is_foreign() {
     let parameters = &call.parameters;
     assert_eq!((parameters.max_output_tokens, parameters.choices, parameters.seed), (Some(7), Some(2), Some(-3)));
     assert_eq!(parameters.stop, ["a", "b"]);
-    assert_eq!(parameters.reasoning, Some(Reasoning::Effort(Effort::Highest)));
+    assert_eq!(parameters.reasoning, Some(Reasoning::Effort(Effort::ExtraHigh)));
     assert_eq!(parameters.end_user.as_ref().unwrap().text, "u-1");
     assert_eq!(parameters.service_tier.as_deref(), Some("flex"));
 }
@@ -107,6 +107,7 @@ fn what_has_no_place_is_named() {
         (with(r#""verbosity":"low""#), &["/verbosity"]),
         (with(r#""a/b~":1"#), &["/a~1b~0"]),
         (with(r#""reasoning_effort":"huge""#), &["/reasoning_effort"]),
+        (saying(r#"{"role":"user","name":"Ann","content":"a"}"#), &["/messages/0/name"]),
         (with(r#""tools":[{"type":"custom","custom":{"name":"a"}}]"#), &["/tools/0"]),
         (with(r#""tools":[{"type":"function","function":{"name":"a","x":1}}]"#), &["/tools/0/function/x"]),
         (with(r#""tool_choice":{"type":"allowed_tools","allowed_tools":{}}"#), &["/tool_choice"]),

@@ -88,6 +88,7 @@ fn a_model_of_the_path_is_put_into_the_body() {
         operation: Operation::Chat,
         model: Some("fast".to_owned()),
         streamed: Some(true),
+        as_array: false,
     };
     let call = read_call(&asked, format!("{{{MESSAGES}}}").into()).unwrap();
     assert_eq!((call.model.as_str(), call.streamed), ("fast", true));

@@ -185,13 +185,16 @@ fn what_is_no_whole_stream_is_said() {
             cut,
         ),
         (chunk(""), cut),
-        (String::new(), "The stream ended before it began: its body is empty."),
-        ("upstream failed".to_owned(), "The stream ended before an answer began: `upstream failed`"),
+        (String::new(), "The stream ended before an answer began."),
+        (
+            "upstream failed".to_owned(),
+            "The stream ended before an answer began, but it begins with `upstream failed`.",
+        ),
         ("data: [DONE]\n\n".to_owned(), "The stream ended before an answer began: `[DONE]` stands alone."),
-        ("<html>".to_owned(), "The answer is no stream of events: `<html>`"),
+        ("<html>".to_owned(), "A stream was expected, but it begins with `<html>`."),
         (
             begun.clone() + "data: {x}\n\n",
-            "An event of the stream cannot be read as JSON (a member's name in quotes is expected at byte 1): `{x}`",
+            "An event with a JSON object was expected (a member's name in quotes is expected at byte 1), but it begins with `{x}`.",
         ),
         (chunk(r#"{"index":128,"delta":{}}"#), "The answer has a choice 128, and at most 128 are taken."),
         (
@@ -209,7 +212,7 @@ fn what_is_no_whole_stream_is_said() {
         r#"{{"delta":{{"tool_calls":[{{"index":0,"function":{{"arguments":"{}"}}}}]}}}}"#,
         "x".repeat(65_537)
     ));
-    assert_eq!(broken(&held), "A tool call has more than 65536 bytes, and no name yet.");
+    assert_eq!(broken(&held), "Tool calls have more than 65536 bytes, and no name yet.");
     let long = format!("{{{}", " ".repeat(4 << 20));
     assert_eq!(broken(&long), "The answer is no stream, and longer than 4194304 bytes.");
 }

@@ -42,11 +42,11 @@ fn efforts_are_steps_of_reasoning() {
         ("low", Reasoning::Effort(Effort::Low)),
         ("medium", Reasoning::Effort(Effort::Medium)),
         ("high", Reasoning::Effort(Effort::High)),
-        ("xhigh", Reasoning::Effort(Effort::Highest)),
+        ("xhigh", Reasoning::Effort(Effort::ExtraHigh)),
         ("max", Reasoning::Effort(Effort::Highest)),
     ] {
         let call = read(json!({ "reasoning": { "effort": word, "summary": "auto" } })).unwrap();
-        assert_eq!(call.parameters.reasoning, Some(expected));
+        assert_eq!((call.parameters.reasoning, call.thoughts_wanted), (Some(expected), Some(true)));
         assert!(call.foreign.is_empty());
     }
 }

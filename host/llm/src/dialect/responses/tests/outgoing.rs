@@ -120,11 +120,14 @@ fn words_for_choices_formats_and_efforts() {
         (Reasoning::Budget(5000), json!({ "effort": "medium" })),
         (Reasoning::Effort(Effort::Minimal), json!({ "effort": "minimal" })),
         (Reasoning::Effort(Effort::High), json!({ "effort": "high" })),
-        (Reasoning::Effort(Effort::Highest), json!({ "effort": "xhigh" })),
+        (Reasoning::Effort(Effort::ExtraHigh), json!({ "effort": "xhigh" })),
+        (Reasoning::Effort(Effort::Highest), json!({ "effort": "max" })),
     ] {
         call.parameters.reasoning = Some(reasoning);
         assert_eq!(body(&call).get("reasoning").cloned().unwrap_or_default(), expected);
     }
+    (call.parameters.reasoning, call.thoughts_wanted) = (None, Some(true));
+    assert_eq!(body(&call)["reasoning"], json!({ "summary": "auto" }));
 }
 
 #[test]
@@ -206,7 +209,7 @@ fn turns_become_items_in_their_order() {
             ] },
             { "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}" },
             { "type": "function_call", "call_id": "c2", "name": "g", "arguments": "{\"x\":1}" },
-            { "type": "function_call_output", "call_id": "c1", "output": "" },
+            { "type": "function_call_output", "call_id": "c1", "output": "Error" },
             { "type": "function_call_output", "call_id": "c2", "output": [
                 { "type": "input_text", "text": "r" },
                 { "type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto" },

@@ -1,7 +1,5 @@
 //! Streams in and out.
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 use super::answers::{self, response};
@@ -101,13 +99,13 @@ fn a_stream_without_its_end_is_broken() {
         assert!(!events.contains(&Event::Done));
     }
     for (bytes, message) in [
-        (" <!doctype html>", "A stream of events was expected, but begins with ` <!doctype html>`."),
-        ("nonsense", "The stream ended before its `response.created` event, but begins with `nonsense`."),
-        ("data: nonsense\n\n", "An event's data was expected to be a JSON object, but begins with `nonsense`."),
-        ("{\"a\":1}", "A response as a JSON object was expected, but begins with `{\"a\":1}`."),
+        (" <!doctype html>", "A stream was expected, but it begins with `<!doctype html>`."),
+        ("nonsense", "The stream ended before its `response.created` event, but it begins with `nonsense`."),
+        ("data: nonsense\n\n", "An event's data was expected to be a JSON object, but it begins with `nonsense`."),
+        ("{\"a\":1}", "A response as a JSON object was expected, but it begins with `{\"a\":1}`."),
         (
             "data: {\"type\":\"response.completed\"}\n\n",
-            "The stream's last event was expected to hold its response, but begins with `{\"type\":\"response.completed\"}`.",
+            "The stream's last event was expected to hold its response, but it begins with `{\"type\":\"response.completed\"}`.",
         ),
         (
             "data: {\"type\":\"response.function_call_arguments.delta\",\"delta\":\"x\"}\n\n",
@@ -117,8 +115,7 @@ fn a_stream_without_its_end_is_broken() {
         assert_eq!(read_pieces(&[bytes.as_bytes()]).1.unwrap_err().message, message);
     }
     let many = |kind: &str, number: u64| -> Vec<u8> {
-        let added =
-            |index| json!({ "type": "response.output_item.added", "output_index": index, "item": { "type": kind } });
+        let added = |index| json!({ "type": "response.output_item.added", "output_index": index, "item": { "type": kind, "name": "f" } });
         let text = |index| json!({ "type": "response.output_text.delta", "output_index": index, "delta": "x" });
         stream(&(0..number).flat_map(|index| [added(index), text(index)]).collect::<Vec<Value>>())
     };
@@ -147,20 +144,6 @@ fn errors_within_a_stream_take_its_place() {
     }
     let (events, end) = read_pieces(&[response().to_string().as_bytes()]);
     assert_eq!((events, end), (answers::events(&response()), Ok(())), "an answer that does not stream");
-}
-
-#[test]
-fn mutations_of_streams_never_panic() {
-    let valid = stream(&whole());
-    let mut random = StdRng::seed_from_u64(5);
-    for _ in 0..2_000 {
-        let mut bytes = valid.clone();
-        for _ in 0..random.random_range(1..4) {
-            let at = random.random_range(0..bytes.len());
-            bytes[at] = b"{}[]\",:0ax\\\n\xff"[random.random_range(0..13)];
-        }
-        let _events_and_end = read_pieces(&[&bytes]);
-    }
 }
 
 /// What another dialect's provider may say, with calls whose arguments come between each other.
