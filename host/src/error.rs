@@ -104,6 +104,8 @@ codes! {
     NoInstance, Policy, 503, "policy_overloaded";
     /// A policy must buffer the answer, and it is a stream or too long.
     CannotBuffer, Policy, 502, "policy_cannot_buffer";
+    /// A policy reads bodies, and the client wants to speak another protocol on the connection.
+    CannotReadUpgrade, Policy, 403, "policy_cannot_read_upgrade";
     /// A plugin left no target to try.
     NoTarget, Policy, 503, "policy_no_target";
     /// No connection to the upstream.
@@ -126,6 +128,10 @@ codes! {
     UpstreamBusy, Upstream, 503, "upstream_busy";
     /// The exchange took longer than its route allows.
     ExchangeTimeout, Gateway, 504, "gateway_timeout";
+    /// Nothing passed on an upgraded connection for too long.
+    UpgradeIdle, Gateway, 504, "gateway_upgrade_idle";
+    /// As many connections are upgraded as may be.
+    UpgradesFull, Gateway, 503, "gateway_upgrades_full";
     /// The gateway is about to end.
     Draining, Gateway, 503, "gateway_draining";
     /// The configuration that the request began under was ended.

@@ -1,7 +1,9 @@
 //! What the gateway knows about HTTP itself, apart from any connection.
 
+pub mod at_hand;
 pub mod coding;
 pub mod credential;
 pub mod fields;
 pub mod path;
 pub mod render;
+pub mod trailers;

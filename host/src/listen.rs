@@ -7,6 +7,7 @@ mod room;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 use std::io;
 use std::net::SocketAddr;
@@ -252,8 +253,14 @@ async fn serve_connection<S, F, B, E>(
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let service = service_fn(|request| service(request, client.clone()));
-    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
+    let tunnel = tunnel::Slot::default();
+    let service = service_fn(|request| {
+        service(request, client.clone()).map(|mut answer| {
+            answer.iter_mut().for_each(|response| tunnel.keep_of(response));
+            answer
+        })
+    });
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let ended = client.connection.clone();
     let mut interrupted = Aside::new(async move {
         tokio::select! {
@@ -274,9 +281,20 @@ async fn serve_connection<S, F, B, E>(
             }
         }
     };
+    if result.is_ok() {
+        // Boxed, so that connections without one do not carry the room for it.
+        return Box::pin(async {
+            tokio::select! {
+                () = tunnel.run() => {}
+                () = client.connection.wanted() => {}
+            }
+        })
+        .await;
+    }
     if let Err(error) = result {
         // The head's time also runs while a connection waits for its next request, and then its end is in order.
-        let idle = error.is_timeout() && connection.into_parts().read_buf.is_empty();
+        let is_quiet = || connection.into_parts().is_some_and(|parts| parts.read_buf.is_empty());
+        let idle = error.is_timeout() && is_quiet();
         if !idle {
             report::connection_failed(client, &error);
         }

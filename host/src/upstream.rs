@@ -5,6 +5,8 @@ mod connect;
 mod error;
 mod health;
 mod pool;
+mod shared;
+mod switched;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 use http_body::Body;
@@ -21,13 +23,14 @@ use thiserror::Error;
 use tokio::time::sleep;
 
 use body::{Progress, SendBody};
-use pool::{Lease, Pool};
+use pool::{Lease, Pool, Right};
 
 pub use body::{Translate, UpstreamBody, Whole};
 pub use connect::{ConnectError, ConnectSetupError, Connector, Wire};
 pub use error::{BoxError, UpstreamError};
 pub use health::{Health, UnderWay};
-pub use tls::{Tls, TlsSetupError};
+pub use switched::{Held, Switched};
+pub use tls::{Tls, TlsSetupError, TlsTerms};
 
 use crate::clock::Clock;
 use crate::config;
@@ -71,8 +74,14 @@ impl Upstream {
         let prefix = origin.to_uri_prefix();
         let authority = prefix.split_once("://").map_or(prefix.as_str(), |(_, authority)| authority);
         let authority = HeaderValue::from_str(authority).map_err(|_| host())?;
-        let connector = Connector::new(origin.clone(), config.connect_timeout, config.ca_file.as_deref(), tls)
-            .map_err(|error| match error {
+        let terms = TlsTerms {
+            ca_file: config.ca_file.as_deref(),
+            server_name: config.server_name.as_deref(),
+            client_certificate: config.client_certificate.as_ref(),
+            protocol: Some(config.protocol),
+        };
+        let connector =
+            Connector::new(origin.clone(), config.connect_timeout, &terms, tls).map_err(|error| match error {
                 ConnectSetupError::Tls(error) => SetupError::Tls { upstream: config.name.clone(), error },
                 ConnectSetupError::Host { .. } => host(),
             })?;
@@ -101,6 +110,7 @@ impl Upstream {
     /// Sends a request and returns the answer when its head has arrived.
     ///
     /// The target's path goes behind the base path; scheme, host and the fields that frame the body are set here.
+    /// With the field `expect`, the body waits until the upstream wants it.
     /// A request goes out a second time only if it failed on a reused connection before a byte of the answer,
     /// and was never written or is idempotent without a body.
     /// Dropping the future or the answer's body closes the connection.
@@ -150,29 +160,41 @@ impl Upstream {
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         self.prepare(&mut head, &body)?;
         // What seldom happens is boxed: else every request would carry the room for it.
-        let permit = match self.pool.try_permit() {
-            Some(permit) => permit,
-            None => Box::pin(self.pool.permit()).await?,
+        let lease = match &self.pool.shared {
+            Some(_) => Box::pin(self.pool.shared_lease(progress)).await?,
+            None => {
+                let permit = match self.pool.try_permit() {
+                    Some(permit) => permit,
+                    None => Box::pin(self.pool.permit()).await?,
+                };
+                progress.connecting();
+                match self.pool.lease(permit) {
+                    Ok(lease) => lease,
+                    Err(room) => Box::pin(self.pool.open(room)).await?,
+                }
+            }
         };
-        progress.connecting();
-        let lease = match self.pool.lease(permit) {
-            Ok(lease) => lease,
-            Err(room) => Box::pin(self.pool.open(room)).await?,
-        };
-        let replay = (lease.is_reused() && body.is_none() && head.method.is_idempotent()).then(|| head.clone());
+        let is_idempotent = head.method.is_idempotent();
+        let may_replay = body.is_none() && (lease.is_http2() || (lease.is_reused() && is_idempotent));
+        let replay = may_replay.then(|| head.clone());
         let failed = match self.exchange(lease, Request::from_parts(head, body), progress).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
         };
         let again = match (failed.unsent, replay) {
             (Some(unsent), _) => unsent,
-            (None, Some(head)) if !failed.heard => Request::from_parts(head, SendBody::none()),
+            (None, Some(head)) if failed.refused || (is_idempotent && !failed.heard) => {
+                Request::from_parts(head, SendBody::none())
+            }
             _ => return Err(failed.error),
         };
-        let Some(permit) = failed.permit else { return Err(failed.error) };
+        let Some(right) = failed.right else { return Err(failed.error) };
         progress.connecting();
         Box::pin(async {
-            let lease = self.pool.open(self.pool.room(permit)).await?;
+            let lease = match right {
+                Right::Connection(permit) => self.pool.open(self.pool.room(permit)).await?,
+                Right::Stream(permit) => self.pool.stream(permit).await?,
+            };
             self.exchange(lease, again, progress).await.map_err(|failed| failed.error)
         })
         .await
@@ -204,13 +226,44 @@ impl Upstream {
         Ok(())
     }
 
+    /// As the protocol of the connection has it, whichever it had before.
+    fn frame(&self, request: &mut Request<SendBody>, is_http2: bool) -> Result<(), UpstreamError> {
+        let target = request.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        match is_http2 {
+            false => {
+                *request.uri_mut() = Uri::from(target);
+                *request.version_mut() = Version::HTTP_11;
+                request.headers_mut().insert(HOST, self.authority.clone());
+            }
+            true => {
+                let scheme = if self.config.origin.tls { "https" } else { "http" };
+                let uri =
+                    Uri::builder().scheme(scheme).authority(self.authority.as_bytes()).path_and_query(target).build();
+                *request.uri_mut() = uri.map_err(|_| UpstreamError::Target { upstream: self.config.name.clone() })?;
+                *request.version_mut() = Version::HTTP_2;
+                // The authority says it, streams are framed by themselves (RFC 9113, 8.2.2), and nobody hears a 100.
+                for name in [HOST, CONNECTION, TRANSFER_ENCODING, UPGRADE, EXPECT] {
+                    request.headers_mut().remove(name);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// One try on one connection.
     async fn exchange(
         &self,
         mut lease: Lease,
-        request: Request<SendBody>,
+        mut request: Request<SendBody>,
         progress: &Arc<Progress>,
     ) -> Result<Response<UpstreamBody>, Failed> {
+        if self.pool.shared.is_some() {
+            self.frame(&mut request, lease.is_http2()).map_err(Failed::for_good)?;
+        }
+        if !request.body().is_none() && request.headers().contains_key(EXPECT) {
+            SendBody::hold_back(&mut request);
+        }
+        let asked = request.headers().get(UPGRADE).cloned();
         progress.handed();
         let answer = lease.send(request);
         let patience = async {
@@ -223,13 +276,23 @@ impl Upstream {
             () = patience => {
                 let error =
                     UpstreamError::Timeout { upstream: self.config.name.clone(), reply_timeout: self.config.reply_timeout };
-                return Err(Failed { error, unsent: None, heard: true, permit: None });
+                return Err(Failed::for_good(error));
             }
         };
         match result {
-            Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            Ok(mut answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let is_it = |asked: HeaderValue| {
+                    let named = answer.headers().get(UPGRADE);
+                    named.is_some_and(|named| named.as_bytes().eq_ignore_ascii_case(asked.as_bytes()))
+                };
+                if asked.is_some_and(is_it) {
+                    let upgrade = hyper::upgrade::on(&mut answer);
+                    let (head, _) = answer.into_parts();
+                    let body = UpstreamBody::switched(upgrade, lease, Arc::clone(progress), Arc::clone(&self.config));
+                    return Ok(Response::from_parts(head, body));
+                }
                 let error = UpstreamError::Switched { upstream: self.config.name.clone() };
-                Err(Failed { error, unsent: None, heard: true, permit: None })
+                Err(Failed::for_good(error))
             }
             Ok(answer) => {
                 let (head, incoming) = answer.into_parts();
@@ -240,8 +303,10 @@ impl Upstream {
                 let unsent = failure.take_message();
                 let error = error::classify(&self.config.name, failure.into_error(), progress);
                 let heard = lease.has_heard() || matches!(error, UpstreamError::RequestBody { .. });
-                let permit = lease.is_reused().then(|| lease.into_permit());
-                Err(Failed { error, unsent: unsent.filter(|_| permit.is_some()), heard, permit })
+                let refused = matches!(error, UpstreamError::Refused { .. });
+                let retires = matches!(error, UpstreamError::Refused { retires: true, .. });
+                let right = (lease.is_reused() || refused).then(|| lease.into_right(retires)).flatten();
+                Err(Failed { error, unsent: unsent.filter(|_| right.is_some()), heard, refused, right })
             }
         }
     }
@@ -279,6 +344,14 @@ struct Failed {
     unsent: Option<Request<SendBody>>,
     /// Whether sending it again is out of the question, most often because a byte of an answer has come.
     heard: bool,
-    /// The right to a connection, when it was a reused one that failed.
-    permit: Option<pool::Permit>,
+    /// The upstream has said that it did nothing of it.
+    refused: bool,
+    /// To send it again, when it was a reused connection that failed, or the upstream has refused.
+    right: Option<Right>,
+}
+
+impl Failed {
+    fn for_good(error: UpstreamError) -> Failed {
+        Failed { error, unsent: None, heard: true, refused: false, right: None }
+    }
 }

@@ -40,6 +40,11 @@ impl Raw {
         Raw { stream, read: Vec::new() }
     }
 
+    /// Closes it with a reset.
+    pub fn reset(self) {
+        self.stream.set_zero_linger().expect("the connection is open");
+    }
+
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let written = timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await.expect("the other side reads");
         written.expect("the connection is open");
@@ -52,13 +57,20 @@ impl Raw {
 
     /// Reads up to `end` and returns it with all before it.
     pub async fn read_until(&mut self, end: &str) -> String {
+        let read = self.try_read_until(end).await;
+        read.unwrap_or_else(|| panic!("closed before {end:?}, after {:?}", String::from_utf8_lossy(&self.read)))
+    }
+
+    /// None when the other side closes first.
+    pub async fn try_read_until(&mut self, end: &str) -> Option<String> {
         loop {
             if let Some(at) = find(&self.read, end.as_bytes()) {
                 let rest = self.read.split_off(at + end.len());
-                return String::from_utf8_lossy(&std::mem::replace(&mut self.read, rest)).into_owned();
+                return Some(String::from_utf8_lossy(&std::mem::replace(&mut self.read, rest)).into_owned());
             }
-            let so_far = String::from_utf8_lossy(&self.read).into_owned();
-            assert!(self.read_some().await > 0, "closed before {end:?}, after {so_far:?}");
+            if self.read_some().await == 0 {
+                return None;
+            }
         }
     }
 
@@ -67,13 +79,27 @@ impl Raw {
         self.read_until("\r\n\r\n").await
     }
 
+    /// Nothing has come that was not asked for yet.
+    pub fn has_read_nothing(&self) -> bool {
+        let waits = self.stream.try_read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+        self.read.is_empty() && waits
+    }
+
     /// Reads so many bytes.
     pub async fn read_exact(&mut self, count: usize) -> Vec<u8> {
+        let read = self.try_read_exact(count).await;
+        read.unwrap_or_else(|| panic!("closed after {} bytes of {count}", self.read.len()))
+    }
+
+    /// None when the other side closes first.
+    pub async fn try_read_exact(&mut self, count: usize) -> Option<Vec<u8>> {
         while self.read.len() < count {
-            assert!(self.read_some().await > 0, "closed after {} bytes of {count}", self.read.len());
+            if self.read_some().await == 0 {
+                return None;
+            }
         }
         let rest = self.read.split_off(count);
-        std::mem::replace(&mut self.read, rest)
+        Some(std::mem::replace(&mut self.read, rest))
     }
 
     /// Everything until the other side closes.
@@ -118,19 +144,23 @@ impl Notes {
     }
 
     pub async fn wait_for(&self, note: &str) {
+        self.wait_for_some(|one| one == note).await;
+    }
+
+    pub async fn wait_for_some(&self, is_it: impl Fn(&str) -> bool) {
         let waiting = async {
             loop {
                 let added = self.0.1.notified();
                 tokio::pin!(added);
                 added.as_mut().enable();
-                if self.all().iter().any(|one| one == note) {
+                if self.all().iter().any(|one| is_it(one)) {
                     return;
                 }
                 added.await;
             }
         };
         if timeout(PATIENCE, waiting).await.is_err() {
-            panic!("no note {note:?} in {:?}", self.all());
+            panic!("what was waited for is not in {:?}", self.all());
         }
     }
 }

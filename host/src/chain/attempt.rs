@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use http::{Request, Response, Uri, header};
+use http::{HeaderValue, Request, Response, Uri, header};
 use sluicegate_runtime::{BodyMode, Phase};
 
 use super::failover::{Failed, Reached};
@@ -72,6 +72,9 @@ impl Run {
             Ok(Ok(mut answer)) => {
                 let version = answer.version();
                 fields::clean_reply(answer.headers_mut(), version);
+                if !self.takes_trailers {
+                    answer.headers_mut().remove(header::TRAILER);
+                }
                 Ok(answer)
             }
             Ok(Err(error)) => Err(Failed { stop: self.upstream_failed(&error), reached: reached(&error) }),
@@ -110,6 +113,8 @@ impl Run {
         target: &Target,
         body: RequestBody,
     ) -> Result<Request<RequestBody>, Stop> {
+        // A body that is at hand need not be asked for.
+        let expects = self.expects && !matches!(body, RequestBody::Whole(_));
         // Asks which versions serve, and who asks that may look at the exchange: not under its lock.
         let decodes_reply = self.decodes_reply();
         let mut state = self.exchange.lock();
@@ -132,6 +137,12 @@ impl Run {
         let uri = Uri::try_from(target_text).map_err(|error| {
             Stop::refuse(Refusal::new(Code::BadRequest, format!("The request's path is not valid: {error}.")))
         })?;
+        if expects {
+            headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
+        }
+        if let Some(upgrade) = &self.upgrade {
+            upgrade.announce(&mut headers);
+        }
         if decodes_reply {
             headers.insert(header::ACCEPT_ENCODING, coding::acceptable(headers.get(header::ACCEPT_ENCODING)));
         }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
 use sluicegate_runtime::ReplyHead;
 
+use super::media::is_event_stream;
 use super::run::Run;
-use super::serve::is_event_stream;
 use crate::config::Dialect;
 use crate::error::Refusal;
 use crate::http::render::{document, render_stream_error};

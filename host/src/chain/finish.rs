@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use http::StatusCode;
 use sluicegate_runtime::{Call, Version};
 
 use super::open::{ClientConnection, OpenExchange};
@@ -30,6 +31,11 @@ impl Finisher {
 
     pub(super) fn run(&self) -> &Arc<Run> {
         &self.run
+    }
+
+    /// From here on the new one speaks for the exchange, and this one says nothing more.
+    pub(super) fn hand_over(&mut self) -> Finisher {
+        Finisher { run: self.run.clone(), open: self.open.take() }
     }
 
     /// The answer went out whole: its outcome is what was decided on the way, or [`Outcome::Complete`].
@@ -195,6 +201,10 @@ impl Run {
             reply_bytes: self.exchange.reply_bytes.load(Ordering::Relaxed),
             first_byte: log.first_byte,
             duration,
+            upgrade: log
+                .status
+                .filter(|status| *status == StatusCode::SWITCHING_PROTOCOLS)
+                .and_then(|_| self.upgrade.as_ref().map(|upgrade| upgrade.protocol().to_owned())),
             model: self.model.as_ref().and_then(|model| model.model().map(str::to_owned)),
             usage: self.model.as_ref().map(|model| model.seen().clone()).unwrap_or_default(),
             labels: state.labels.clone(),

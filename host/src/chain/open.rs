@@ -11,6 +11,7 @@ use slab::Slab;
 use sluicegate_runtime::{Exchange, lane};
 use tokio::sync::{Notify, watch};
 
+use super::upgrade::Upgraded;
 use crate::http::fields::forwarded_for;
 
 /// Counts exchanges from their head to their last byte, so that a drain knows when it is done.
@@ -18,6 +19,7 @@ use crate::http::fields::forwarded_for;
 pub struct OpenExchanges {
     count: AtomicUsize,
     none_left: Notify,
+    upgraded: Arc<Upgraded>,
     /// From then on the gateway itself cuts what is open.
     cut_at: Mutex<Option<Instant>>,
 }
@@ -159,6 +161,10 @@ impl GenerationExchanges {
                 std::future::pending().await
             }
         }
+    }
+
+    pub(super) fn upgraded(&self) -> &Arc<Upgraded> {
+        &self.everywhere.upgraded
     }
 
     pub(super) fn are_cut(&self) -> bool {

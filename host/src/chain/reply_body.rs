@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use super::events::EventTail;
@@ -21,6 +22,8 @@ use super::shadow::Taps;
 use super::stop::Stop;
 use super::trace::BodyWay;
 use crate::error::{Code, Fault, Refusal};
+use crate::http::at_hand::AtHand;
+use crate::http::trailers;
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::{UpstreamBody, UpstreamError};
 
@@ -41,16 +44,16 @@ struct Sending {
 
 pub(super) enum Source {
     /// An answer of the gateway or of a plugin, or one that was buffered.
-    Whole(Option<Bytes>),
+    Whole(AtHand),
     AsItComes(UpstreamBody, Taps),
-    Piped(Pin<Box<dyn Stream<Item = Result<Bytes, Cut>> + Send>>),
+    Piped(Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Cut>> + Send>>),
 }
 
 impl Source {
     pub(super) fn way(&self) -> BodyWay {
         match self {
-            Source::Whole(None) => BodyWay::None,
-            Source::Whole(Some(bytes)) => BodyWay::Buffered(bytes.len() as u64),
+            Source::Whole(body) if body.is_empty() => BodyWay::None,
+            Source::Whole(body) => BodyWay::Buffered(body.len() as u64),
             Source::AsItComes(..) => BodyWay::AsItComes,
             Source::Piped(_) => BodyWay::Streamed,
         }
@@ -124,7 +127,7 @@ impl Sending {
             return Poll::Ready(Some(Err(self.timed_out(elapsed))));
         }
         let polled = match &mut self.source {
-            Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Whole(body) => return Poll::Ready(body.next_frame().map(Ok)),
             Source::AsItComes(body, taps) => {
                 let run = self.finisher.run();
                 let before = body.pieces();
@@ -150,11 +153,13 @@ impl Sending {
                     if is_translated { cut } else { Cut { told: None, ..cut } }
                 })
             }
-            Source::Piped(pieces) => pieces.as_mut().poll_next(context).map_ok(Frame::data),
+            Source::Piped(pieces) => pieces.as_mut().poll_next(context),
         };
         match polled {
-            // Trailers end here: what is dropped from heads must not come behind the body.
-            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => Poll::Ready(None),
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {
+                let fields = frame.into_trailers().ok().and_then(|fields| self.finisher.run().trailers(fields, false));
+                Poll::Ready(fields.map(|fields| Ok(Frame::trailers(*fields))))
+            }
             Poll::Ready(frame) => {
                 self.idle.reset();
                 Poll::Ready(frame)
@@ -178,8 +183,8 @@ impl Sending {
                 if let (Some(events), Some(bytes)) = (&mut self.events, frame.data_ref()) {
                     events.follow(bytes);
                 }
-                // Whoever sends stops at the announced length, and may not ask for the end.
-                if self.is_end_stream() {
+                // Whoever sends stops at the announced length or behind trailers, and may not ask for the end.
+                if frame.is_trailers() || self.is_end_stream() {
                     self.finisher.complete();
                 }
             }
@@ -188,7 +193,7 @@ impl Sending {
                     // The client reads the error in its own dialect; the stream ends behind it.
                     self.finisher.note_cut(cut);
                     self.finisher.run().exchange.add_reply_bytes(event.len());
-                    self.source = Source::Whole(None);
+                    self.source = Source::Whole(AtHand::default());
                     self.finisher.complete();
                     return Poll::Ready(Some(Ok(Frame::data(event))));
                 }
@@ -206,7 +211,7 @@ impl Sending {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Source::Whole(body) => body.is_empty(),
             Source::AsItComes(body, _) => body.is_end_stream(),
             Source::Piped(_) => false,
         }
@@ -214,7 +219,7 @@ impl Sending {
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Source::Whole(body) => body.size_hint(),
             Source::AsItComes(body, _) => body.size_hint(),
             Source::Piped(_) => SizeHint::default(),
         }
@@ -231,7 +236,16 @@ pub(super) struct Under {
     pipe: Option<Pipe>,
     /// Shadows that read what nobody here changes.
     taps: Taps,
+    /// What will stand behind it.
+    trailers: Option<Box<HeaderMap>>,
     ended: bool,
+}
+
+impl Run {
+    /// What the client gets of the fields behind an answer. `changed`: plugins have the bytes.
+    pub(super) fn trailers(&self, fields: HeaderMap, changed: bool) -> Option<Box<HeaderMap>> {
+        self.takes_trailers.then(|| trailers::clean(fields, &self.plan.credential_fields, changed)).flatten()
+    }
 }
 
 pub(super) enum Broken {
@@ -241,7 +255,15 @@ pub(super) enum Broken {
 
 impl Under {
     pub(super) fn new(run: Arc<Run>, body: UpstreamBody, pipe: Pipe) -> Under {
-        Under { run, body: Some(body), deltas: None, pipe: Some(pipe), taps: Taps::default(), ended: false }
+        Under {
+            run,
+            body: Some(body),
+            deltas: None,
+            pipe: Some(pipe),
+            taps: Taps::default(),
+            trailers: None,
+            ended: false,
+        }
     }
 
     pub(super) fn typed(
@@ -251,15 +273,15 @@ impl Under {
         pipe: Option<Pipe>,
         taps: Taps,
     ) -> Under {
-        Under { run, body, deltas: Some(Box::new(deltas)), pipe, taps, ended: false }
+        Under { run, body, deltas: Some(Box::new(deltas)), pipe, taps, trailers: None, ended: false }
     }
 
     pub(super) fn into_source(self) -> Source {
         Source::Piped(Box::pin(unfold(Some(self), |under| async move {
             let mut under = under?;
             match under.next().await {
-                Ok(Some(piece)) => Some((Ok(piece), Some(under))),
-                Ok(None) => None,
+                Ok(Some(piece)) => Some((Ok(Frame::data(piece)), Some(under))),
+                Ok(None) => Some((Ok(Frame::trailers(*under.trailers?)), None)),
                 Err(broken) => Some((Err(broken.into_cut(&under.run)), None)),
             }
         })))
@@ -308,7 +330,10 @@ impl Under {
             match (frame, &mut self.deltas) {
                 (Some(Ok(frame)), None) => match frame.into_data() {
                     Ok(bytes) => return Ok(Some(bytes)),
-                    Err(_) => continue,
+                    Err(frame) => {
+                        let fields = frame.into_trailers().ok();
+                        self.trailers = fields.and_then(|fields| self.run.trailers(fields, self.pipe.is_some()));
+                    }
                 },
                 // Its events are there.
                 (Some(Ok(_)), Some(_)) => {}
@@ -402,7 +427,12 @@ impl Cut {
         self.fault
     }
 
-    fn timed_out(elapsed: Elapsed) -> Cut {
+    /// Nobody can be told on a connection that speaks another protocol.
+    pub(super) fn of_tunnel(outcome: Outcome, fault: Fault, code: Code, message: String) -> Cut {
+        Cut { outcome, fault, code: code.as_str().to_owned(), message, told: None }
+    }
+
+    pub(super) fn timed_out(elapsed: Elapsed) -> Cut {
         let (code, message) = match elapsed {
             Elapsed::Silence => (Code::UpstreamTimeout, "no byte of the answer moved for too long"),
             Elapsed::Deadline => (Code::ExchangeTimeout, "the exchange took longer than its route allows"),

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -22,19 +23,21 @@ use super::stop::Stop;
 use super::trace::BodyWay;
 use crate::config::Limits;
 use crate::error::{Code, Refusal};
+use crate::http::at_hand::AtHand;
+use crate::http::trailers;
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::UpstreamError;
 
 /// What goes upstream.
 pub(super) enum RequestBody {
-    Whole(Option<Bytes>),
+    Whole(AtHand),
     AsItComes(Metered),
     Piped(Pieces),
     /// Either of the last two, where another target may have to get it.
     Lent(Lent),
 }
 
-type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyFault>> + Send>>;
+type Pieces = Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, BodyFault>> + Send>>;
 
 /// Why the body did not come to its end. Travels through the upstream's error to where the answer is made.
 #[derive(Debug, Clone)]
@@ -54,7 +57,7 @@ impl RequestBody {
     /// Reads the whole body if a plugin must see it before a byte goes on; else only prepares its way.
     pub(super) async fn prepare(run: &Arc<Run>, incoming: Incoming) -> Result<RequestBody, Stop> {
         match incoming.is_end_stream() {
-            true => Ok(RequestBody::Whole(None)),
+            true => Ok(RequestBody::Whole(AtHand::default())),
             // Boxed, so that those without a body do not carry the room for it.
             false => Box::pin(RequestBody::prepare_some(run, incoming)).await,
         }
@@ -81,7 +84,7 @@ impl RequestBody {
         }
         pipe.end();
         pipe.gather(&mut whole).await?;
-        Ok(RequestBody::Whole(Some(whole.freeze())))
+        Ok(RequestBody::Whole(AtHand::new(whole.freeze(), metered.trailers.take())))
     }
 }
 
@@ -89,7 +92,7 @@ impl RequestBody {
     /// Reads it to its end, however it comes.
     pub(super) async fn whole(mut self, limits: &Limits) -> Result<Bytes, Stop> {
         if let RequestBody::Whole(bytes) = self {
-            return Ok(bytes.unwrap_or_default());
+            return Ok(bytes.into_bytes());
         }
         let mut whole = BytesMut::new();
         while let Some(frame) = poll_fn(|context| Pin::new(&mut self).poll_frame(context)).await {
@@ -105,8 +108,8 @@ impl RequestBody {
 
     pub(super) fn way(&self) -> BodyWay {
         match self {
-            RequestBody::Whole(None) => BodyWay::None,
-            RequestBody::Whole(Some(bytes)) => BodyWay::Buffered(bytes.len() as u64),
+            RequestBody::Whole(body) if body.is_empty() => BodyWay::None,
+            RequestBody::Whole(body) => BodyWay::Buffered(body.len() as u64),
             // It is lent when it is sent; how it goes is asked before.
             RequestBody::AsItComes(_) | RequestBody::Lent(_) => BodyWay::AsItComes,
             RequestBody::Piped(_) => BodyWay::Streamed,
@@ -120,18 +123,16 @@ impl Body for RequestBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         match self.get_mut() {
-            RequestBody::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            RequestBody::Whole(body) => Poll::Ready(body.next_frame().map(Ok)),
             RequestBody::AsItComes(metered) => metered.poll_frame(context).map_err(BodyFault),
             RequestBody::Lent(lent) => Pin::new(lent).poll_frame(context),
-            RequestBody::Piped(pieces) => {
-                Poll::Ready(ready!(pieces.as_mut().poll_next(context)).map(|piece| piece.map(Frame::data)))
-            }
+            RequestBody::Piped(pieces) => pieces.as_mut().poll_next(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            RequestBody::Whole(bytes) => bytes.is_none(),
+            RequestBody::Whole(body) => body.is_empty(),
             RequestBody::AsItComes(metered) => metered.incoming.is_end_stream(),
             RequestBody::Piped(_) => false,
             RequestBody::Lent(lent) => lent.is_end_stream(),
@@ -140,7 +141,7 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            RequestBody::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            RequestBody::Whole(body) => body.size_hint(),
             RequestBody::AsItComes(metered) => metered.incoming.size_hint(),
             RequestBody::Piped(_) => SizeHint::default(),
             RequestBody::Lent(lent) => lent.size_hint(),
@@ -148,7 +149,7 @@ impl Body for RequestBody {
     }
 }
 
-fn pieces(metered: Metered, pipe: Pipe) -> impl Stream<Item = Result<Bytes, BodyFault>> + Send {
+fn pieces(metered: Metered, pipe: Pipe) -> impl Stream<Item = Result<Frame<Bytes>, BodyFault>> + Send {
     struct Under {
         metered: Metered,
         pipe: Pipe,
@@ -159,8 +160,11 @@ fn pieces(metered: Metered, pipe: Pipe) -> impl Stream<Item = Result<Bytes, Body
         let mut under = under?;
         loop {
             match under.pipe.next().await {
-                Ok(Some(piece)) => return Some((Ok(piece), Some(under))),
-                Ok(None) if under.ended => return None,
+                Ok(Some(piece)) => return Some((Ok(Frame::data(piece)), Some(under))),
+                Ok(None) if under.ended => {
+                    let trailers = under.metered.trailers.take()?;
+                    return Some((Ok(Frame::trailers(*trailers)), None));
+                }
                 Ok(None) => {}
                 Err(stop) => return Some((Err(BodyFault(stop)), None)),
             }
@@ -183,21 +187,24 @@ pub(super) struct Metered {
     idle: Idle,
     /// Shadows that read the body where no plugin takes it through a pipe.
     taps: Taps,
+    /// For whoever takes the bytes alone: what came behind them.
+    trailers: Option<Box<HeaderMap>>,
 }
 
 impl Metered {
     fn new(run: &Arc<Run>, incoming: Incoming) -> Metered {
         let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline, run.ground.open.clone());
-        Metered { incoming, run: run.clone(), idle, taps: Taps::default() }
+        Metered { incoming, run: run.clone(), idle, taps: Taps::default(), trailers: None }
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Stop> {
         loop {
             match poll_fn(|context| self.poll_frame(context)).await.transpose()? {
-                // Trailers end with the hop: a plugin may have changed what they speak of.
                 Some(frame) => match frame.into_data() {
                     Ok(bytes) => return Ok(Some(bytes)),
-                    Err(_) => continue,
+                    Err(frame) => {
+                        self.trailers = frame.into_trailers().ok().and_then(|fields| self.passing(fields, true))
+                    }
                 },
                 None => return Ok(None),
             }
@@ -214,10 +221,11 @@ impl Metered {
         };
         self.idle.reset();
         Poll::Ready(match frame {
-            // Trailers end here: what is dropped from heads must not come behind the body.
             Some(Ok(frame)) if frame.is_trailers() => {
+                self.run.request_ended.store(true, Ordering::Relaxed);
                 self.taps.end(&self.run);
-                None
+                let fields = frame.into_trailers().ok().and_then(|fields| self.passing(fields, false));
+                fields.map(|fields| Ok(Frame::trailers(*fields)))
             }
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len) as u64;
@@ -239,6 +247,20 @@ impl Metered {
                 None
             }
         })
+    }
+}
+
+impl Metered {
+    /// Of the fields behind the body. `changed`: plugins have the bytes.
+    fn passing(&self, fields: HeaderMap, changed: bool) -> Option<Box<HeaderMap>> {
+        trailers::clean(fields, &self.run.plan.credential_fields, changed)
+    }
+}
+
+impl Run {
+    /// Whether anything of the request's body was read.
+    pub(super) fn has_begun_request(&self) -> bool {
+        self.exchange.request_bytes.load(Ordering::Relaxed) > 0 || self.request_ended.load(Ordering::Relaxed)
     }
 }
 

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use super::request_body::{BodyFault, RequestBody};
+use crate::http::at_hand::AtHand;
 
 /// Of one body that streams.
 const KEPT_BYTES_MAX: usize = 64 << 10;
@@ -18,7 +20,7 @@ const KEPT_BYTES_MAX: usize = 64 << 10;
 pub(super) enum Resend {
     /// Sent once at most, so nothing is kept.
     Once(Option<RequestBody>),
-    Whole(Option<Bytes>),
+    Whole(AtHand),
     Streamed(Arc<Mutex<Kept>>),
 }
 
@@ -28,6 +30,7 @@ pub(super) struct Kept {
     untouched: Option<RequestBody>,
     /// None once it is too long, or broke.
     sent: Option<BytesMut>,
+    trailers: Option<Box<HeaderMap>>,
     ended: bool,
 }
 
@@ -43,10 +46,10 @@ impl Resend {
     /// `targets`: how many may be tried.
     pub(super) fn new(body: RequestBody, targets: usize) -> Resend {
         match body {
-            RequestBody::Whole(bytes) => Resend::Whole(bytes),
+            RequestBody::Whole(body) => Resend::Whole(body),
             body if targets < 2 => Resend::Once(Some(body)),
             body => {
-                let kept = Kept { untouched: Some(body), sent: Some(BytesMut::new()), ended: false };
+                let kept = Kept { untouched: Some(body), sent: Some(BytesMut::new()), trailers: None, ended: false };
                 Resend::Streamed(Arc::new(Mutex::new(kept)))
             }
         }
@@ -59,7 +62,7 @@ impl Resend {
     pub(super) fn lend(&mut self, unsent: bool) -> Option<RequestBody> {
         match self {
             Resend::Once(body) => body.take(),
-            Resend::Whole(bytes) => Some(RequestBody::Whole(bytes.clone())),
+            Resend::Whole(body) => Some(RequestBody::Whole(body.clone())),
             Resend::Streamed(shared) => {
                 let mut kept = lock(shared);
                 if let Some(body) = kept.untouched.take().filter(|_| unsent) {
@@ -67,8 +70,8 @@ impl Resend {
                     return Some(RequestBody::Lent(lent));
                 }
                 let sent = kept.sent.take().filter(|_| kept.ended)?.freeze();
+                let whole = AtHand::new(sent, kept.trailers.take());
                 drop(kept);
-                let whole = Some(sent).filter(|bytes| !bytes.is_empty());
                 *self = Resend::Whole(whole.clone());
                 Some(RequestBody::Whole(whole))
             }
@@ -98,8 +101,9 @@ impl Body for Lent {
         match &frame {
             Some(Ok(frame)) => {
                 kept.keep(frame.data_ref().unwrap_or(&Bytes::new()));
-                // Who knows the end from the length does not ask for it.
-                kept.ended = body.is_end_stream();
+                kept.trailers = frame.trailers_ref().cloned().map(Box::new);
+                // Who knows the end from the length does not ask for it, nor who has the trailers.
+                kept.ended = frame.is_trailers() || body.is_end_stream();
             }
             Some(Err(_)) => kept.sent = None,
             None => kept.ended = true,

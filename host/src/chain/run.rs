@@ -16,6 +16,7 @@ use super::plan::{Chosen, Ground, Link, Plan, Site};
 use super::shadow::{Shown, Watcher};
 use super::stop::Stop;
 use super::trace::{OnFailure, Recorder};
+use super::upgrade::Upgrade;
 use crate::error::{Code, Fault, Refusal};
 use crate::telemetry::outcome::Outcome;
 
@@ -26,6 +27,12 @@ pub(super) struct Run {
     pub(super) log: Mutex<Log>,
     /// Its last byte has been handed on.
     pub(super) request_ended: AtomicBool,
+    /// The client has said that it reads trailers.
+    pub(super) takes_trailers: bool,
+    /// The client sends its body only once it is told to, or has waited for long.
+    pub(super) expects: bool,
+    /// Some where it asks for another protocol, and its route allows that.
+    pub(super) upgrade: Option<Box<Upgrade>>,
     /// When the route's time for the whole exchange is over.
     pub(super) deadline: Option<tokio::time::Instant>,
     /// Entries at positions below it take part in the answer. Grows as `head` passes them, so that no entry meets the answer to
@@ -89,6 +96,9 @@ impl Run {
             exchange,
             log: Mutex::new(log),
             request_ended: AtomicBool::new(false),
+            takes_trailers: false,
+            expects: false,
+            upgrade: None,
             depth: AtomicUsize::new(0),
             ran: AtomicU64::new(0),
             held: (0..length).map(|_| tokio::sync::Mutex::new(Held::reusing())).collect(),
@@ -293,13 +303,26 @@ impl Run {
 
     /// An entry wants the whole of what is never buffered.
     pub(super) fn cannot_buffer(&self, position: usize) -> Result<(), Stop> {
+        self.passed_over(
+            position,
+            Code::CannotBuffer,
+            "must read the whole answer, and the answer is a stream of events",
+        )
+    }
+
+    /// An entry reads bodies, and what will pass is none.
+    pub(super) fn cannot_read_upgrade(&self, position: usize) -> Result<(), Stop> {
+        self.passed_over(position, Code::CannotReadUpgrade, "reads bodies, and cannot read what another protocol says")
+    }
+
+    /// What an entry cannot do is held against its `on_error`, as a failure would be.
+    fn passed_over(&self, position: usize, code: Code, why: &str) -> Result<(), Stop> {
         let Some(link) = self.plan.chain.links().get(position) else { return Ok(()) };
         let chosen = self.chosen(position, link);
         let name = &chosen.entry.name;
         if chosen.entry.options.on_error == OnError::Deny {
-            let message =
-                format!("The policy `{name}` must read the whole answer, and the answer is a stream of events.");
-            return Err(Stop { by: Some(position), ..Stop::refuse(Refusal::new(Code::CannotBuffer, message)) });
+            let message = format!("The policy `{name}` {why}.");
+            return Err(Stop { by: Some(position), ..Stop::refuse(Refusal::new(code, message)) });
         }
         chosen.metrics.bypassed();
         *self.log().bypasses.entry(name.clone()).or_default() += 1;

@@ -7,13 +7,14 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header, request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
+use sluicegate_runtime::{Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
 
 use super::finish::Finisher;
+use super::media::is_stream;
 use super::model::{self, ModelExchange};
 use super::open::ClientConnection;
 use super::pipe::{Pipe, Way};
@@ -24,8 +25,10 @@ use super::run::{Log, Run};
 use super::shadow::Taps;
 use super::stop::{Stop, StopReply};
 use super::trace::Recorder;
-use crate::config::{CredentialPlace, Dialect};
+use super::upgrade::Upgrade;
+use crate::config::Dialect;
 use crate::error::{Code, Refusal};
+use crate::http::at_hand::AtHand;
 use crate::http::fields::{self, ClientSide, RequestHost};
 use crate::http::path;
 use crate::http::render::render;
@@ -103,7 +106,12 @@ pub fn serve(
 /// Takes the head apart: what the client presents goes where plugins cannot see it.
 fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, Incoming) {
     let Inbound { mut head, body, client, host, started, id } = inbound;
+    let allowed = plan.route.as_ref().map_or(&[][..], |route| &route.upgrades);
+    let upgrade = if allowed.is_empty() { None } else { Upgrade::asked(&mut head, &body, allowed) };
+    let expects = !body.is_end_stream() && fields::expects_continue(head.version, &head.headers);
     let hop = fields::clean_request(&mut head.headers);
+    // HTTP/2 has a place for them in every answer; in HTTP/1.1 a client must ask (RFC 9110, 6.5.1).
+    let takes_trailers = hop.trailers || head.version == Version::HTTP_2;
     let hints = plan.models.as_ref().map(|_| model::hints(&head.headers, head.uri.query()));
     let places = plan.route.as_ref().map_or(&[][..], |route| &route.credential_places);
     let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);
@@ -152,7 +160,11 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
         let path = path::strip_prefix(&state.request.path, &route.strip_prefix).unwrap_or(&state.request.path);
         Box::new(ModelExchange::begin(state.request.method.as_str(), path, hints))
     });
-    (Arc::new(Run::new(ground, plan, exchange, log, trace, model)), body)
+    let mut run = Run::new(ground, plan, exchange, log, trace, model);
+    run.takes_trailers = takes_trailers;
+    run.expects = expects;
+    run.upgrade = upgrade;
+    (Arc::new(run), body)
 }
 
 /// The answer's body before the chain has seen it.
@@ -196,6 +208,9 @@ impl Run {
         if let (Some(model), Some(plans)) = (&self.model, &self.plan.models) {
             return Box::pin(self.forward_model(route, model, plans, body)).await;
         }
+        if let Some(upgrade) = &self.upgrade {
+            self.admit_upgrade(upgrade)?;
+        }
         let began = Instant::now();
         let body = RequestBody::prepare(self, body).await?;
         if let Some(trace) = &self.trace {
@@ -236,11 +251,11 @@ impl Run {
         if !self.reply_has_body() {
             return Ok(match reply {
                 Reply::Upstream(body) => Source::AsItComes(body, Taps::default()),
-                Reply::Whole(_) => Source::Whole(None),
+                Reply::Whole(_) => Source::Whole(AtHand::default()),
             });
         }
         let Some(streams) = self.exchange.lock().reply.as_ref().map(|head| is_stream(&head.headers)) else {
-            return Ok(Source::Whole(None));
+            return Ok(Source::Whole(AtHand::default()));
         };
         let (pipe, mut taps) = (Pipe::new(self, Way::Reply)?, Taps::of(self, Way::Reply));
         if let Some(typed) = self.model.as_ref().and_then(|model| model.take_typed()) {
@@ -253,7 +268,7 @@ impl Run {
             (None, Reply::Whole(bytes)) => {
                 taps.push(self, &bytes);
                 taps.end(self);
-                Ok(Source::Whole(Some(bytes)))
+                Ok(Source::Whole(bytes.into()))
             }
             (Some(mut pipe), Reply::Upstream(body)) if streams || !pipe.is_buffering() => {
                 if streams {
@@ -268,7 +283,7 @@ impl Run {
 
     /// Waits for the whole body.
     async fn gather(self: &Arc<Run>, mut pipe: Pipe, reply: Reply) -> Result<Source, Stop> {
-        let mut whole = BytesMut::new();
+        let (mut whole, mut trailers) = (BytesMut::new(), None);
         match reply {
             Reply::Whole(bytes) => {
                 pipe.push(bytes);
@@ -277,7 +292,7 @@ impl Run {
                 pipe.gather(&mut whole).await?;
             }
             Reply::Upstream(mut body) => {
-                while let Some(bytes) = self.next_of(&mut body).await? {
+                while let Some(bytes) = self.next_of(&mut body, &mut trailers).await? {
                     pipe.push(bytes);
                     pipe.gather(&mut whole).await?;
                 }
@@ -286,11 +301,15 @@ impl Run {
             }
         }
         self.forget_length();
-        Ok(Source::Whole(Some(whole.freeze())))
+        Ok(Source::Whole(AtHand::new(whole.freeze(), trailers)))
     }
 
-    /// The next bytes of an answer that a plugin waits for. None at its end; trailers are left out.
-    async fn next_of(&self, body: &mut UpstreamBody) -> Result<Option<Bytes>, Stop> {
+    /// The next bytes of an answer that a plugin waits for. None at its end.
+    async fn next_of(
+        &self,
+        body: &mut UpstreamBody,
+        trailers: &mut Option<Box<HeaderMap>>,
+    ) -> Result<Option<Bytes>, Stop> {
         let silence_max = self.ground.limits.body_idle_timeout;
         loop {
             let frame = match tokio::time::timeout(silence_max, body.frame()).await {
@@ -303,7 +322,9 @@ impl Run {
             match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(bytes) => return Ok(Some(bytes)),
-                    Err(_trailers) => continue,
+                    Err(frame) => {
+                        *trailers = frame.into_trailers().ok().and_then(|fields| self.trailers(fields, true));
+                    }
                 },
                 Some(Err(error)) => return Err(self.upstream_failed(&error)),
                 None => return Ok(None),
@@ -312,8 +333,9 @@ impl Run {
     }
 
     /// Seals the head and hands both to the server.
-    fn respond(self: &Arc<Run>, source: Source, finisher: Finisher) -> Response<ReplyBody> {
+    fn respond(self: &Arc<Run>, mut source: Source, mut finisher: Finisher) -> Response<ReplyBody> {
         let has_body = self.reply_has_body();
+        let tunnel = self.switch(&mut source, &mut finisher);
         let mut state = self.exchange.lock();
         let events = state.reply.as_ref().and_then(|head| self.event_tail(head));
         let mut response = Response::new(ReplyBody::new(source, finisher, events));
@@ -330,6 +352,13 @@ impl Run {
         drop(state);
         if let Ok(id) = HeaderValue::from_str(&self.exchange.facts.id) {
             response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        if self.expects && !self.has_begun_request() {
+            // Whoever has held its body back is told that nobody waits for it here (RFC 9110, 10.1.1).
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(tunnel) = tunnel {
+            self.announce_switch(&mut response, tunnel);
         }
         if let Some(trace) = &self.trace {
             trace.answer(response.status().as_u16());
@@ -375,7 +404,7 @@ impl Run {
     /// A stop while the answer's phases ran: there is nobody left to ask.
     fn last_word(&self, stop: Stop) -> Source {
         match self.stand_in(stop) {
-            Reply::Whole(bytes) => Source::Whole(Some(bytes)),
+            Reply::Whole(bytes) => Source::Whole(bytes.into()),
             Reply::Upstream(body) => Source::AsItComes(body, Taps::default()),
         }
     }
@@ -417,30 +446,4 @@ impl Run {
             }
         }
     }
-}
-
-/// The media type alone, without parameters; empty where there is none.
-pub(super) fn media_type(headers: &HeaderMap) -> &[u8] {
-    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
-}
-
-pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    media_type(headers).eq_ignore_ascii_case(b"text/event-stream")
-}
-
-/// Who speaks these waits for each message: they are never buffered.
-pub(super) fn is_stream(headers: &HeaderMap) -> bool {
-    let grpc = media_type(headers).get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"));
-    is_event_stream(headers) || grpc
-}
-
-/// The usual fields that carry credentials, and those that a route names.
-pub fn credential_fields(places: &[CredentialPlace]) -> Arc<[http::HeaderName]> {
-    let usual = CREDENTIAL_FIELDS.into_iter().map(http::HeaderName::from_static);
-    let named = places.iter().filter_map(|place| match place {
-        CredentialPlace::Header(name) => Some(name.clone()),
-        CredentialPlace::Query(_) => None,
-    });
-    usual.chain(named).collect()
 }

@@ -53,11 +53,20 @@ fn named_files(text: &str, base: &Path, files: &mut BTreeSet<PathBuf>) {
         ("plugins", "signature"),
         ("plugins", "ca_file"),
         ("upstreams", "ca_file"),
+        ("upstreams", "certificate_file"),
+        ("upstreams", "key_file"),
         ("providers", "ca_file"),
         ("credentials", "value"),
     ] {
         let tables = document.get_ref().get(section).and_then(|section| section.get_ref().as_table());
         for (_, table) in tables.into_iter().flatten() {
+            let table = match section {
+                "upstreams" if key.ends_with("certificate_file") || key == "key_file" => {
+                    table.get_ref().get("client_certificate")
+                }
+                _ => Some(table),
+            };
+            let Some(table) = table else { continue };
             let text = table.get_ref().get(key).and_then(|value| value.get_ref().as_str());
             let path = match key {
                 "value" => text.and_then(|text| text.strip_prefix("${file:")?.strip_suffix('}')),

@@ -7,7 +7,7 @@ mod rollout;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,6 +100,8 @@ pub struct Limits {
     pub body_idle_timeout: Duration,
     /// After the first signal: how long open requests may go on.
     pub drain_timeout: Duration,
+    /// Connections that speak another protocol at once, in the whole gateway.
+    pub upgraded_max: usize,
     /// Plugin instances alive at once, in the whole gateway.
     pub instances_max: u32,
 }
@@ -147,8 +149,38 @@ pub struct Upstream {
     /// How long an idle connection is kept.
     pub idle_timeout: Duration,
     pub connections_max: usize,
+    pub protocol: UpstreamProtocol,
+    /// Requests at once on one connection of HTTP/2.
+    pub streams_max: usize,
     /// PEM file of certificate authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// Whom the certificate must be for; the origin's host unless given.
+    pub server_name: Option<String>,
+    pub client_certificate: Option<ClientCertificate>,
+}
+
+/// What an upstream is spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    Http1,
+    Http2,
+    /// It chooses, by ALPN; only with TLS.
+    Either,
+}
+
+/// PEM files of a certificate with its chain, and of its private key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+impl Upstream {
+    /// The files that what it trusts and proves itself with stand in.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let own = self.client_certificate.iter().flat_map(|own| [&own.certificate_file, &own.key_file]);
+        self.ca_file.iter().chain(own).map(PathBuf::as_path)
+    }
 }
 
 /// A gateway key as stored: never its secret.
@@ -205,6 +237,10 @@ pub struct Route {
     pub dialect: Dialect,
     /// The whole exchange, from the head of the request to the last byte of the answer.
     pub timeout: Option<Duration>,
+    /// Protocols to which a client may upgrade its connection, in lower case.
+    pub upgrades: Vec<String>,
+    /// So long without a byte in either direction ends an upgraded connection.
+    pub upgrade_idle_timeout: Duration,
     /// Fields and `?query` members that carry credentials on this route, besides the usual ones.
     pub credential_places: Vec<CredentialPlace>,
     /// Those that go upstream as the client sent them; `cookie` unless given.

@@ -10,6 +10,7 @@ pub mod rollout;
 pub mod route;
 pub mod spot;
 pub mod text;
+pub mod upstream;
 
 use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
@@ -22,8 +23,10 @@ use route::RawRoute;
 use spot::{Named, Spot};
 use text::{
     AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, FolderPath, HeaderNameText, HeaderPrefix,
-    IncludeText, KeyHash, KeyId, ListenAddress, ModelName, Name, OriginText, ScopeText, SecretReference, UrlText,
+    IncludeText, KeyHash, KeyId, ListenAddress, ModelName, Name, OriginText, ScopeText, SecretReference,
+    ServerNameText, UrlText,
 };
+use upstream::{RawClientCertificate, RawUpstreamProtocol};
 
 /// Sluicegate's configuration: one TOML file. Relative paths in it are relative to its folder.
 #[derive(Deserialize, JsonSchema)]
@@ -164,9 +167,22 @@ pub struct RawUpstream {
     #[serde(default = "connections_max")]
     #[schemars(range(min = 1, max = 65_536))]
     pub connections_max: u32,
+    /// What it is spoken to in. With both, which needs TLS, the upstream chooses (ALPN); `h2` alone in clear text is spoken without asking (prior knowledge).
+    #[serde(default = "protocols")]
+    #[schemars(length(min = 1, max = 2), example = &["h2", "http/1.1"])]
+    pub protocols: Vec<Spot<RawUpstreamProtocol>>,
+    /// Requests at once on one connection of `h2`; an upstream that allows less is sent less.
+    #[serde(default = "streams_max")]
+    #[schemars(range(min = 1, max = 1_024))]
+    pub streams_max: u32,
     /// A PEM file with the certificate authorities to trust instead of the system's.
     #[schemars(example = &"ca.pem")]
     pub ca_file: Option<Spot<FilePath>>,
+    /// The name that its certificate must be for, and that it is asked for in TLS (SNI), where that is not the host of `url`.
+    #[schemars(example = &"api.internal.example")]
+    pub server_name: Option<Spot<ServerNameText>>,
+    /// What the gateway proves itself with, where the upstream asks for a client's certificate.
+    pub client_certificate: Option<Spot<RawClientCertificate>>,
 }
 
 fn connect_timeout_ms() -> u64 {
@@ -185,6 +201,15 @@ fn idle_timeout_ms() -> u64 {
 
 fn connections_max() -> u32 {
     256
+}
+
+fn protocols() -> Vec<Spot<RawUpstreamProtocol>> {
+    vec![RawUpstreamProtocol::Http11.into()]
+}
+
+/// What servers usually allow (RFC 9113, 6.5.2 advises no less).
+fn streams_max() -> u32 {
+    100
 }
 
 #[derive(Deserialize, JsonSchema)]

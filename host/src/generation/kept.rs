@@ -2,9 +2,9 @@
 //! with their connections, credentials of providers with their rests.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use sluicegate_runtime::{Entry, EntryOptions, Plugin, Version};
 
 use crate::chain::{CanaryState, Rest};
@@ -37,8 +37,8 @@ struct KeptRest {
 }
 
 struct KeptUpstream {
-    /// The certificate authorities that it trusts, as the file held them.
-    authorities: Option<Vec<u8>>,
+    /// Of the files that it was made from, as they were.
+    files: Vec<[u8; SHA256_OUTPUT_LEN]>,
     upstream: Weak<Upstream>,
 }
 
@@ -102,19 +102,25 @@ impl Kept {
         make: impl FnOnce() -> Result<Upstream, E>,
     ) -> Result<Arc<Upstream>, E> {
         // What cannot be read is the maker's to report.
-        let read = |path: &Path| std::fs::read(path).unwrap_or_default();
-        let authorities = config.ca_file.as_deref().map(read);
+        let files =
+            config.files().map(|path| std::fs::read(path).map(|bytes| sha256(&bytes)).unwrap_or_default()).collect();
         let mut upstreams = lock(&self.upstreams);
         upstreams.retain(|_, kept| kept.upstream.strong_count() > 0);
-        let before = upstreams.get(&config.name).filter(|kept| kept.authorities == authorities);
+        let before = upstreams.get(&config.name).filter(|kept| kept.files == files);
         let before = before.and_then(|kept| kept.upstream.upgrade());
         if let Some(upstream) = before.filter(|upstream| upstream.config() == config) {
             return Ok(upstream);
         }
         let upstream = Arc::new(make()?);
-        upstreams.insert(config.name.clone(), KeptUpstream { authorities, upstream: Arc::downgrade(&upstream) });
+        upstreams.insert(config.name.clone(), KeptUpstream { files, upstream: Arc::downgrade(&upstream) });
         Ok(upstream)
     }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; SHA256_OUTPUT_LEN] {
+    let mut whole = [0; SHA256_OUTPUT_LEN];
+    whole.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    whole
 }
 
 fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -24,7 +24,7 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Ends at every hop (RFC 9110, 7.6.1, and `proxy-authenticate`, which speaks of this hop only).
-/// `trailer` goes on: the trailers themselves do.
+/// `trailer` goes on: the trailers themselves do, by [`super::trailers`].
 const HOP_BY_HOP: [HeaderName; 7] =
     [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE];
 
@@ -147,11 +147,17 @@ pub fn check_size(headers: &HeaderMap, headers_max: usize, bytes_max: usize) -> 
 
 /// Takes out of a client's request what ends at this hop and what only the gateway may say.
 ///
-/// `expect` goes too: the listener answers 100 as soon as the body is read, so this hop has met the expectation.
+/// `expect` goes too: the listener answers 100 as soon as the body is read. Where nothing reads it yet, an upstream is asked anew.
 pub fn clean_request(headers: &mut HeaderMap) -> Hop {
     let hop = Hop { trailers: accepts_trailers(headers) };
     remove_hop_by_hop(headers, |name| *name == EXPECT || only_the_gateway_says(name.as_str()));
     hop
+}
+
+/// Whether the client waits with its body for a 100; one of HTTP/1.0 does not (RFC 9110, 10.1.1).
+pub fn expects_continue(version: Version, headers: &HeaderMap) -> bool {
+    version != Version::HTTP_10
+        && headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Says to the upstream who the client is and how it came; `clean_request` has run before.
@@ -177,9 +183,11 @@ pub fn clean_reply(headers: &mut HeaderMap, version: Version) {
     add_via(headers, version);
 }
 
-/// RFC 9110, 6.4.1: none for HEAD, 204 and 304.
+/// RFC 9110, 6.4.1: none for HEAD, 101, 204 and 304.
 pub fn reply_can_have_body(method: &Method, status: StatusCode) -> bool {
-    *method != Method::HEAD && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    use StatusCode as Status;
+    *method != Method::HEAD
+        && !matches!(status, Status::SWITCHING_PROTOCOLS | Status::NO_CONTENT | Status::NOT_MODIFIED)
 }
 
 /// The only transfer-coding that this hop undoes is `chunked`, once; any other would be forgotten on the way.
@@ -257,6 +265,11 @@ pub fn restore(
     if parts.len() == usize::from(query.is_some()) { query } else { join_query(&parts) }
 }
 
+/// Whether a field carries a credential on every route.
+pub(super) fn is_credential(name: &HeaderName) -> bool {
+    CREDENTIAL_FIELDS.contains(name)
+}
+
 fn names_member(places: &[CredentialPlace], name: &str) -> bool {
     places.iter().any(|place| matches!(place, CredentialPlace::Query(member) if member == name))
 }
@@ -291,7 +304,7 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
 }
 
 /// Servers behind CGI and its heirs read `_` and `-` alike, so both spellings are taken out.
-fn only_the_gateway_says(name: &str) -> bool {
+pub(super) fn only_the_gateway_says(name: &str) -> bool {
     let begins = |with: &str| {
         let alike = |(byte, wanted): (u8, u8)| byte == wanted || (byte == b'_' && wanted == b'-');
         name.len() >= with.len() && name.bytes().zip(with.bytes()).all(alike)

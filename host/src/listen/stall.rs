@@ -22,6 +22,12 @@ impl StallGuard {
         StallGuard { stream, stall_max, timer: None }
     }
 
+    /// Closes it so that nobody can take it for an end in good order.
+    pub(super) fn reset(self) {
+        // If it fails, the connection is gone already.
+        let _ = self.stream.set_zero_linger();
+    }
+
     fn judge<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.timer = None;

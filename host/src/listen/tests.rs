@@ -25,6 +25,7 @@ fn limits() -> Limits {
         decoded_bytes_max: 1 << 20,
         body_idle_timeout: LONG,
         drain_timeout: LONG,
+        upgraded_max: 1,
         instances_max: 1,
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::error::FetchError;
 use crate::config::{Access, Url};
 use crate::secrets::{Credentials, InjectError};
-use crate::upstream::{ConnectError, Connector, Tls};
+use crate::upstream::{ConnectError, Connector, Tls, TlsTerms};
 
 /// An answer's head, in bytes.
 pub const ANSWER_HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -116,8 +116,8 @@ impl Client<'_> {
     async fn exchange(&self, ask: &Ask, url: Url) -> Result<Answer, FetchError> {
         let request = self.request(ask, &url)?;
         let origin = || url.origin.to_uri_prefix();
-        let ca_file = self.access.ca_file.as_deref();
-        let connector = Connector::new(url.origin.clone(), self.patience.connect, ca_file, self.tls)
+        let terms = TlsTerms { ca_file: self.access.ca_file.as_deref(), ..TlsTerms::default() };
+        let connector = Connector::new(url.origin.clone(), self.patience.connect, &terms, self.tls)
             .map_err(|error| FetchError::Setup { origin: origin(), why: error.to_string() })?;
         let wire = connector.connect().await.map_err(|error| match error {
             ConnectError::Unreachable(why) => FetchError::Unreachable { origin: origin(), why },

@@ -338,7 +338,11 @@ fn route(name: &str, hosts: &[&str], path: PathMatch) -> Route {
         reply_timeout: Duration::from_secs(1),
         idle_timeout: Duration::from_secs(1),
         connections_max: 1,
+        protocol: crate::config::UpstreamProtocol::Http1,
+        streams_max: 100,
         ca_file: None,
+        server_name: None,
+        client_certificate: None,
     };
     Route {
         name: name.to_string(),
@@ -354,6 +358,8 @@ fn route(name: &str, hosts: &[&str], path: PathMatch) -> Route {
         strip_prefix: String::new(),
         dialect: Dialect::Http,
         timeout: None,
+        upgrades: Vec::new(),
+        upgrade_idle_timeout: std::time::Duration::from_secs(1),
         credential_places: Vec::new(),
         forward_credentials: Vec::new(),
     }

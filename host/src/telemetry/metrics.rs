@@ -22,7 +22,7 @@ use prometheus_client::registry::Registry;
 use sluicegate_runtime::Version;
 
 use self::families::{Families, Label};
-pub use self::handles::{Answered, EntryMetrics, RouteMetrics, UpstreamMetrics};
+pub use self::handles::{Answered, EntryMetrics, RouteMetrics, UpgradedOpen, UpstreamMetrics};
 use self::plugin::PluginFamily;
 pub use self::plugin::{MetricKind, PluginMetric, PluginMetricError, PluginMetrics};
 

@@ -1,5 +1,6 @@
 //! Bodies on their way to and from an upstream: how far the request is sent, and whether the answer ended cleanly.
 
+mod gate;
 mod translation;
 
 use std::pin::Pin;
@@ -9,11 +10,12 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::Request;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -21,8 +23,12 @@ use tokio::time::timeout;
 use super::error::{BoxError, UpstreamError, classify};
 use super::health::UnderWay;
 use super::pool::Lease;
+use super::switched::{Held, Switched};
 use crate::config;
+use gate::Gate;
 use translation::Translation;
+
+use crate::http::at_hand::AtHand;
 
 pub use translation::Translate;
 
@@ -32,6 +38,8 @@ pub(super) struct SendBody(Option<Sending>);
 struct Sending {
     body: UnsyncBoxBody<Bytes, BoxError>,
     progress: Arc<Progress>,
+    /// Some until the upstream wants it.
+    gate: Option<Box<Gate>>,
 }
 
 /// How far a request's body is; shared between the connection that reads it and the exchange that waits for an answer.
@@ -72,12 +80,21 @@ impl SendBody {
             progress.set_sent();
             return (SendBody::none(), progress);
         }
-        let sending = Sending { body: body.map_err(Into::into).boxed_unsync(), progress: Arc::clone(&progress) };
+        let sending =
+            Sending { body: body.map_err(Into::into).boxed_unsync(), progress: Arc::clone(&progress), gate: None };
         (SendBody(Some(sending)), progress)
     }
 
     pub(super) fn none() -> SendBody {
         SendBody(None)
+    }
+
+    /// Nothing of it is asked for until the upstream answers 100 to this request.
+    pub(super) fn hold_back(request: &mut Request<SendBody>) {
+        let gate = Box::new(Gate::of(request));
+        if let Some(sending) = &mut request.body_mut().0 {
+            sending.gate = Some(gate);
+        }
     }
 
     pub(super) fn is_none(&self) -> bool {
@@ -94,8 +111,17 @@ impl Body for SendBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyFailed>>> {
         let Some(sending) = &mut self.0 else { return Poll::Ready(None) };
+        if let Some(gate) = &mut sending.gate {
+            ready!(gate.poll_opened(context));
+            sending.gate = None;
+        }
         let frame = ready!(Pin::new(&mut sending.body).poll_frame(context));
-        if frame.is_none() || sending.body.is_end_stream() {
+        let ends = match &frame {
+            Some(Ok(frame)) => frame.is_trailers() || sending.body.is_end_stream(),
+            Some(Err(_)) => sending.body.is_end_stream(),
+            None => true,
+        };
+        if ends {
             sending.progress.set_sent();
         }
         Poll::Ready(frame.map(|frame| {
@@ -188,14 +214,10 @@ pub enum Whole {
 
 enum Source {
     Connection(Incoming),
-    /// Boxed, since an answer is handed on many times, and most are not gathered.
-    Gathered(Box<Gathered>),
-}
-
-/// Read to its end, and not yet handed out.
-struct Gathered {
-    bytes: Option<Bytes>,
-    trailers: Option<HeaderMap>,
+    /// It has none: another protocol is spoken from here on.
+    Switched(OnUpgrade),
+    /// Read to its end, and not yet handed out.
+    Gathered(AtHand),
 }
 
 impl UpstreamBody {
@@ -212,6 +234,27 @@ impl UpstreamBody {
             body.end();
         }
         body
+    }
+
+    /// Of a 101, whose connection goes to whoever takes it; if nobody does, it is closed.
+    pub(super) fn switched(
+        upgrade: OnUpgrade,
+        lease: Lease,
+        progress: Arc<Progress>,
+        upstream: Arc<config::Upstream>,
+    ) -> UpstreamBody {
+        let source = Source::Switched(upgrade);
+        UpstreamBody { source, lease: Some(lease), progress, upstream, under_way: None, translation: None }
+    }
+
+    /// The connection of a 101, once.
+    pub fn take_switched(&mut self) -> Option<Switched> {
+        let Source::Switched(_) = self.source else { return None };
+        let lease = self.lease.take()?;
+        let source = std::mem::replace(&mut self.source, Source::Gathered(AtHand::default()));
+        let Source::Switched(upgrade) = source else { return None };
+        let held = Held { _lease: lease, _under_way: self.under_way.take() };
+        Some(Switched { upgrade, held, upstream: self.upstream.name.clone() })
     }
 
     /// Reads it to its end, so that its connection is free for others, and hands it out from memory.
@@ -236,8 +279,7 @@ impl UpstreamBody {
             Some(())
         };
         timeout(time_max, reading).await.ok()??;
-        let bytes = Some(bytes.freeze()).filter(|bytes| !bytes.is_empty());
-        self.source = Source::Gathered(Box::new(Gathered { bytes, trailers }));
+        self.source = Source::Gathered(AtHand::new(bytes.freeze(), trailers.map(Box::new)));
         Some(self)
     }
 
@@ -258,8 +300,7 @@ impl UpstreamBody {
 
     /// In place of a body that was read: these bytes.
     pub fn replaced(mut self, bytes: Bytes) -> UpstreamBody {
-        let bytes = Some(bytes).filter(|bytes| !bytes.is_empty());
-        self.source = Source::Gathered(Box::new(Gathered { bytes, trailers: None }));
+        self.source = Source::Gathered(bytes.into());
         self
     }
 
@@ -317,16 +358,13 @@ impl UpstreamBody {
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let frame = match &mut self.source {
             Source::Connection(incoming) => ready!(Pin::new(incoming).poll_frame(context)),
-            Source::Gathered(gathered) => {
-                let Gathered { bytes, trailers } = gathered.as_mut();
-                let frame = bytes.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers));
-                return Poll::Ready(frame.map(Ok));
-            }
+            Source::Switched(_) => return Poll::Ready(None),
+            Source::Gathered(body) => return Poll::Ready(body.next_frame().map(Ok)),
         };
         match frame {
             Some(Ok(frame)) => {
-                // Whoever reads the body stops at the announced length, and may not ask for the end.
-                if self.source.is_end_stream() {
+                // Whoever reads the body stops at the announced length or behind trailers, and may not ask for the end.
+                if frame.is_trailers() || self.source.is_end_stream() {
                     self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -339,11 +377,25 @@ impl UpstreamBody {
                 }
                 Poll::Ready(Some(Err(error)))
             }
+            None if self.is_cut_short() => {
+                self.lease = None;
+                if let Some(mut under_way) = self.under_way.take() {
+                    under_way.failed();
+                }
+                Poll::Ready(Some(Err(UpstreamError::Short { upstream: self.upstream.name.clone() })))
+            }
             None => {
                 self.end();
                 Poll::Ready(None)
             }
         }
+    }
+
+    /// A reset with `NO_ERROR`, and a `GOAWAY` with it, end a body of hyper's as if it were whole. They may come behind the end of an
+    /// answer, to stop a request that is not needed any more (RFC 9113, 8.1); anywhere else they break it off.
+    fn is_cut_short(&self) -> bool {
+        let is_stream = self.lease.as_ref().is_some_and(Lease::is_http2);
+        is_stream && self.progress.is_sent() && !self.source.is_end_stream()
     }
 }
 
@@ -351,18 +403,16 @@ impl Source {
     fn is_end_stream(&self) -> bool {
         match self {
             Source::Connection(incoming) => incoming.is_end_stream(),
-            Source::Gathered(gathered) => gathered.bytes.is_none() && gathered.trailers.is_none(),
+            Source::Switched(_) => true,
+            Source::Gathered(body) => body.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Source::Connection(incoming) => incoming.size_hint(),
-            // Trailers go out only behind chunks, which a known length would rule out.
-            Source::Gathered(gathered) if gathered.trailers.is_some() => SizeHint::default(),
-            Source::Gathered(gathered) => {
-                SizeHint::with_exact(gathered.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
+            Source::Switched(_) => SizeHint::with_exact(0),
+            Source::Gathered(body) => body.size_hint(),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +16,8 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::tls::{self, Tls, TlsSetupError};
-use crate::config::Origin;
+use super::tls::{self, Tls, TlsSetupError, TlsTerms};
+use crate::config::{Origin, UpstreamProtocol};
 
 /// More addresses of one name are not tried.
 const ADDRESSES_MAX: usize = 8;
@@ -28,6 +27,7 @@ pub struct Connector {
     origin: Origin,
     connect_timeout: Duration,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    protocol: UpstreamProtocol,
 }
 
 /// Why an origin cannot be connected to, before anything is tried.
@@ -57,18 +57,20 @@ impl Connector {
     pub fn new(
         origin: Origin,
         connect_timeout: Duration,
-        ca_file: Option<&Path>,
+        terms: &TlsTerms<'_>,
         tls: &Tls,
     ) -> Result<Connector, ConnectSetupError> {
         let tls = if origin.tls {
-            let client = tls.client_config(ca_file)?;
-            let name = ServerName::try_from(origin.host.clone())
-                .map_err(|_| ConnectSetupError::Host { host: origin.host.clone() })?;
+            let client = tls.client_config(terms)?;
+            let host = terms.server_name.unwrap_or(&origin.host);
+            let name =
+                ServerName::try_from(host.to_owned()).map_err(|_| ConnectSetupError::Host { host: host.to_owned() })?;
             Some((TlsConnector::from(client), name))
         } else {
             None
         };
-        Ok(Connector { origin, connect_timeout, tls })
+        let protocol = terms.protocol.unwrap_or(UpstreamProtocol::Http1);
+        Ok(Connector { origin, connect_timeout, tls, protocol })
     }
 
     /// All of it within the connect timeout, of which each address still to be tried gets an equal share.
@@ -111,11 +113,19 @@ impl Connector {
             Some((connector, name)) => match connector.connect(name.clone(), stream).await {
                 Ok(stream) => Stream::Tls(Box::new(stream)),
                 Err(error) => {
-                    return Err(tls::explain(&error, &self.origin.host).map_or(Refused::Network(error), Refused::Tls));
+                    return Err(tls::explain(&error, &name.to_str()).map_or(Refused::Network(error), Refused::Tls));
                 }
             },
         };
-        Ok(Wire { stream, heard: Arc::new(AtomicBool::new(false)) })
+        let is_http2 = match &stream {
+            Stream::Plain(_) => self.protocol == UpstreamProtocol::Http2,
+            Stream::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        };
+        if !is_http2 && self.protocol == UpstreamProtocol::Http2 {
+            let why = "it does not agree to speak HTTP/2 (ALPN); add `http/1.1` to its `protocols`";
+            return Err(Refused::Tls(why.to_owned()));
+        }
+        Ok(Wire { stream, is_http2, heard: Arc::new(AtomicBool::new(false)) })
     }
 
     fn timed_out(&self, what: &str) -> String {
@@ -126,6 +136,7 @@ impl Connector {
 /// A connection that remembers whether the other side has said anything.
 pub struct Wire {
     stream: Stream,
+    pub(super) is_http2: bool,
     /// Set with the first byte of an answer; cleared before a request.
     pub(super) heard: Arc<AtomicBool>,
 }
@@ -133,6 +144,17 @@ pub struct Wire {
 enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    pub(super) fn reset(self) {
+        let stream = match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => stream.get_ref().0,
+        };
+        // If it fails, the connection is gone already.
+        let _ = stream.set_zero_linger();
+    }
 }
 
 impl AsyncRead for Wire {

@@ -25,8 +25,21 @@ pub enum UpstreamError {
     Tls { upstream: String, origin: String, why: String },
     #[error("upstream `{upstream}` broke the exchange: {}", chain(error))]
     Broken { upstream: String, error: hyper::Error },
+    /// It has said that it did nothing of it: `REFUSED_STREAM`, or a `GOAWAY` in front of it (RFC 9113, 8.7).
+    #[error("upstream `{upstream}` takes no more requests on this connection: {}", chain(error))]
+    Refused {
+        upstream: String,
+        error: hyper::Error,
+        /// Nor will it look at further ones on this connection.
+        retires: bool,
+    },
+    /// HTTP/2 has a reset that means no harm, which may still come in the middle of an answer.
+    #[error("upstream `{upstream}` ended its answer before it was whole")]
+    Short { upstream: String },
     #[error("upstream `{upstream}` switched to another protocol, which was not asked for")]
     Switched { upstream: String },
+    #[error("upstream `{upstream}` switched to another protocol, and its connection was lost: {why}")]
+    Lost { upstream: String, why: String },
     #[error("upstream `{upstream}` did not begin its answer within {reply_timeout:?} after the request was sent")]
     Timeout { upstream: String, reply_timeout: Duration },
     /// What the request's body came from failed: the client is gone, or a limit was reached.
@@ -43,12 +56,14 @@ impl UpstreamError {
     /// For [`UpstreamError::RequestBody`] the error within knows better, if it is one of the gateway's own.
     pub fn code(&self) -> Code {
         match self {
-            UpstreamError::Busy { .. } => Code::UpstreamBusy,
+            UpstreamError::Busy { .. } | UpstreamError::Refused { .. } => Code::UpstreamBusy,
             UpstreamError::Unreachable { .. } => Code::UpstreamUnreachable,
             UpstreamError::Tls { .. } => Code::UpstreamTls,
-            UpstreamError::Broken { .. } | UpstreamError::Switched { .. } | UpstreamError::Answer { .. } => {
-                Code::UpstreamBroken
-            }
+            UpstreamError::Broken { .. }
+            | UpstreamError::Short { .. }
+            | UpstreamError::Switched { .. }
+            | UpstreamError::Lost { .. }
+            | UpstreamError::Answer { .. } => Code::UpstreamBroken,
             UpstreamError::Timeout { .. } => Code::UpstreamTimeout,
             UpstreamError::RequestBody { .. } | UpstreamError::Target { .. } => Code::BadRequest,
         }
@@ -56,7 +71,13 @@ impl UpstreamError {
 
     /// Whether the upstream has certainly not seen the request, so that it may be sent to another target.
     pub fn is_unsent(&self) -> bool {
-        matches!(self, UpstreamError::Busy { .. } | UpstreamError::Unreachable { .. } | UpstreamError::Tls { .. })
+        matches!(
+            self,
+            UpstreamError::Busy { .. }
+                | UpstreamError::Refused { .. }
+                | UpstreamError::Unreachable { .. }
+                | UpstreamError::Tls { .. }
+        )
     }
 
     /// Whether the upstream did not do its part; if not, a limit of the gateway's or the request itself was in the way.
@@ -65,7 +86,10 @@ impl UpstreamError {
             UpstreamError::Unreachable { .. }
             | UpstreamError::Tls { .. }
             | UpstreamError::Broken { .. }
+            | UpstreamError::Short { .. }
+            | UpstreamError::Refused { .. }
             | UpstreamError::Switched { .. }
+            | UpstreamError::Lost { .. }
             | UpstreamError::Answer { .. }
             | UpstreamError::Timeout { .. } => true,
             UpstreamError::Busy { .. } | UpstreamError::RequestBody { .. } | UpstreamError::Target { .. } => false,
@@ -80,7 +104,13 @@ impl UpstreamError {
             UpstreamError::Tls { upstream, .. } => {
                 format!("No secure connection to upstream `{upstream}` could be made.")
             }
-            UpstreamError::Broken { upstream, .. } | UpstreamError::Switched { upstream } => {
+            UpstreamError::Refused { upstream, .. } => {
+                format!("Upstream `{upstream}` takes no further request for now.")
+            }
+            UpstreamError::Broken { upstream, .. }
+            | UpstreamError::Short { upstream }
+            | UpstreamError::Switched { upstream }
+            | UpstreamError::Lost { upstream, .. } => {
                 format!("Upstream `{upstream}` sent an answer that cannot be used.")
             }
             UpstreamError::Answer { refusal, .. } => return (**refusal).clone(),
@@ -97,8 +127,25 @@ pub(super) fn classify(upstream: &str, error: hyper::Error, progress: &Arc<Progr
     let upstream = upstream.to_owned();
     match progress.take_error() {
         Some(error) => UpstreamError::RequestBody { upstream, error },
-        None => UpstreamError::Broken { upstream, error },
+        None => match refusal(&error) {
+            Some(retires) => UpstreamError::Refused { upstream, error, retires },
+            None => UpstreamError::Broken { upstream, error },
+        },
     }
+}
+
+/// Some if the upstream says that it has not looked at the request; true, if it will look at no further ones on the connection.
+/// A `GOAWAY` reaches only those streams as an error that it does not count among its last ones.
+fn refusal(error: &hyper::Error) -> Option<bool> {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(error) = cause.downcast_ref::<h2::Error>() {
+            let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            return (error.is_remote() && (refused || error.is_go_away())).then(|| error.is_go_away());
+        }
+        source = cause.source();
+    }
+    None
 }
 
 /// An error and its causes in one line.

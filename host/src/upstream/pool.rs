@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use futures_util::future::Either;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
@@ -16,15 +17,16 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::body::SendBody;
-use super::connect::{ConnectError, Connector};
+use super::connect::{ConnectError, Connector, Wire};
 use super::error::UpstreamError;
-use crate::config;
+use super::shared::{Shared, Stream};
+use crate::config::{self, UpstreamProtocol};
 
 /// What is read ahead of an answer, in bytes.
 const READ_BUFFER_BYTES_MAX: usize = 128 * 1024;
 
 /// The longest head of an answer, and the longest trailers, in bytes. hyper allows 100 fields.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection whose answer has ended is ready within microseconds; one that is not by then has something stuck in it.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,13 +36,15 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) type Permit = OwnedSemaphorePermit;
 
 pub(super) struct Pool {
-    config: Arc<config::Upstream>,
-    connector: Connector,
+    pub(super) config: Arc<config::Upstream>,
+    pub(super) connector: Connector,
     permits: Arc<Semaphore>,
     /// Connections that are open, idle ones included.
-    open: Arc<AtomicUsize>,
+    pub(super) open: Arc<AtomicUsize>,
     /// By lane.
     idle: Box<[Mutex<IdleList>]>,
+    /// Some where HTTP/2 may be spoken.
+    pub(super) shared: Option<Shared>,
 }
 
 #[derive(Default)]
@@ -66,16 +70,28 @@ struct Connection {
 }
 
 /// Counts one connection.
-struct Open(Arc<AtomicUsize>);
+pub(super) struct Open(Arc<AtomicUsize>);
+
+/// What one request is sent on. Dropped before its end, it ends no other request, and never looks like a clean end upstream.
+pub(super) enum Lease {
+    Own(Own),
+    Stream(Stream),
+}
+
+/// The right to another lease, in the place of one that failed.
+pub(super) enum Right {
+    Connection(Permit),
+    Stream(Permit),
+}
 
 /// For one new connection.
 pub(super) struct Room {
-    permit: Permit,
-    open: Open,
+    pub(super) permit: Permit,
+    pub(super) open: Open,
 }
 
 /// A connection for one exchange. Dropped, it closes the connection.
-pub(super) struct Lease {
+pub(super) struct Own {
     connection: Connection,
     reused: bool,
     permit: Permit,
@@ -87,11 +103,14 @@ impl Pool {
     pub(super) fn new(config: Arc<config::Upstream>, connector: Connector) -> Arc<Pool> {
         let permits = config.connections_max.clamp(1, Semaphore::MAX_PERMITS);
         let idle = (0..lane::count()).map(|_| Mutex::default()).collect();
-        Arc::new(Pool { config, connector, permits: Arc::new(Semaphore::new(permits)), open: Arc::default(), idle })
+        let shared = (config.protocol != UpstreamProtocol::Http1).then(|| Shared::new(&config));
+        let permits = Arc::new(Semaphore::new(permits));
+        Arc::new(Pool { config, connector, permits, open: Arc::default(), idle, shared })
     }
 
     pub(super) fn in_use(&self) -> usize {
-        self.config.connections_max.saturating_sub(self.permits.available_permits())
+        let own = self.config.connections_max.saturating_sub(self.permits.available_permits());
+        own + self.shared.as_ref().map_or(0, |shared| shared.connections(true))
     }
 
     pub(super) fn idle(&self) -> usize {
@@ -99,7 +118,8 @@ impl Pool {
             let idle = self.lock(lane)?;
             Some(idle.connections.iter().filter(|idle| !idle.connection.sender.is_closed()).count())
         };
-        (0..self.idle.len()).filter_map(idle).sum()
+        let own: usize = (0..self.idle.len()).filter_map(idle).sum();
+        own + self.shared.as_ref().map_or(0, |shared| shared.connections(false))
     }
 
     /// None where others are in front.
@@ -109,15 +129,19 @@ impl Pool {
 
     /// Waits behind other requests of this gateway; the upstream knows nothing of that.
     pub(super) async fn permit(&self) -> Result<Permit, UpstreamError> {
+        self.permit_of(&self.permits).await
+    }
+
+    pub(super) async fn permit_of(&self, permits: &Arc<Semaphore>) -> Result<Permit, UpstreamError> {
         let waited = self.config.connect_timeout;
-        match timeout(waited, Arc::clone(&self.permits).acquire_owned()).await {
+        match timeout(waited, Arc::clone(permits).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
-            _ => Err(UpstreamError::Busy {
-                upstream: self.config.name.clone(),
-                connections_max: self.config.connections_max,
-                waited,
-            }),
+            _ => Err(self.busy(waited)),
         }
+    }
+
+    pub(super) fn busy(&self, waited: Duration) -> UpstreamError {
+        UpstreamError::Busy { upstream: self.config.name.clone(), connections_max: self.config.connections_max, waited }
     }
 
     /// The connection that was given back last here; of another lane where no further one may be opened. The error is the room for
@@ -132,7 +156,7 @@ impl Pool {
             connection = (0..self.idle.len()).filter(|lane| *lane != own).find_map(|lane| self.take_idle(lane));
         }
         match connection {
-            Some(connection) => Ok(Lease { connection, reused: true, permit, pool: Arc::downgrade(self) }),
+            Some(connection) => Ok(Lease::Own(Own { connection, reused: true, permit, pool: Arc::downgrade(self) })),
             // One is being closed just now: whoever has a permit may have a connection.
             None => Err(self.room(permit)),
         }
@@ -144,8 +168,19 @@ impl Pool {
     }
 
     pub(super) async fn open(self: &Arc<Self>, room: Room) -> Result<Lease, UpstreamError> {
-        let Room { permit, open } = room;
         let wire = self.connector.connect().await.map_err(|error| self.refused(error))?;
+        match &self.shared {
+            Some(shared) if wire.is_http2 => {
+                let permit = self.permit_of(shared.permits()).await?;
+                self.begin(shared, wire, room.open, permit).await
+            }
+            _ => self.start(wire, room).await,
+        }
+    }
+
+    /// HTTP/1.1 on a new connection.
+    pub(super) async fn start(self: &Arc<Self>, wire: Wire, room: Room) -> Result<Lease, UpstreamError> {
+        let Room { permit, open } = room;
         let heard = Arc::clone(&wire.heard);
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(READ_BUFFER_BYTES_MAX)
@@ -154,16 +189,16 @@ impl Pool {
             .await
             .map_err(|error| self.refused(ConnectError::Unreachable(error.to_string())))?;
         let task = tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = connection.with_upgrades().await {
                 // Whoever waits for an answer has been told; this is the end of an idle connection.
                 tracing::debug!(%error, "an upstream connection ended");
             }
         });
         let connection = Connection { sender, heard, task: task.abort_handle(), lane: lane::current(), _open: open };
-        Ok(Lease { connection, reused: false, permit, pool: Arc::downgrade(self) })
+        Ok(Lease::Own(Own { connection, reused: false, permit, pool: Arc::downgrade(self) }))
     }
 
-    fn refused(&self, error: ConnectError) -> UpstreamError {
+    pub(super) fn refused(&self, error: ConnectError) -> UpstreamError {
         let (upstream, origin) = (self.config.name.clone(), self.config.origin.to_uri_prefix());
         match error {
             ConnectError::Unreachable(why) => UpstreamError::Unreachable { upstream, origin, why },
@@ -217,15 +252,59 @@ async fn reap(pool: Weak<Pool>, lane: usize, idle_timeout: Duration) {
 
 impl Lease {
     pub(super) fn is_reused(&self) -> bool {
-        self.reused
+        match self {
+            Lease::Own(own) => own.reused,
+            Lease::Stream(stream) => stream.is_reused(),
+        }
     }
 
-    /// Whether a byte came since the request was handed over.
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(self, Lease::Stream(_))
+    }
+
+    /// Whether a byte of an answer may have come since the request was handed over.
     pub(super) fn has_heard(&self) -> bool {
-        self.connection.heard.load(Ordering::Acquire)
+        match self {
+            Lease::Own(own) => own.has_heard(),
+            // The head of an answer is all that can come first on a stream.
+            Lease::Stream(_) => false,
+        }
     }
 
     pub(super) fn send(
+        &mut self,
+        request: http::Request<SendBody>,
+    ) -> impl Future<Output = Result<http::Response<Incoming>, TrySendError<http::Request<SendBody>>>> + use<> {
+        match self {
+            Lease::Own(own) => Either::Left(own.send(request)),
+            Lease::Stream(stream) => Either::Right(stream.send(request)),
+        }
+    }
+
+    /// Keeps the right to another one. `retires`: the connection takes no more requests.
+    pub(super) fn into_right(self, retires: bool) -> Option<Right> {
+        match self {
+            Lease::Own(own) => Some(Right::Connection(own.permit)),
+            Lease::Stream(stream) => stream.into_permit(retires).map(Right::Stream),
+        }
+    }
+
+    /// After a clean end.
+    pub(super) fn give_back(self) {
+        match self {
+            Lease::Own(own) => own.give_back(),
+            Lease::Stream(stream) => drop(stream),
+        }
+    }
+}
+
+impl Own {
+    /// Whether a byte came since the request was handed over.
+    fn has_heard(&self) -> bool {
+        self.connection.heard.load(Ordering::Acquire)
+    }
+
+    fn send(
         &mut self,
         request: http::Request<SendBody>,
     ) -> impl Future<Output = Result<http::Response<Incoming>, TrySendError<http::Request<SendBody>>>> + use<> {
@@ -233,14 +312,9 @@ impl Lease {
         self.connection.sender.try_send_request(request)
     }
 
-    /// Closes the connection and keeps the right to another one.
-    pub(super) fn into_permit(self) -> Permit {
-        self.permit
-    }
-
     /// After a clean end: the connection becomes idle, unless the upstream wants it closed.
-    pub(super) fn give_back(self) {
-        let Lease { mut connection, permit, pool, .. } = self;
+    fn give_back(self) {
+        let Own { mut connection, permit, pool, .. } = self;
         if connection.sender.is_closed() {
             return;
         }
@@ -268,7 +342,7 @@ impl Open {
         Open(Arc::clone(count))
     }
 
-    fn within(count: &Arc<AtomicUsize>, max: usize) -> Option<Open> {
+    pub(super) fn within(count: &Arc<AtomicUsize>, max: usize) -> Option<Open> {
         let counted = count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < max).then_some(open + 1));
         counted.ok().map(|_| Open(Arc::clone(count)))
     }

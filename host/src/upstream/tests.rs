@@ -29,7 +29,11 @@ fn config(host: &str, port: u16) -> config::Upstream {
         reply_timeout: LONG,
         idle_timeout: LONG,
         connections_max: 8,
+        protocol: config::UpstreamProtocol::Http1,
+        streams_max: 100,
         ca_file: None,
+        server_name: None,
+        client_certificate: None,
     }
 }
 

@@ -93,7 +93,7 @@ impl Run {
             Stop::refuse(Refusal::new(Code::Internal, message))
         };
         let uri = Uri::try_from(target_text).map_err(invalid)?;
-        let mut request = Request::new(RequestBody::Whole(Some(outgoing.body.clone())));
+        let mut request = Request::new(RequestBody::Whole(outgoing.body.clone().into()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;

@@ -91,6 +91,6 @@ impl Run {
         while let Some(piece) = under.next().await.map_err(|broken| broken.into_stop(self))? {
             whole.extend_from_slice(&piece);
         }
-        Ok(Source::Whole(Some(whole.freeze())))
+        Ok(Source::Whole(whole.freeze().into()))
     }
 }

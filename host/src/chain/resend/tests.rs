@@ -7,7 +7,7 @@ use crate::error::{Code, Refusal};
 
 /// A body that streams in these pieces.
 fn streamed(pieces: Vec<Result<Bytes, BodyFault>>) -> RequestBody {
-    RequestBody::Piped(Box::pin(futures_util::stream::iter(pieces)))
+    RequestBody::Piped(Box::pin(futures_util::stream::iter(pieces.into_iter().map(|piece| piece.map(Frame::data)))))
 }
 
 fn piece(text: impl Into<Bytes>) -> Result<Bytes, BodyFault> {

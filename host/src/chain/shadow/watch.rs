@@ -11,10 +11,10 @@ use sluicegate_runtime::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{Seen, Shown, give_up, lock};
+use crate::chain::media::is_stream;
 use crate::chain::pipe::Way;
 use crate::chain::plan::{Chosen, Plan, Site};
 use crate::chain::run::Run;
-use crate::chain::serve::is_stream;
 use crate::chain::trace::{OnFailure, Recorder};
 use crate::config::Limits;
 use crate::http::coding::{DecodeLimits, Decoder};

@@ -19,7 +19,11 @@ fn targets<const N: usize>(names: [&str; N]) -> (Arc<ManualClock>, Targets) {
             reply_timeout: Duration::from_secs(1),
             idle_timeout: Duration::from_secs(1),
             connections_max: 1,
+            protocol: crate::config::UpstreamProtocol::Http1,
+            streams_max: 100,
             ca_file: None,
+            server_name: None,
+            client_certificate: None,
         };
         let upstream = Upstream::new(Arc::new(config), &Tls::new(), clock.clone()).unwrap();
         Target { upstream: Arc::new(upstream), metrics: metrics.upstream(name), model: None }

@@ -36,6 +36,9 @@ pub struct RawLimits {
     /// How long open requests may go on after the first signal to end, in milliseconds.
     #[schemars(range(min = 0, max = 3_600_000))]
     pub drain_timeout_ms: u64,
+    /// Connections that speak another protocol at once, such as WebSocket, in the whole gateway. A further one is refused with 503.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub upgraded_max: u32,
     /// Plugin instances alive at once in the whole gateway.
     #[schemars(range(min = 1, max = 10_000))]
     pub instances_max: u32,
@@ -54,6 +57,7 @@ impl Default for RawLimits {
             decoded_bytes_max: 100 << 20,
             body_idle_timeout_ms: 120_000,
             drain_timeout_ms: 30_000,
+            upgraded_max: 1_024,
             instances_max: 1_000,
         }
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::spot::Spot;
 use super::text::{AwsNameText, FilePath, ModelName, Name, QueryText, UrlText, VendorsModel};
+use super::upstream::RawUpstreamProtocol;
 
 /// A provider of language models.
 #[derive(Deserialize, JsonSchema)]
@@ -44,6 +45,14 @@ pub struct RawProvider {
     #[serde(default = "super::connections_max")]
     #[schemars(range(min = 1, max = 65_536))]
     pub connections_max: u32,
+    /// What it is spoken to in. With both, which needs TLS, the provider chooses (ALPN); `h2` alone in clear text is spoken without asking (prior knowledge).
+    #[serde(default = "super::protocols")]
+    #[schemars(length(min = 1, max = 2), example = &["h2", "http/1.1"])]
+    pub protocols: Vec<Spot<RawUpstreamProtocol>>,
+    /// Requests at once on one connection of `h2`; a provider that allows less is sent less.
+    #[serde(default = "super::streams_max")]
+    #[schemars(range(min = 1, max = 1_024))]
+    pub streams_max: u32,
     /// A PEM file with the certificate authorities to trust instead of the system's.
     #[schemars(example = &"ca.pem")]
     pub ca_file: Option<Spot<FilePath>>,

@@ -7,6 +7,7 @@ use super::chain::RawChain;
 use super::spot::{Named, Spot};
 use super::text::{
     HeaderNameText, HeaderValueText, HostText, MethodText, ModelPattern, Name, PathText, PlaceText, PrefixText,
+    ProtocolText,
 };
 
 /// Which requests go where, and through which plugins.
@@ -56,6 +57,14 @@ pub struct RawRoute {
     /// The whole exchange, from the head of the request to the last byte of the answer, in milliseconds. No limit unless given.
     #[schemars(range(min = 1, max = 86_400_000))]
     pub timeout_ms: Option<u64>,
+    /// Protocols to which a client may upgrade its connection, such as `websocket`. None unless given: a request that asks goes on as if it had not asked.
+    #[serde(default)]
+    #[schemars(length(max = 16), example = &["websocket"])]
+    pub upgrades: Vec<Spot<ProtocolText>>,
+    /// So long without a byte in either direction ends an upgraded connection, in milliseconds.
+    #[serde(default = "upgrade_idle_timeout_ms")]
+    #[schemars(range(min = 1, max = 86_400_000))]
+    pub upgrade_idle_timeout_ms: u64,
     /// Further places where clients of this route present credentials: header fields, and query members as `?name`. Plugins do not see them, and they do not go upstream.
     #[serde(default)]
     pub credential_places: Vec<PlaceText>,
@@ -66,6 +75,11 @@ pub struct RawRoute {
 
 fn any_path() -> Spot<PathText> {
     PathText("/*".to_owned()).into()
+}
+
+/// Longer than the pings of usual libraries are apart.
+fn upgrade_idle_timeout_ms() -> u64 {
+    300_000
 }
 
 fn cookie() -> Vec<PlaceText> {

@@ -144,6 +144,8 @@ texts! {
         "must be `https://`, a host and perhaps a port, such as `https://api.openai.com`, without a path; `http://` is for loopback addresses only, since a secret would cross the network in clear";
     UrlText, 2048, concat!("^https?://", host_and_port!(), "(/", path_character!(), "*)*$"),
         "must be `http://` or `https://`, a host, and perhaps a port and a path, such as `https://api.openai.com/v1`, without user, query or fragment";
+    ServerNameText, 253, concat!("^", domain!(), "$"),
+        "must be a host without scheme, port and path, such as `api.internal.example`";
     PluginUrlText, 2048,
         concat!("^(https://", host_and_port!(), "|http://(localhost|", loopback_ipv4!(), r"|\[::1\])(:", port!(), ")?)(/", path_character!(), "+)+$"),
         "must be `https://`, a host and a path, such as `https://example.com/audit-1.2.wasm`, without user, query or fragment; `http://` is for loopback addresses only";
@@ -179,6 +181,8 @@ texts! {
         "must be whole segments of a path, such as `/v1`, without `*`";
     MethodText, 32, "^[A-Z][A-Z0-9_-]*$",
         "must be a method in capital letters, such as `GET`";
+    ProtocolText, 64, concat!("^", token!(), "(/", token!(), ")?$"),
+        "must be the name of a protocol as `upgrade` has it, such as `websocket`";
     PlaceText, 128, concat!("^(", token!(), r"|\?[^&=#\x00-\x20]+)$"),
         "must be the name of a header field, such as `x-secret`, or `?` and the name of a query member, such as `?token`";
     TestName, 128, r"^[^\x00-\x1F\x7F]+$",

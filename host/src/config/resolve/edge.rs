@@ -100,6 +100,7 @@ pub fn limits(raw: &RawLimits) -> Limits {
         decoded_bytes_max: raw.decoded_bytes_max,
         body_idle_timeout: Duration::from_millis(raw.body_idle_timeout_ms),
         drain_timeout: Duration::from_millis(raw.drain_timeout_ms),
+        upgraded_max: raw.upgraded_max as usize,
         instances_max: raw.instances_max,
     }
 }

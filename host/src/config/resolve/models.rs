@@ -7,7 +7,7 @@ use std::time::Duration;
 use sluicegate_llm::Wire;
 
 use super::Context;
-use super::upstreams::{check_credential, origin};
+use super::upstreams::{check_credential, origin, protocol};
 use crate::config::diagnostic::Mistake;
 use crate::config::model::{Credential, Feature, ModelTarget, Provider, RouteModels, Signing, Upstream};
 use crate::config::raw::models::{RawModel, RawModelFeature, RawModelTarget, RawProvider, RawProviderKind};
@@ -89,14 +89,18 @@ fn provider(
     };
     let upstream = Upstream {
         name: name.value.0,
-        origin,
         base_path,
         credential: None,
         connect_timeout: Duration::from_millis(raw.connect_timeout_ms),
         reply_timeout: Duration::from_millis(raw.reply_timeout_ms),
         idle_timeout: Duration::from_millis(raw.idle_timeout_ms),
         connections_max: raw.connections_max as usize,
+        protocol: protocol(&raw.protocols, &origin, &span, context),
+        streams_max: raw.streams_max as usize,
         ca_file,
+        origin,
+        server_name: None,
+        client_certificate: None,
     };
     Some(Provider {
         upstream: Arc::new(upstream),

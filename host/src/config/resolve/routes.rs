@@ -11,11 +11,13 @@ use super::chains::Chains;
 use super::models::Models;
 use crate::config::diagnostic::Mistake;
 use crate::config::model::{
-    CredentialPlace, Dialect, HeaderMatch, PathMatch, Route, RouteMatch, RouteModels, Upstream,
+    CredentialPlace, Dialect, HeaderMatch, PathMatch, Route, RouteMatch, RouteModels, Upstream, UpstreamProtocol,
 };
 use crate::config::raw::route::{RawDialect, RawRoute};
 use crate::config::raw::spot::{Named, Span, Spot};
-use crate::config::raw::text::{HeaderNameText, HeaderValueText, ModelPattern, Name, PlaceText, PrefixText};
+use crate::config::raw::text::{
+    HeaderNameText, HeaderValueText, ModelPattern, Name, PlaceText, PrefixText, ProtocolText,
+};
 
 /// Everything that tells routes apart, in one order.
 type Signature = (BTreeSet<String>, String, BTreeSet<String>, BTreeSet<(String, Option<Vec<u8>>)>);
@@ -77,10 +79,18 @@ fn route(
 ) -> Option<Route> {
     let chain = raw.chain.map(|chain| chains.of_route(chain, global, context)).unwrap_or_default();
     let strip_prefix = raw.strip_prefix.map(|prefix| strip_prefix(&prefix, &raw.path.span, &matcher.path, context));
+    let upgrades = upgrades(&raw.upgrades, raw.models.is_some(), context);
     let (upstreams, models) = match raw.models {
         Some(models) => (Vec::new(), Some(served(&models, raw.upstream, raw.upstreams, places.models, context)?)),
         None => (targets(&raw.name, raw.upstream, raw.upstreams, places.upstreams, context)?, None),
     };
+    if let (Some(first), Some(other)) =
+        (raw.upgrades.first(), upstreams.iter().find(|upstream| upstream.protocol != UpstreamProtocol::Http1))
+    {
+        let message = format!("upstream `{}` is spoken to in HTTP/2, which has no upgrades", other.name);
+        let found = context.report.add(Mistake::Relation, &first.span, message);
+        found.help("leave the upstream's `protocols` at `http/1.1`, or remove `upgrades`");
+    }
     Some(Route {
         name: raw.name.value.0,
         matcher,
@@ -95,6 +105,8 @@ fn route(
             RawDialect::Gemini => Dialect::Gemini,
         },
         timeout: raw.timeout_ms.map(Duration::from_millis),
+        upgrades,
+        upgrade_idle_timeout: Duration::from_millis(raw.upgrade_idle_timeout_ms),
         credential_places: raw.credential_places.iter().filter_map(credential_place).collect(),
         forward_credentials: raw.forward_credentials.iter().filter_map(credential_place).collect(),
     })
@@ -204,6 +216,27 @@ fn strip_prefix(prefix: &Spot<PrefixText>, path_span: &Span, path: &PathMatch, c
         found.help(format!("take off a part of the path, or let the path be `{stripped}/*`"));
     }
     stripped.to_owned()
+}
+
+/// Protocols that carry requests, or hide them, would pass the chain and the routes by.
+fn upgrades(names: &[Spot<ProtocolText>], models: bool, context: &mut Context<'_>) -> Vec<String> {
+    for name in names {
+        let plain = name.to_ascii_lowercase();
+        let carries_requests = ["h2c", "h2", "http", "tls"].contains(&plain.split('/').next().unwrap_or_default());
+        let (message, help) = match (carries_requests, models) {
+            (true, _) => (
+                format!("requests inside `{}` would pass the gateway unseen", name.0),
+                "remove it: the gateway speaks HTTP and TLS itself",
+            ),
+            (false, true) => (
+                "a route with `models` answers calls, and upgrades no connection".to_owned(),
+                "remove it, or give such requests a route of their own",
+            ),
+            (false, false) => continue,
+        };
+        context.report.add(Mistake::Relation, &name.span, message).help(help);
+    }
+    names.iter().map(|name| name.to_ascii_lowercase()).collect()
 }
 
 fn credential_place(text: &PlaceText) -> Option<CredentialPlace> {

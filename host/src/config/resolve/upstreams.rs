@@ -8,9 +8,10 @@ use http::{HeaderName, Uri};
 
 use super::Context;
 use crate::config::diagnostic::Mistake;
-use crate::config::model::{Credential, Origin, SecretSource, Upstream};
+use crate::config::model::{ClientCertificate, Credential, Origin, SecretSource, Upstream, UpstreamProtocol};
 use crate::config::raw::spot::{Named, Span, Spot};
 use crate::config::raw::text::Name;
+use crate::config::raw::upstream::{RawClientCertificate, RawUpstreamProtocol};
 use crate::config::raw::{RawCredential, RawUpstream};
 
 pub fn credentials(raw: Named<RawCredential>, context: &mut Context<'_>) -> BTreeMap<String, Credential> {
@@ -55,6 +56,24 @@ fn upstream(
     if let Some(credential) = &raw.credential {
         check_credential(credential, &raw.url.span, &origin, credentials, context);
     }
+    let protocol = protocol(&raw.protocols, &origin, &raw.url.span, context);
+    if !origin.tls {
+        let of_tls = [
+            ("ca_file", raw.ca_file.as_ref().map(|file| &file.span)),
+            ("server_name", raw.server_name.as_ref().map(|name| &name.span)),
+            ("client_certificate", raw.client_certificate.as_ref().map(|own| &own.span)),
+        ];
+        for (key, span) in of_tls.iter().filter_map(|(key, span)| Some((key, (*span)?))) {
+            let found = context.report.add(
+                Mistake::Relation,
+                span,
+                format!("`{key}` speaks of TLS, and this upstream has none"),
+            );
+            found
+                .also(&raw.url.span, "`http://` is clear text")
+                .help("let the `url` begin with `https://`, or remove it");
+        }
+    }
     let ca_file = raw.ca_file.map(|file| context.file(&file, None, "put the certificate authorities there, as PEM"));
     Some(Upstream {
         name: name.value.0,
@@ -65,8 +84,42 @@ fn upstream(
         reply_timeout: Duration::from_millis(raw.reply_timeout_ms),
         idle_timeout: Duration::from_millis(raw.idle_timeout_ms),
         connections_max: raw.connections_max as usize,
+        protocol,
+        streams_max: raw.streams_max as usize,
         ca_file,
+        server_name: raw.server_name.map(|name| name.value.0),
+        client_certificate: raw.client_certificate.map(|own| client_certificate(own.value, context)),
     })
+}
+
+pub(super) fn protocol(
+    names: &[Spot<RawUpstreamProtocol>],
+    origin: &Origin,
+    url: &Span,
+    context: &mut Context<'_>,
+) -> UpstreamProtocol {
+    let has = |protocol| names.iter().any(|name| name.value == protocol);
+    match (has(RawUpstreamProtocol::H2), has(RawUpstreamProtocol::Http11)) {
+        (true, true) => {
+            if let (false, Some(name)) = (origin.tls, names.first()) {
+                let message = "in clear text nobody can choose between two protocols";
+                let found = context.report.add(Mistake::Relation, &name.span, message);
+                found
+                    .also(url, "`http://` is clear text")
+                    .help("leave the one that the upstream speaks, or use `https://`");
+            }
+            UpstreamProtocol::Either
+        }
+        (true, false) => UpstreamProtocol::Http2,
+        (false, _) => UpstreamProtocol::Http1,
+    }
+}
+
+fn client_certificate(raw: RawClientCertificate, context: &mut Context<'_>) -> ClientCertificate {
+    ClientCertificate {
+        certificate_file: context.file(&raw.certificate_file, None, "put the gateway's certificate there, as PEM"),
+        key_file: context.file(&raw.key_file, None, "put the certificate's private key there, as PEM"),
+    }
 }
 
 /// A secret goes to the origin that it is bound to, so an upstream elsewhere can never be sent it.

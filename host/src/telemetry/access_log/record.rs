@@ -87,6 +87,8 @@ pub struct Record {
     pub first_byte: Option<Duration>,
     /// From the head of the request to the end of the exchange.
     pub duration: Duration,
+    /// The protocol that the connection spoke behind a 101; the bytes are then those of it.
+    pub upgrade: Option<String>,
     /// The language model that the client called, by its own name.
     pub model: Option<String>,
     /// What the provider said of itself and of what the answer used.
@@ -127,6 +129,7 @@ struct Line<'a> {
     reply_bytes: u64,
     first_byte_us: Option<u64>,
     duration_us: u64,
+    upgrade: Option<&'a str>,
     model: Option<&'a str>,
     model_served: Option<&'a str>,
     input_tokens: Option<u64>,
@@ -168,6 +171,7 @@ impl Record {
             reply_bytes: self.reply_bytes,
             first_byte_us: self.first_byte.map(microseconds),
             duration_us: microseconds(self.duration),
+            upgrade: self.upgrade.as_deref(),
             model: self.model.as_deref(),
             model_served: self.usage.model.as_deref(),
             input_tokens: usage.map(|usage| usage.input_tokens),

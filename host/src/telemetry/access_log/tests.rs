@@ -37,6 +37,7 @@ fn record(path: &str) -> Record {
         reply_bytes: 231,
         first_byte: Some(Duration::from_micros(812)),
         duration: Duration::from_micros(1033),
+        upgrade: Some("websocket".to_string()),
         model: Some("small".to_string()),
         usage: sluicegate_llm::Seen {
             model: Some("small-2026".to_string()),

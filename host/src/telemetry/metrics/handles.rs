@@ -69,6 +69,27 @@ impl RouteMetrics {
     }
 }
 
+/// One upgraded connection, counted as open while this lives.
+#[derive(Debug)]
+pub struct UpgradedOpen(Gauge);
+
+impl RouteMetrics {
+    /// A connection is upgraded.
+    pub fn upgraded(&self) -> UpgradedOpen {
+        let label = || [self.label.clone()];
+        self.families.upgrades.get_or_create_owned(&names::UPGRADES.labels(label())).inc();
+        let open = self.families.upgraded_open.get_or_create_owned(&names::UPGRADED_OPEN.labels(label()));
+        open.inc();
+        UpgradedOpen(open)
+    }
+}
+
+impl Drop for UpgradedOpen {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct UpstreamMetrics {
     families: Arc<Families>,

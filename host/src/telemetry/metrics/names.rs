@@ -84,6 +84,10 @@ table! {
     OVERHEAD: "histogram" "sluicegate_overhead_seconds" ["", "route"];
     /// Exchanges by what came of them and whose fault it was
     REQUESTS: "counter" "sluicegate_requests" ["", "route", "status_class", "outcome", "fault"];
+    /// Connections that were upgraded to another protocol
+    UPGRADES: "counter" "sluicegate_upgrades" ["", "route"];
+    /// Connections that speak another protocol now
+    UPGRADED_OPEN: "gauge" "sluicegate_upgraded_open" ["", "route"];
     /// Duration of plugin calls in seconds, host calls and their waiting included
     POLICY_CALLS: "histogram" "sluicegate_policy_call_seconds" ["", "entry", "version", "phase"];
     /// Plugin calls that failed, by kind

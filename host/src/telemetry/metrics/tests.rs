@@ -39,6 +39,7 @@ fn everything_counted_once_is_printed_under_the_names_of_the_table() {
     let metrics = Metrics::new();
     let route = metrics.route(Some("chat"));
     route.answered(&answered(&Method::POST));
+    drop(route.upgraded());
     metrics.route(None).answered(&Answered {
         status: None,
         outcome: Outcome::ClientGone,

@@ -227,3 +227,108 @@ fn a_file_of_authorities_that_cannot_be_used_is_named() {
     }
     std::fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn a_client_certificate_that_cannot_be_used_is_named_and_its_key_is_not_shown() {
+    let directory = std::env::temp_dir();
+    let path = |name: &str| directory.join(format!("sluicegate-own-{}-{name}", std::process::id()));
+    let (certificate_file, key_file) = (path("own.pem"), path("own.key"));
+    let (own, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let certificate = CertificateParams::default().self_signed(&own).unwrap().pem();
+    for (certificate, key, why) in [
+        ("nothing", own.serialize_pem(), "it holds no certificate"),
+        (&certificate, "nothing".to_owned(), "it holds no private key"),
+        (&certificate, other.serialize_pem(), "check that "),
+    ] {
+        std::fs::write(&certificate_file, certificate).unwrap();
+        std::fs::write(&key_file, &key).unwrap();
+        let mut config = config("localhost", 443);
+        config.origin.tls = true;
+        config.ca_file = Some(certificate_file.clone());
+        config.client_certificate =
+            Some(config::ClientCertificate { certificate_file: certificate_file.clone(), key_file: key_file.clone() });
+        if certificate == "nothing" {
+            config.ca_file = Some(Authority::new().write("own"));
+        }
+        let error = Upstream::new(Arc::new(config), &Tls::new(), Arc::new(SystemClock::new())).err().unwrap();
+        let sentence = error.to_string();
+        assert!(sentence.starts_with("upstream `api`: cannot use the client certificate in "), "{sentence}");
+        assert!(sentence.contains(why) && !sentence.contains("PRIVATE"), "{sentence}");
+    }
+    std::fs::remove_file(certificate_file).unwrap();
+    std::fs::remove_file(key_file).unwrap();
+}
+
+/// Answers with nothing in what was agreed; `offered`: by ALPN.
+async fn serve_either(authority: &Authority, offered: &[&str]) -> u16 {
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &authority.issuer).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let io = hyper_util::rt::TokioIo::new(stream);
+            let service = hyper::service::service_fn(|_| async {
+                Ok::<_, std::convert::Infallible>(Response::new(http_body_util::Empty::<Bytes>::new()))
+            });
+            tokio::spawn(async move {
+                let executor = hyper_util::rt::TokioExecutor::new();
+                match is_http2 {
+                    true => hyper::server::conn::http2::Builder::new(executor).serve_connection(io, service).await,
+                    false => hyper::server::conn::http1::Builder::new().serve_connection(io, service).await,
+                }
+            });
+        }
+    });
+    port
+}
+
+fn with_protocol(port: u16, authority: &Authority, protocol: config::UpstreamProtocol, name: &str) -> Upstream {
+    let ca_file = authority.write(name);
+    let upstream = upstream_with(port, |config| {
+        config.origin = Origin { tls: true, host: "localhost".into(), port };
+        config.ca_file = Some(ca_file.clone());
+        config.protocol = protocol;
+    });
+    std::fs::remove_file(ca_file).unwrap();
+    upstream
+}
+
+#[tokio::test]
+async fn an_upstream_that_may_choose_is_spoken_to_as_it_chooses() {
+    let authority = Authority::new();
+    for (offered, version) in
+        [(&["h2", "http/1.1"][..], Version::HTTP_2), (&["http/1.1"], Version::HTTP_11), (&[], Version::HTTP_11)]
+    {
+        let port = serve_either(&authority, offered).await;
+        let upstream = with_protocol(port, &authority, config::UpstreamProtocol::Either, "either");
+        // The second request finds what the first has learned.
+        for _ in 0..2 {
+            let answer = upstream.send(get("/")).await.unwrap();
+            assert_eq!(answer.version(), version, "{offered:?}");
+            text(answer).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_agree_to_http_2_is_refused_where_nothing_else_is_allowed() {
+    let authority = Authority::new();
+    let port = serve_either(&authority, &[]).await;
+    let upstream = with_protocol(port, &authority, config::UpstreamProtocol::Http2, "h2");
+    let error = upstream.send(get("/")).await.unwrap_err();
+    assert_eq!(error.code(), Code::UpstreamTls);
+    assert!(error.to_string().ends_with("(ALPN); add `http/1.1` to its `protocols`"), "{error}");
+}

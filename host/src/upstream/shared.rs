@@ -1,0 +1,293 @@
+//! Connections of HTTP/2 to one upstream: many requests go on one at once.
+//!
+//! A request takes a stream on a connection of its own lane that has room, and opens one where there is none; one of another lane is
+//! used where no further one may be opened. Whoever comes while one is being opened waits for that one.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use sluicegate_runtime::lane;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
+
+use super::body::{Progress, SendBody};
+use super::connect::{ConnectError, Wire};
+use super::error::UpstreamError;
+use super::pool::{HEAD_BYTES_MAX, Lease, Open, Permit, Pool, Room};
+use crate::config;
+
+/// What an answer may have on its way that its client has not taken, in bytes. The connection's window has room for that of every
+/// stream, so that no slow client holds up another one's answer.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+
+/// RFC 9113, 6.9.1.
+const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;
+
+/// What is kept of a request until its upstream takes it, in bytes.
+const SEND_BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// A connection on which requests wait is asked after so long without a frame, ...
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// ... and is dead when it says nothing for so long.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) struct Shared {
+    /// One for each stream that may be open, over all connections.
+    streams: Arc<Semaphore>,
+    streams_max: usize,
+    by_lane: Box<[Lane]>,
+    /// An upstream that may choose has chosen HTTP/1.1, as far as is known.
+    prefers_http1: AtomicBool,
+}
+
+#[derive(Default)]
+struct Lane {
+    connections: Mutex<Vec<Arc<Connection>>>,
+    /// Held while a connection is opened.
+    opening: tokio::sync::Mutex<()>,
+}
+
+struct Connection {
+    sender: http2::SendRequest<SendBody>,
+    /// Requests that are on it.
+    streams: AtomicUsize,
+    /// How many the upstream allows, as far as it has said.
+    allowed: Arc<AtomicUsize>,
+    /// The upstream takes no more requests on it.
+    retired: AtomicBool,
+    idle_since: Mutex<Instant>,
+    _open: Open,
+}
+
+/// Room for one request on a connection. Dropped before the request's end, that is cancelled.
+pub(super) struct Stream {
+    connection: Arc<Connection>,
+    /// Until it is taken for another one.
+    permit: Option<Permit>,
+    reused: bool,
+}
+
+impl Shared {
+    pub(super) fn new(config: &config::Upstream) -> Shared {
+        let all = config.connections_max.saturating_mul(config.streams_max).clamp(1, Semaphore::MAX_PERMITS);
+        Shared {
+            streams: Arc::new(Semaphore::new(all)),
+            streams_max: config.streams_max,
+            by_lane: (0..lane::count()).map(|_| Lane::default()).collect(),
+            prefers_http1: AtomicBool::new(false),
+        }
+    }
+
+    /// How many connections are in use, or idle.
+    pub(super) fn connections(&self, in_use: bool) -> usize {
+        let of_lane = |lane: &Lane| {
+            let is_it = |connection: &&Arc<Connection>| {
+                !connection.sender.is_closed() && (connection.streams.load(Ordering::Acquire) > 0) == in_use
+            };
+            lock(&lane.connections).iter().filter(is_it).count()
+        };
+        self.by_lane.iter().map(of_lane).sum()
+    }
+
+    pub(super) fn permits(&self) -> &Arc<Semaphore> {
+        &self.streams
+    }
+
+    fn lane(&self, lane: usize) -> Option<&Lane> {
+        self.by_lane.get(lane)
+    }
+
+    /// On a connection of this lane with room, the one with the most requests: so that others can become idle.
+    ///
+    /// `queues`: also where the request must wait until the upstream allows one more.
+    fn take(&self, lane: usize, queues: bool) -> Option<Arc<Connection>> {
+        let mut connections = lock(&self.lane(lane)?.connections);
+        connections.retain(|connection| connection.is_open());
+        let max = |connection: &Connection| match queues {
+            true => self.streams_max,
+            false => self.streams_max.min(connection.allowed.load(Ordering::Relaxed)),
+        };
+        let with_room = connections.iter().filter(|one| one.streams.load(Ordering::Acquire) < max(one));
+        let connection = with_room.max_by_key(|one| one.streams.load(Ordering::Acquire))?.clone();
+        connection.streams.fetch_add(1, Ordering::AcqRel);
+        Some(connection)
+    }
+
+    /// The same where no further connection may be opened: of any lane.
+    fn take_anywhere(&self, own: usize) -> Option<Arc<Connection>> {
+        let lanes = || std::iter::once(own).chain((0..self.by_lane.len()).filter(|lane| *lane != own));
+        lanes().find_map(|lane| self.take(lane, false)).or_else(|| lanes().find_map(|lane| self.take(lane, true)))
+    }
+}
+
+impl Pool {
+    /// A stream, or a connection where the upstream speaks HTTP/1.1.
+    pub(super) async fn shared_lease(self: &Arc<Self>, progress: &Progress) -> Result<Lease, UpstreamError> {
+        let shared = self.shared.as_ref().filter(|shared| !shared.prefers_http1.load(Ordering::Relaxed));
+        match shared {
+            Some(shared) => {
+                let permit = self.permit_of(&shared.streams).await?;
+                progress.connecting();
+                self.stream(permit).await
+            }
+            None => {
+                let permit = self.permit().await?;
+                progress.connecting();
+                match self.lease(permit) {
+                    Ok(lease) => Ok(lease),
+                    Err(room) => self.open(room).await,
+                }
+            }
+        }
+    }
+
+    /// With the right to one.
+    pub(super) async fn stream(self: &Arc<Self>, permit: Permit) -> Result<Lease, UpstreamError> {
+        let own = lane::current();
+        let Some((shared, lane)) = self.shared.as_ref().and_then(|shared| Some((shared, shared.lane(own)?))) else {
+            return self.open(self.room(permit)).await;
+        };
+        if let Some(connection) = shared.take(own, false) {
+            return Ok(Stream::on(connection, permit, true));
+        }
+        let _opening = lane.opening.lock().await;
+        if let Some(connection) = shared.take(own, false) {
+            return Ok(Stream::on(connection, permit, true));
+        }
+        let Some(open) = Open::within(&self.open, self.config.connections_max) else {
+            return match shared.take_anywhere(own) {
+                Some(connection) => Ok(Stream::on(connection, permit, true)),
+                // All that are open are just being closed.
+                None => Err(self.busy(Duration::ZERO)),
+            };
+        };
+        let wire = self.connector.connect().await.map_err(|error| self.refused(error))?;
+        if wire.is_http2 {
+            return self.begin(shared, wire, open, permit).await;
+        }
+        shared.prefers_http1.store(true, Ordering::Relaxed);
+        // The right to a stream is none to a connection.
+        drop((permit, _opening));
+        let permit = self.permit().await?;
+        self.start(wire, Room { permit, open }).await
+    }
+
+    /// HTTP/2 on a new connection, for one request and for those that come.
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        shared: &Shared,
+        wire: Wire,
+        open: Open,
+        permit: Permit,
+    ) -> Result<Lease, UpstreamError> {
+        let lane = lane::current();
+        let window = u64::from(STREAM_WINDOW_BYTES) * shared.streams_max as u64;
+        let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(u32::try_from(window).unwrap_or(WINDOW_BYTES_MAX).min(WINDOW_BYTES_MAX))
+            .max_header_list_size(HEAD_BYTES_MAX as u32)
+            .max_send_buf_size(SEND_BUFFER_BYTES_MAX)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .handshake(TokioIo::new(wire))
+            .await
+            .map_err(|error| self.refused(ConnectError::Unreachable(error.to_string())))?;
+        let allowed = Arc::new(AtomicUsize::new(connection.current_max_send_streams()));
+        let told = allowed.clone();
+        tokio::spawn(async move {
+            let ended = poll_fn(|context| {
+                let polled = Pin::new(&mut connection).poll(context);
+                told.store(connection.current_max_send_streams(), Ordering::Relaxed);
+                polled
+            });
+            if let Err(error) = ended.await {
+                // Whoever waits for an answer has been told; this is the end of an idle connection.
+                tracing::debug!(%error, "an upstream connection ended");
+            }
+        });
+        let connection = Arc::new(Connection {
+            sender,
+            streams: AtomicUsize::new(1),
+            allowed,
+            retired: AtomicBool::new(false),
+            idle_since: Mutex::new(Instant::now()),
+            _open: open,
+        });
+        if let Some(lane) = shared.lane(lane) {
+            lock(&lane.connections).push(connection.clone());
+        }
+        tokio::spawn(close_when_idle(Arc::downgrade(self), lane, Arc::downgrade(&connection)));
+        Ok(Stream::on(connection, permit, false))
+    }
+}
+
+/// Takes a connection out of its lane's list once it was idle too long, or takes no more requests.
+async fn close_when_idle(pool: Weak<Pool>, lane: usize, connection: Weak<Connection>) {
+    loop {
+        let due = {
+            let (Some(pool), Some(connection)) = (pool.upgrade(), connection.upgrade()) else { return };
+            let Some(lane) = pool.shared.as_ref().and_then(|shared| shared.lane(lane)) else { return };
+            let mut connections = lock(&lane.connections);
+            let now = Instant::now();
+            let due = match connection.streams.load(Ordering::Acquire) {
+                0 => *lock(&connection.idle_since) + pool.config.idle_timeout,
+                _ => now + pool.config.idle_timeout,
+            };
+            if due <= now || !connection.is_open() {
+                connections.retain(|other| !Arc::ptr_eq(other, &connection));
+                return;
+            }
+            due
+        };
+        sleep_until(due).await;
+    }
+}
+
+impl Connection {
+    fn is_open(&self) -> bool {
+        !self.retired.load(Ordering::Acquire) && !self.sender.is_closed()
+    }
+}
+
+impl Stream {
+    fn on(connection: Arc<Connection>, permit: Permit, reused: bool) -> Lease {
+        Lease::Stream(Stream { connection, permit: Some(permit), reused })
+    }
+
+    pub(super) fn is_reused(&self) -> bool {
+        self.reused
+    }
+
+    pub(super) fn send(
+        &self,
+        request: http::Request<SendBody>,
+    ) -> impl Future<Output = Result<http::Response<Incoming>, TrySendError<http::Request<SendBody>>>> + use<> {
+        self.connection.sender.clone().try_send_request(request)
+    }
+
+    /// Keeps the right to another one. `retires`: the connection takes no more requests.
+    pub(super) fn into_permit(mut self, retires: bool) -> Option<Permit> {
+        if retires {
+            self.connection.retired.store(true, Ordering::Release);
+        }
+        self.permit.take()
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        *lock(&self.connection.idle_since) = Instant::now();
+        self.connection.streams.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
