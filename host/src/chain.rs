@@ -25,6 +25,7 @@ mod stop;
 mod targets;
 mod trace;
 mod tunnel;
+mod under;
 mod upgrade;
 
 pub use canary::{Canary, CanaryState, Rollback};
