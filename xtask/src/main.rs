@@ -9,6 +9,7 @@ mod bench;
 mod ci;
 mod command;
 mod demo;
+mod micro;
 mod parts;
 mod plugins;
 mod soak;
@@ -50,6 +51,12 @@ enum Task {
         /// Of a debug build, which is there sooner: only what runs within plugins is as fast
         #[arg(long)]
         debug: bool,
+        /// Instead, count instructions under callgrind and fail where one count is more than 3 % above the committed ones
+        #[arg(long, conflicts_with_all = ["debug", "bless"])]
+        check: bool,
+        /// Instead, count instructions and write them as the ones that `--check` compares with
+        #[arg(long, conflicts_with = "debug")]
+        bless: bool,
         /// Passed on: --only PART, --peers LIST, --rounds N, --seconds S, --gateway PATH, --write-docs, --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
@@ -84,7 +91,9 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Ci => ci::run(),
         Task::Plugins => plugins::run(),
         Task::Parts => parts::run(),
-        Task::Bench { debug, arguments } => bench::run(debug, &arguments),
+        Task::Bench { check: true, arguments, .. } => micro::run("check", &arguments),
+        Task::Bench { bless: true, arguments, .. } => micro::run("bless", &arguments),
+        Task::Bench { debug, arguments, .. } => bench::run(debug, &arguments),
         Task::Soak { debug, arguments } => soak::run(debug, &arguments),
         Task::Tidy => tidy::run(),
     }

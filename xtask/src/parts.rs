@@ -11,10 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{command, workspace};
 
+mod counting;
 mod languages;
 mod node;
 mod peers;
 
+pub use counting::counting_tools;
 pub use languages::{JAVASCRIPT_VARIABLE, PYTHON_PLUGINS_VARIABLE, javascript, python_plugins};
 pub use peers::{install_peer, libraries};
 
@@ -49,8 +51,9 @@ pub fn run() -> Result<()> {
         eprintln!("    the OCI registry is at {}", registry.display());
     }
     let languages = languages::install_all();
+    let counting = counting_tools();
     openssl()?;
-    python.and(registry).map(drop).and(languages)
+    python.and(registry).map(drop).and(languages).and(counting.map(drop))
 }
 
 /// The OCI registry that the tests start; there after [`run`].
