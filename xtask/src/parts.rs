@@ -51,9 +51,8 @@ pub fn run() -> Result<()> {
         eprintln!("    the OCI registry is at {}", registry.display());
     }
     let languages = languages::install_all();
-    let counting = counting_tools();
     openssl()?;
-    python.and(registry).map(drop).and(languages).and(counting.map(drop))
+    python.and(registry).map(drop).and(languages)
 }
 
 /// The OCI registry that the tests start; there after [`run`].

@@ -66,8 +66,10 @@ impl Baseline {
     }
 
     fn rows<'a>(&'a self, counts: &'a Counts) -> impl Iterator<Item = Row<'a>> {
-        counts.iter().map(|(name, now)| {
-            Row { name, before: self.instructions.get(name).copied(), now: now.round() as u64 }
+        counts.iter().map(|(name, now)| Row {
+            name,
+            before: self.instructions.get(name).copied(),
+            now: now.round() as u64,
         })
     }
 

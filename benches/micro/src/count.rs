@@ -80,7 +80,9 @@ fn read(folder: &Path, totals: &mut BTreeMap<String, u64>) -> Result<()> {
 /// The first `Ir` beneath a value: an object whose text of numbers depends on the harness's version.
 fn instructions(value: &Value) -> Option<u64> {
     match value {
-        Value::Object(members) => members.get("Ir").and_then(number).or_else(|| members.values().find_map(instructions)),
+        Value::Object(members) => {
+            members.get("Ir").and_then(number).or_else(|| members.values().find_map(instructions))
+        }
         Value::Array(items) => items.iter().find_map(instructions),
         _ => None,
     }

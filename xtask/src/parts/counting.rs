@@ -27,7 +27,8 @@ pub fn counting_tools() -> Result<PathBuf> {
         let mut cargo = command::cargo()?;
         cargo.args(["install", "--quiet", "--locked", "--force", "--version", RUNNER_VERSION, "gungraun-runner"]);
         cargo.arg("--root").arg(&folder).arg("--target-dir").arg(&build);
-        command::read(&mut cargo).context("gungraun-runner could not be built; is the registry of crates reachable?")?;
+        command::read(&mut cargo)
+            .context("gungraun-runner could not be built; is the registry of crates reachable?")?;
         // Ten times as large as the program.
         fs::remove_dir_all(&build).with_context(|| format!("{} cannot be removed", build.display()))?;
     }

@@ -21,7 +21,8 @@ use super::config::INSTANCES_MAX;
 
 /// It reads one field and sets one.
 const PLUGIN: &str = "headers";
-const EXCHANGE: &str = "[[exchanges]]\nname = \"one\"\nrequest.headers = { accept = \"*/*\", user-agent = \"bench\" }\n";
+const EXCHANGE: &str =
+    "[[exchanges]]\nname = \"one\"\nrequest.headers = { accept = \"*/*\", user-agent = \"bench\" }\n";
 
 pub struct Calls {
     event_loop: tokio::runtime::Runtime,
@@ -36,14 +37,13 @@ impl Calls {
         let event_loop = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let code = data.join("code");
         std::fs::create_dir_all(&code).with_context(|| format!("{} cannot be made", code.display()))?;
-        let options =
-            EngineOptions { instances_max: INSTANCES_MAX, cache_dir: Some(code), ..EngineOptions::default() };
+        let options = EngineOptions { instances_max: INSTANCES_MAX, cache_dir: Some(code), ..EngineOptions::default() };
         let runtime = Runtime::new(options)?;
         let spec = PluginSpec {
             entry: "bench".into(),
             version: Version::Stable,
             wasm: Bytes::from_static(bundled::bundled(PLUGIN).context("the plugin is not bundled")?),
-            config: json!({ "request": [{ "set": "x-agent", "value": "${header.user-agent}" }] }),
+            config: json!({ "request": [{ "set": "x-agent", "value": "${request.header.user-agent}" }] }),
             grants: BTreeSet::from(["identity".to_owned()]),
             isolation: if isolation == "request" { Isolation::Request } else { Isolation::Pooled },
             limits: PluginLimits::default(),

@@ -87,7 +87,8 @@ impl Setting {
             );
         }
         let chain = if self.chain.is_empty() { "" } else { "chain = \"bench\"\n" };
-        text += "\n[[routes]]\nname = \"route-0\"\npath = \"/v1/things-00000/*\"\nupstreams = [\"service\", \"second\"]\n";
+        text +=
+            "\n[[routes]]\nname = \"route-0\"\npath = \"/v1/things-00000/*\"\nupstreams = [\"service\", \"second\"]\n";
         text + chain
     }
 

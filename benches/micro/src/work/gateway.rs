@@ -108,11 +108,7 @@ fn more_routes(config: &mut Config, count: usize) -> Result<()> {
 
 pub fn route(like: &Route, number: usize) -> Route {
     let path = PathMatch::Prefix(format!("/v1/things-{number:05}"));
-    Route {
-        name: format!("route-{number}"),
-        matcher: RouteMatch { path, ..like.matcher.clone() },
-        ..like.clone()
-    }
+    Route { name: format!("route-{number}"), matcher: RouteMatch { path, ..like.matcher.clone() }, ..like.clone() }
 }
 
 /// Of which nobody knows more than the hash.
