@@ -11,6 +11,8 @@ use crate::count::Counts;
 
 /// By how much a count may grow, as a part of the baseline.
 const GROWTH_MAX: f64 = 0.03;
+/// A large body comes in as many pieces as the system makes of it, and a plugin is called for each.
+const GROWTH_MAX_OF_LARGE_BODIES: f64 = 0.25;
 const HEAD: &str = "# Instructions of one operation. `cargo xtask bench --bless` writes this file.\n\n";
 
 #[derive(Default, Serialize, Deserialize)]
@@ -47,9 +49,8 @@ impl Baseline {
         let grown: Vec<&str> = self.rows(counts).filter(Row::has_grown).map(|row| row.name).collect();
         if !grown.is_empty() {
             bail!(
-                "more than {:.0} % above the baseline: {}; where the growth is wanted, run `cargo xtask bench --bless` and \
-                 commit benches/micro/baseline.toml",
-                GROWTH_MAX * 100.0,
+                "too far above the baseline: {}; where the growth is wanted, run `cargo xtask bench --bless` and commit \
+                 benches/micro/baseline.toml",
                 grown.join(", ")
             );
         }
@@ -94,7 +95,8 @@ impl Row<'_> {
     }
 
     fn has_grown(&self) -> bool {
-        self.change().is_some_and(|change| change > GROWTH_MAX)
+        let most = if self.name.contains("1-MiB") { GROWTH_MAX_OF_LARGE_BODIES } else { GROWTH_MAX };
+        self.change().is_some_and(|change| change > most)
     }
 }
 
