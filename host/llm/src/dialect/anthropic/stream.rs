@@ -103,8 +103,12 @@ impl Frames {
         let named = event.get("type").and_then(Value::as_str);
         let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
         match named.unwrap_or(name) {
-            // Behind the reason of the end only the figures count.
-            name if self.ended && name.starts_with("content_block_") => {}
+            // Behind the reason of the end only the figures count. Who passes events on must not pass what nobody read.
+            name if self.ended && name.starts_with("content_block_") => {
+                if says(event) {
+                    return Err(Broken::new("The answer has a block that goes on behind its `stop_reason`."));
+                }
+            }
             "message_start" => {
                 let message = event.get("message").unwrap_or(event);
                 self.begin(message, events);
@@ -280,6 +284,14 @@ impl Frames {
             Block::Tool { .. } | Block::Text | Block::Other => {}
         }
     }
+}
+
+/// Whether the event starts a block or goes on with one, and not with nothing.
+fn says(event: &Value) -> bool {
+    let members = ["text", "thinking", "partial_json", "signature"];
+    let has_words = |part: &Value| members.iter().any(|member| !text(part, member).is_empty());
+    let starts = |block: &Value| !matches!(text(block, "type"), "text" | "thinking") || has_words(block);
+    event.get("content_block").is_some_and(starts) || event.get("delta").is_some_and(has_words)
 }
 
 static NOTHING: Value = Value { kind: crate::json::Kind::Null, span: 0..0 };

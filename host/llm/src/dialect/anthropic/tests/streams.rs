@@ -234,3 +234,24 @@ fn a_refusal_is_told_once() {
     let [opened, grown, stopped] = text;
     assert_eq!(pieces(&[start(), opened, grown, stopped, end, stop()]), [Piece::Text("No.".into())]);
 }
+
+#[test]
+fn a_block_that_goes_on_behind_the_end_is_broken() {
+    let with = |more: &[Value]| {
+        let text = [opens(0, json!({ "type": "text", "text": "" })), grows(0, "text_delta", "text", "a"), stops(0)];
+        let events = [&[start()][..], &text, &[ends("end_turn", json!({}))], more, &[stop()]].concat();
+        read_pieces(&[stream(&events).as_bytes()]).1
+    };
+    for more in [
+        opens(1, json!({ "type": "text", "text": "b" })),
+        opens(1, json!({ "type": "tool_use", "id": "t", "name": "f", "input": {} })),
+        grows(0, "text_delta", "text", "b"),
+        grows(0, "thinking_delta", "thinking", "b"),
+        grows(0, "input_json_delta", "partial_json", "{}"),
+    ] {
+        let message = with(std::slice::from_ref(&more)).unwrap_err().message;
+        assert_eq!(message, "The answer has a block that goes on behind its `stop_reason`.", "{more}");
+    }
+    let silent = [opens(1, json!({ "type": "text", "text": "" })), grows(1, "text_delta", "text", ""), stops(1)];
+    assert_eq!(with(&silent), Ok(()));
+}

@@ -151,6 +151,25 @@ fn vendors_deviate_and_are_read_all_the_same() {
 }
 
 #[test]
+fn a_choice_that_goes_on_behind_its_end_is_broken() {
+    let said = chunk(r#"{"delta":{"content":"a"},"finish_reason":"stop"}"#);
+    for delta in [
+        r#"{"content":"b"}"#,
+        r#"{"reasoning":"b"}"#,
+        r#"{"refusal":"b"}"#,
+        r#"{"tool_calls":[{"id":"b","function":{"name":"f"}}]}"#,
+    ] {
+        let more = chunk(&format!(r#"{{"delta":{delta},"finish_reason":"stop"}}"#));
+        assert_eq!(
+            broken(&(said.clone() + &more + "data: [DONE]\n\n")),
+            "The answer's choice 0 goes on behind its finish reason."
+        );
+    }
+    let empty = chunk(r#"{"delta":{"content":"","tool_calls":[]},"finish_reason":"stop"}"#);
+    assert_eq!(read(&(said + &empty + "data: [DONE]\n\n")).1, Ok(()));
+}
+
+#[test]
 fn an_error_takes_the_place_of_the_rest() {
     let begun = chunk(r#"{"delta":{"content":"a"}}"#);
     for error in [
