@@ -113,11 +113,7 @@ impl Frames {
         let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
         match named.unwrap_or(name) {
             // Behind the reason of the end only the figures count. Who passes events on must not pass what nobody read.
-            name if self.ended && name.starts_with("content_block_") => {
-                if says(event) {
-                    return Err(Broken::new("The answer has a block that goes on behind its `stop_reason`."));
-                }
-            }
+            name if self.ended && name.starts_with("content_block_") => silent(event)?,
             "message_start" => {
                 let message = event.get("message").unwrap_or(event);
                 self.begin(message, events);
@@ -303,12 +299,15 @@ impl Frames {
     }
 }
 
-/// Whether the event starts a block or goes on with one, and not with nothing.
-fn says(event: &Value) -> bool {
+/// Fails where the event starts a block or goes on with one, and not with nothing.
+fn silent(event: &Value) -> Result<(), Broken> {
     let members = ["text", "thinking", "partial_json", "signature"];
     let has_words = |part: &Value| members.iter().any(|member| !text(part, member).is_empty());
     let starts = |block: &Value| !matches!(text(block, "type"), "text" | "thinking") || has_words(block);
-    event.get("content_block").is_some_and(starts) || event.get("delta").is_some_and(has_words)
+    match event.get("content_block").is_some_and(starts) || event.get("delta").is_some_and(has_words) {
+        true => Err(Broken::new("The answer has a block that goes on behind its `stop_reason`.")),
+        false => Ok(()),
+    }
 }
 
 static NOTHING: Value = Value { kind: crate::json::Kind::Null, span: 0..0 };
