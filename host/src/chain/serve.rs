@@ -223,6 +223,7 @@ impl Run {
 
     /// The answer's phases. What decides anew on the way takes the place of the answer for the entries in front of it.
     async fn backward(self: &Arc<Run>, reply: Reply) -> Source {
+        self.close_model();
         let mut reply = reply;
         for position in self.positions(Phase::ReplyHead).collect::<Vec<_>>() {
             // A stop moves the line in front of which entries take part.
