@@ -23,13 +23,15 @@ mod shadow;
 mod stop;
 mod targets;
 mod trace;
+mod unread;
 
 pub use canary::{Canary, CanaryState, Rollback};
 pub use model::{Keys, ModelPlans, ModelSide, Rest, SharedDraft, hints};
 pub use open::{ClientConnection, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
-pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan};
+pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan, credential_fields};
 pub use reply_body::{Cut, ReplyBody};
-pub use serve::{Admission, Inbound, credential_fields, serve};
+pub use serve::{Admission, Inbound, serve};
 pub use shadow::Room;
 pub use targets::{Target, Targets};
 pub use trace::{ARMED_MAX, ArmError, COUNT_MAX, TIME_MAX, TraceLines, TraceRequest, Traces};
+pub use unread::refuse_unread;

@@ -3,5 +3,7 @@
 pub mod coding;
 pub mod credential;
 pub mod fields;
+pub mod forwarded;
+pub mod pace;
 pub mod path;
 pub mod render;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::HeaderName;
-use sluicegate_runtime::{Call, Entry, Exchange, Failure, Held, Phase, Verdict, Version, services::Services};
+use sluicegate_runtime::services::Services;
+use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Entry, Exchange, Failure, Held, Phase, Verdict, Version};
 
 use super::canary::Canary;
 use super::model::ModelPlans;
@@ -178,4 +179,14 @@ impl Chosen<'_> {
         }
         called
     }
+}
+
+/// The usual fields that carry credentials, and those that a route names.
+pub fn credential_fields(places: &[crate::config::CredentialPlace]) -> Arc<[http::HeaderName]> {
+    let usual = CREDENTIAL_FIELDS.into_iter().map(http::HeaderName::from_static);
+    let named = places.iter().filter_map(|place| match place {
+        crate::config::CredentialPlace::Header(name) => Some(name.clone()),
+        crate::config::CredentialPlace::Query(_) => None,
+    });
+    usual.chain(named).collect()
 }

@@ -22,6 +22,7 @@ use super::stop::Stop;
 use super::trace::BodyWay;
 use crate::config::Limits;
 use crate::error::{Code, Refusal};
+use crate::http::pace::{Pace, TooSlow};
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::UpstreamError;
 
@@ -181,6 +182,8 @@ pub(super) struct Metered {
     incoming: Incoming,
     run: Arc<Run>,
     idle: Idle,
+    /// Of a body whose length is known: others are conversations, which may pause.
+    pace: Option<Pace>,
     /// Shadows that read the body where no plugin takes it through a pipe.
     taps: Taps,
 }
@@ -188,7 +191,10 @@ pub(super) struct Metered {
 impl Metered {
     fn new(run: &Arc<Run>, incoming: Incoming) -> Metered {
         let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline, run.ground.open.clone());
-        Metered { incoming, run: run.clone(), idle, taps: Taps::default() }
+        let limits = &run.ground.limits;
+        let pace = || Pace::new(limits.body_idle_timeout, limits.slow_bytes_per_second);
+        let pace = incoming.size_hint().exact().is_some().then(pace);
+        Metered { incoming, run: run.clone(), idle, pace, taps: Taps::default() }
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Stop> {
@@ -208,11 +214,17 @@ impl Metered {
         let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
+                self.pace.as_mut().map(Pace::waits);
                 let elapsed = ready!(self.idle.poll_elapsed(context));
                 return Poll::Ready(Some(Err(timed_out(elapsed, self.run.ground.limits.body_idle_timeout))));
             }
         };
         self.idle.reset();
+        let length = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()).map_or(0, Bytes::len);
+        if let Some(Err(TooSlow { bytes, waited })) = self.pace.as_mut().map(|pace| pace.moves(length)) {
+            let message = format!("Only {bytes} bytes of the body arrived within {} seconds.", waited.as_secs());
+            return Poll::Ready(Some(Err(Stop::refuse(Refusal::new(Code::RequestSlow, message)))));
+        }
         Poll::Ready(match frame {
             // Trailers end here: what is dropped from heads must not come behind the body.
             Some(Ok(frame)) if frame.is_trailers() => {

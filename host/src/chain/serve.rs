@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
+use sluicegate_runtime::{Call, Exchange, ExchangeFacts, Phase, ReplyHead, RequestHead};
 
 use super::finish::Finisher;
 use super::model::{self, ModelExchange};
@@ -24,9 +24,10 @@ use super::run::{Log, Run};
 use super::shadow::Taps;
 use super::stop::{Stop, StopReply};
 use super::trace::Recorder;
-use crate::config::{CredentialPlace, Dialect};
+use crate::config::Dialect;
 use crate::error::{Code, Refusal};
 use crate::http::fields::{self, ClientSide, RequestHost};
+use crate::http::forwarded::Forwarded;
 use crate::http::path;
 use crate::http::render::render;
 use crate::telemetry::request_id::{RequestId, TraceParent, X_REQUEST_ID};
@@ -37,6 +38,8 @@ pub struct Inbound {
     pub head: request::Parts,
     pub body: Incoming,
     pub client: Arc<ClientConnection>,
+    /// Where a trusted proxy has brought it.
+    pub forwarded: Option<Box<Forwarded>>,
     /// Missing where the head was refused.
     pub host: Option<RequestHost>,
     pub started: Instant,
@@ -102,15 +105,21 @@ pub fn serve(
 
 /// Takes the head apart: what the client presents goes where plugins cannot see it.
 fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, Incoming) {
-    let Inbound { mut head, body, client, host, started, id } = inbound;
+    let Inbound { mut head, body, client, forwarded, host, started, id } = inbound;
+    let forwarded = forwarded.as_deref();
+    let tls = forwarded.and_then(|forwarded| forwarded.tls).unwrap_or(client.tls);
     let hop = fields::clean_request(&mut head.headers);
     let hints = plan.models.as_ref().map(|_| model::hints(&head.headers, head.uri.query()));
     let places = plan.route.as_ref().map_or(&[][..], |route| &route.credential_places);
     let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);
     let authority = host.as_ref().and_then(|host| host.field.to_str().ok()).unwrap_or_default().to_owned();
     if let Some(host) = &host {
-        let side =
-            ClientSide { forwarded_for: &client.forwarded_for, tls: false, host: &host.field, version: head.version };
+        let side = ClientSide {
+            forwarded_for: forwarded.map_or(&client.forwarded_for, |forwarded| &forwarded.chain),
+            tls,
+            host: forwarded.and_then(|forwarded| forwarded.host.as_ref()).unwrap_or(&host.field),
+            version: head.version,
+        };
         fields::announce_client(&mut head.headers, &side, hop);
     }
     head.headers.remove(header::HOST);
@@ -121,6 +130,8 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     let log = Log {
         time_unix_ms: ground.services.clock.now_unix_ms(),
         trace_id,
+        version: head.version,
+        certificate: client.certificate.clone(),
         method: head.method.clone(),
         path: head.uri.path().to_owned(),
         ..Log::default()
@@ -129,7 +140,7 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
         id: id.as_str().to_owned(),
         route: plan.name.clone(),
         generation: ground.generation,
-        client_address: client.address,
+        client_address: forwarded.map_or(client.address, |forwarded| forwarded.client),
         started,
         services: ground.services.clone(),
         credential_fields: plan.credential_fields.clone(),
@@ -137,7 +148,7 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     };
     let request = RequestHead {
         method: head.method,
-        scheme: "http",
+        scheme: if tls { "https" } else { "http" },
         authority,
         path: head.uri.path().to_owned(),
         query,
@@ -433,14 +444,4 @@ pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
 pub(super) fn is_stream(headers: &HeaderMap) -> bool {
     let grpc = media_type(headers).get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"));
     is_event_stream(headers) || grpc
-}
-
-/// The usual fields that carry credentials, and those that a route names.
-pub fn credential_fields(places: &[CredentialPlace]) -> Arc<[http::HeaderName]> {
-    let usual = CREDENTIAL_FIELDS.into_iter().map(http::HeaderName::from_static);
-    let named = places.iter().filter_map(|place| match place {
-        CredentialPlace::Header(name) => Some(name.clone()),
-        CredentialPlace::Query(_) => None,
-    });
-    usual.chain(named).collect()
 }
