@@ -25,6 +25,7 @@ mod stop;
 mod targets;
 mod trace;
 mod tunnel;
+mod unread;
 mod upgrade;
 
 pub use canary::{Canary, CanaryState, Rollback};
@@ -37,3 +38,4 @@ pub use shadow::Room;
 pub use targets::{Target, Targets};
 pub use trace::{ARMED_MAX, ArmError, COUNT_MAX, TIME_MAX, TraceLines, TraceRequest, Traces};
 pub use tunnel::Tunnel;
+pub use unread::refuse_unread;
