@@ -102,17 +102,6 @@ impl Raw {
         Some(std::mem::replace(&mut self.read, rest))
     }
 
-    /// The same; none when the other side closes before that.
-    pub async fn try_read_exact(&mut self, count: usize) -> Option<Vec<u8>> {
-        while self.read.len() < count {
-            if self.read_some().await == 0 {
-                return None;
-            }
-        }
-        let rest = self.read.split_off(count);
-        Some(std::mem::replace(&mut self.read, rest))
-    }
-
     /// Everything until the other side closes.
     pub async fn read_to_end(mut self) -> Rest {
         let mut reset = false;

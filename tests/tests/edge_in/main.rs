@@ -7,4 +7,5 @@ mod heads;
 mod http2;
 mod limits;
 mod sockets;
+mod through;
 mod tls;
