@@ -25,6 +25,7 @@ mod stop;
 mod targets;
 mod trace;
 mod tunnel;
+mod under;
 mod unread;
 mod upgrade;
 

@@ -11,13 +11,11 @@ pub fn run() -> Result<()> {
     let mut stages = Stages::new(test::STAGES + 5);
     stages.run("format", || {
         command::run(command::cargo()?.args(["fmt", "--all", "--check"]))?;
-        // A workspace of its own.
-        command::run(command::cargo()?.args([
-            "fmt",
-            "--check",
-            "--manifest-path",
-            "benches/macro/envoy-filters/Cargo.toml",
-        ]))
+        // Workspaces of their own.
+        for manifest in ["benches/macro/envoy-filters/Cargo.toml", "benches/micro/harness/Cargo.toml"] {
+            command::run(command::cargo()?.args(["fmt", "--check", "--manifest-path", manifest]))?;
+        }
+        Ok(())
     });
     stages.run("tidy", tidy::run);
     test::add_stages(&mut stages, &[]);

@@ -9,6 +9,7 @@ mod bench;
 mod ci;
 mod command;
 mod demo;
+mod micro;
 mod parts;
 mod plugins;
 mod soak;
@@ -43,13 +44,19 @@ enum Task {
     Ci,
     /// Builds the bundled plugins into target/plugins and prints their sizes
     Plugins,
-    /// Fetches what the tests need besides Rust into target/parts
+    /// Fetches what the tests and `bench --check` need besides Rust into target/parts
     Parts,
     /// Measures a release build side by side with its peers: plugin calls, requests a second, latency, start, memory
     Bench {
         /// Of a debug build, which is there sooner: only what runs within plugins is as fast
         #[arg(long)]
         debug: bool,
+        /// Instead, count instructions under callgrind and fail where one count is more than 3 % above the committed ones
+        #[arg(long, conflicts_with_all = ["debug", "bless"])]
+        check: bool,
+        /// Instead, count instructions and write them as the ones that `--check` compares with
+        #[arg(long, conflicts_with = "debug")]
+        bless: bool,
         /// Passed on: --only PART, --peers LIST, --rounds N, --seconds S, --gateway PATH, --write-docs, --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
@@ -83,8 +90,11 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Test { arguments } => test::run(&arguments),
         Task::Ci => ci::run(),
         Task::Plugins => plugins::run(),
-        Task::Parts => parts::run(),
-        Task::Bench { debug, arguments } => bench::run(debug, &arguments),
+        // The tests count no instructions.
+        Task::Parts => parts::run().and(parts::counting_tools().map(drop)),
+        Task::Bench { check: true, arguments, .. } => micro::run("check", &arguments),
+        Task::Bench { bless: true, arguments, .. } => micro::run("bless", &arguments),
+        Task::Bench { debug, arguments, .. } => bench::run(debug, &arguments),
         Task::Soak { debug, arguments } => soak::run(debug, &arguments),
         Task::Tidy => tidy::run(),
     }

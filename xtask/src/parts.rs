@@ -11,10 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{command, workspace};
 
+mod counting;
 mod languages;
 mod node;
 mod peers;
 
+pub use counting::counting_tools;
 pub use languages::{JAVASCRIPT_VARIABLE, PYTHON_PLUGINS_VARIABLE, javascript, python_plugins};
 pub use peers::{install_peer, libraries};
 

@@ -44,7 +44,8 @@ pub enum Piece {
     /// Of what the model thought, as far as the vendor shows it.
     Thought(String),
     /// Ends a thought: what must come back with it, and only to the vendor that made it. JSON text of the whole block or item, so
-    /// that nothing of it has to be understood.
+    /// that nothing of it has to be understood. Items without any counterpart are carried so as well, such as a search of the
+    /// vendor's own.
     ThoughtSealed {
         family: crate::Family,
         raw: String,

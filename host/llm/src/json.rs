@@ -43,6 +43,8 @@ pub enum Kind {
     /// With its escapes undone.
     String(String),
     Array(Vec<Value>),
+    /// An array of nothing but numbers, in a text that was read for its vectors.
+    Vector(Vec<f32>),
     /// In the order of the source.
     Object(Vec<(String, Value)>),
 }
@@ -59,7 +61,13 @@ pub struct JsonError {
 
 impl Document {
     pub fn parse(source: Bytes) -> Result<Document, JsonError> {
-        let root = parse::parse(&source)?;
+        let root = parse::parse(&source, false)?;
+        Ok(Document { source, root })
+    }
+
+    /// Reads arrays of numbers as vectors, which take 4 bytes a number and do not count among the [`VALUES_MAX`].
+    pub fn parse_vectors(source: Bytes) -> Result<Document, JsonError> {
+        let root = parse::parse(&source, true)?;
         Ok(Document { source, root })
     }
 
@@ -100,6 +108,15 @@ impl Value {
         if let Kind::Array(values) = &self.kind { Some(values) } else { None }
     }
 
+    /// Of a text that was read for its vectors. Finite.
+    pub fn as_vector(&self) -> Option<&[f32]> {
+        match &self.kind {
+            Kind::Vector(numbers) if numbers.iter().all(|number| number.is_finite()) => Some(numbers),
+            Kind::Array(values) if values.is_empty() => Some(&[]),
+            _ => None,
+        }
+    }
+
     pub fn as_object(&self) -> Option<&[(String, Value)]> {
         if let Kind::Object(members) = &self.kind { Some(members) } else { None }
     }
@@ -132,7 +149,7 @@ impl Value {
             Kind::Bool(_) => "a boolean",
             Kind::Number(_) => "a number",
             Kind::String(_) => "a string",
-            Kind::Array(_) => "an array",
+            Kind::Array(_) | Kind::Vector(_) => "an array",
             Kind::Object(_) => "an object",
         }
     }

@@ -135,22 +135,26 @@ impl Relay {
     fn pass(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
         let Way::Same { frames, drops_usage, array, .. } = &mut self.way else { return Ok(()) };
         for frame in std::mem::take(frames) {
-            let before = self.events.len();
-            self.reader.push(&frame.raw, &mut self.events).map_err(Failure::Broken)?;
-            let new = self.events.get(before..).unwrap_or_default();
-            let only_usage = !new.is_empty() && new.iter().all(|event| matches!(event, Event::Usage(_)));
-            if let Some(Event::Error(error)) = new.iter().find(|event| matches!(event, Event::Error(_))) {
-                return Err(Failure::Provider(error.clone()));
+            // Nobody has read what stands behind the end.
+            if self.seen.done && frame.data.is_some() {
+                continue;
             }
+            let read = read_frame(self.reader.as_mut(), &frame, &mut self.events);
+            let only_usage =
+                !self.events.is_empty() && self.events.iter().all(|event| matches!(event, Event::Usage(_)));
+            for event in self.events.drain(..) {
+                if let Event::Error(error) = event {
+                    return Err(Failure::Provider(error));
+                }
+                self.watcher.iter_mut().for_each(|watcher| watcher(&event));
+                self.seen.take(&event);
+            }
+            read.map_err(Failure::Broken)?;
             match array {
                 Some(array) => frame.said().into_iter().for_each(|answer| array.push(answer, out)),
                 None if *drops_usage && only_usage => {}
                 None => out.extend_from_slice(&frame.raw),
             }
-        }
-        for event in self.events.drain(..) {
-            self.watcher.iter_mut().for_each(|watcher| watcher(&event));
-            self.seen.take(&event);
         }
         Ok(())
     }
@@ -213,7 +217,14 @@ impl Apart {
 
     fn frames(&mut self, frames: Vec<sse::Frame>, steps: &mut Vec<Step>) -> Result<(), Failure> {
         for frame in frames {
-            self.read(&frame.raw, steps)?;
+            // Nobody has read what stands behind the end.
+            if self.seen.done && frame.data.is_some() {
+                continue;
+            }
+            let mut events = Vec::new();
+            let read = read_frame(self.reader.as_mut(), &frame, &mut events);
+            self.look(events, steps)?;
+            read.map_err(Failure::Broken)?;
             steps.push(Step::Frame(frame.raw));
         }
         Ok(())
@@ -239,6 +250,16 @@ impl Apart {
     }
 }
 
+/// Reads all of a frame before its bytes go on. The reader knows a line's or an event's end by what follows, which is not there where
+/// lines end in a lone CR or where the stream ends within the event.
+fn read_frame(reader: &mut dyn ReadStream, frame: &sse::Frame, events: &mut Vec<Event>) -> Result<(), Broken> {
+    reader.push(&frame.raw, events)?;
+    match frame.raw.ends_with(b"\n\n") || frame.raw.ends_with(b"\r\n\r\n") {
+        true => Ok(()),
+        false => reader.push(b"\n\n", events),
+    }
+}
+
 /// Why a JSON text in the place of events does not go on: an error of the provider's, or what is none.
 fn told_whole(reader: &mut dyn ReadStream, body: &[u8]) -> Failure {
     let mut events = Vec::new();
@@ -260,3 +281,6 @@ impl Seen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,6 +120,14 @@ impl ModelState {
     }
 }
 
+impl ModelState {
+    /// What was written as an answer is none.
+    pub fn forget_written(&mut self) {
+        self.written.clear();
+        self.written_bytes = 0;
+    }
+}
+
 /// For a plugin whose changes nobody else sees.
 impl Clone for ModelState {
     fn clone(&self) -> ModelState {

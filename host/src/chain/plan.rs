@@ -100,7 +100,7 @@ impl Chain {
             positions.into_boxed_slice()
         });
         let has_shadows = links.iter().any(|link| link.shadow.is_some());
-        let after = [Phase::ReplyHead, Phase::ReplyBody, Phase::Finish];
+        let after = [Phase::ReplyHead, Phase::Delta, Phase::ReplyBody, Phase::Finish];
         let looks_back = has_shadows || links.iter().any(|link| after.iter().any(|phase| link.takes_part_in(*phase)));
         Chain { links: links.into_boxed_slice(), positions, has_shadows, looks_back }
     }

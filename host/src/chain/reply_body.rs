@@ -3,27 +3,22 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use futures_util::stream::unfold;
-use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use super::events::EventTail;
 use super::finish::Finisher;
 use super::idle::{Elapsed, Idle};
-use super::model::Deltas;
-use super::pipe::Pipe;
-use super::request_body::BodyFault;
-use super::run::Run;
 use super::shadow::Taps;
 use super::stop::Stop;
 use super::trace::BodyWay;
+use super::under::Broken;
 use crate::error::{Code, Fault, Refusal};
 use crate::http::at_hand::AtHand;
-use crate::http::trailers;
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::{UpstreamBody, UpstreamError};
 
@@ -46,7 +41,7 @@ pub(super) enum Source {
     /// An answer of the gateway or of a plugin, or one that was buffered.
     Whole(AtHand),
     AsItComes(UpstreamBody, Taps),
-    Piped(Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Cut>> + Send>>),
+    Piped(Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Cut>> + Send>>, Arc<AtomicU64>),
 }
 
 impl Source {
@@ -55,7 +50,7 @@ impl Source {
             Source::Whole(body) if body.is_empty() => BodyWay::None,
             Source::Whole(body) => BodyWay::Buffered(body.len() as u64),
             Source::AsItComes(..) => BodyWay::AsItComes,
-            Source::Piped(_) => BodyWay::Streamed,
+            Source::Piped(..) => BodyWay::Streamed,
         }
     }
 }
@@ -68,7 +63,7 @@ pub struct Cut {
     pub(super) code: String,
     pub(super) message: String,
     /// What a client that reads events is told.
-    told: Option<Box<Refusal>>,
+    pub(super) told: Option<Box<Refusal>>,
 }
 
 impl ReplyBody {
@@ -153,7 +148,15 @@ impl Sending {
                     if is_translated { cut } else { Cut { told: None, ..cut } }
                 })
             }
-            Source::Piped(pieces) => pieces.as_mut().poll_next(context),
+            Source::Piped(pieces, life) => {
+                let before = life.load(Ordering::Relaxed);
+                let polled = pieces.as_mut().poll_next(context);
+                // So is what plugins hold back.
+                if life.load(Ordering::Relaxed) != before {
+                    self.idle.reset();
+                }
+                polled
+            }
         };
         match polled {
             Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {
@@ -213,7 +216,7 @@ impl Sending {
         match &self.source {
             Source::Whole(body) => body.is_empty(),
             Source::AsItComes(body, _) => body.is_end_stream(),
-            Source::Piped(_) => false,
+            Source::Piped(..) => false,
         }
     }
 
@@ -221,168 +224,7 @@ impl Sending {
         match &self.source {
             Source::Whole(body) => body.size_hint(),
             Source::AsItComes(body, _) => body.size_hint(),
-            Source::Piped(_) => SizeHint::default(),
-        }
-    }
-}
-
-/// An answer on its way through plugins, as it comes.
-pub(super) struct Under {
-    run: Arc<Run>,
-    /// None where there is none, and once nothing more of it is wanted.
-    body: Option<UpstreamBody>,
-    /// Where the answer is written down here.
-    deltas: Option<Box<Deltas>>,
-    pipe: Option<Pipe>,
-    /// Shadows that read what nobody here changes.
-    taps: Taps,
-    /// What will stand behind it.
-    trailers: Option<Box<HeaderMap>>,
-    ended: bool,
-}
-
-impl Run {
-    /// What the client gets of the fields behind an answer. `changed`: plugins have the bytes.
-    pub(super) fn trailers(&self, fields: HeaderMap, changed: bool) -> Option<Box<HeaderMap>> {
-        self.takes_trailers.then(|| trailers::clean(fields, &self.plan.credential_fields, changed)).flatten()
-    }
-}
-
-pub(super) enum Broken {
-    Stop(Stop),
-    Upstream(UpstreamError),
-}
-
-impl Under {
-    pub(super) fn new(run: Arc<Run>, body: UpstreamBody, pipe: Pipe) -> Under {
-        Under {
-            run,
-            body: Some(body),
-            deltas: None,
-            pipe: Some(pipe),
-            taps: Taps::default(),
-            trailers: None,
-            ended: false,
-        }
-    }
-
-    pub(super) fn typed(
-        run: Arc<Run>,
-        body: Option<UpstreamBody>,
-        deltas: Deltas,
-        pipe: Option<Pipe>,
-        taps: Taps,
-    ) -> Under {
-        Under { run, body, deltas: Some(Box::new(deltas)), pipe, taps, trailers: None, ended: false }
-    }
-
-    pub(super) fn into_source(self) -> Source {
-        Source::Piped(Box::pin(unfold(Some(self), |under| async move {
-            let mut under = under?;
-            match under.next().await {
-                Ok(Some(piece)) => Some((Ok(Frame::data(piece)), Some(under))),
-                Ok(None) => Some((Ok(Frame::trailers(*under.trailers?)), None)),
-                Err(broken) => Some((Err(broken.into_cut(&under.run)), None)),
-            }
-        })))
-    }
-
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
-        loop {
-            if let Some(pipe) = &mut self.pipe
-                && let Some(piece) = pipe.next().await.map_err(Broken::Stop)?
-            {
-                return Ok(Some(piece));
-            }
-            if self.ended {
-                return Ok(None);
-            }
-            match (self.bytes().await?, &mut self.pipe) {
-                (Some(bytes), Some(pipe)) => pipe.push(bytes),
-                (Some(bytes), None) => {
-                    self.taps.push(&self.run, &bytes);
-                    return Ok(Some(bytes));
-                }
-                (None, pipe) => {
-                    self.ended = true;
-                    match pipe {
-                        Some(pipe) => pipe.end(),
-                        None => self.taps.end(&self.run),
-                    }
-                }
-            }
-        }
-    }
-
-    /// The next bytes of the answer as it comes, or as it is written down here.
-    async fn bytes(&mut self) -> Result<Option<Bytes>, Broken> {
-        loop {
-            if let Some(deltas) = &mut self.deltas {
-                if let Some(bytes) = deltas.next().await.map_err(Broken::Stop)? {
-                    return Ok(Some(bytes));
-                }
-                if deltas.is_stopped() {
-                    self.body = None;
-                }
-            }
-            let Some(body) = &mut self.body else { return Ok(None) };
-            let frame = std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await;
-            match (frame, &mut self.deltas) {
-                (Some(Ok(frame)), None) => match frame.into_data() {
-                    Ok(bytes) => return Ok(Some(bytes)),
-                    Err(frame) => {
-                        let fields = frame.into_trailers().ok();
-                        self.trailers = fields.and_then(|fields| self.run.trailers(fields, self.pipe.is_some()));
-                    }
-                },
-                // Its events are there.
-                (Some(Ok(_)), Some(_)) => {}
-                (Some(Err(error)), deltas) => {
-                    if let Some(deltas) = deltas {
-                        deltas.broke(if matches!(error, UpstreamError::Answer { .. }) { "error" } else { "cut" }).await;
-                    }
-                    return Err(Broken::of(error));
-                }
-                (None, _) => self.body = None,
-            }
-        }
-    }
-}
-
-impl Broken {
-    /// A request that was stopped after the answer had begun breaks the answer, too: then the stop is to blame, not the upstream.
-    fn of(error: UpstreamError) -> Broken {
-        match BodyFault::within(&error) {
-            Some(stop) => Broken::Stop(stop.clone()),
-            None => Broken::Upstream(error),
-        }
-    }
-
-    /// For an answer that was waited for.
-    pub(super) fn into_stop(self, run: &Run) -> Stop {
-        match self {
-            Broken::Stop(stop) => stop,
-            Broken::Upstream(error) => run.upstream_failed(&error),
-        }
-    }
-
-    fn into_cut(self, run: &Run) -> Cut {
-        if let Broken::Stop(stop) = &self {
-            run.note_stop(stop);
-        }
-        match self {
-            Broken::Upstream(UpstreamError::Answer { upstream, refusal }) => Cut {
-                outcome: Outcome::UpstreamCut,
-                fault: refusal.fault,
-                code: refusal.code.to_string(),
-                message: format!("upstream `{upstream}` failed in its answer: {}", refusal.message),
-                told: Some(refusal),
-            },
-            Broken::Upstream(error) => {
-                let told = Refusal::new(Code::UpstreamBroken, "The upstream broke off its answer.");
-                Cut { told: Some(Box::new(told)), ..Cut::from(&error) }
-            }
-            Broken::Stop(stop) => Cut::from(&stop),
+            Source::Piped(..) => SizeHint::default(),
         }
     }
 }

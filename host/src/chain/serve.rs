@@ -19,12 +19,13 @@ use super::model::{self, ModelExchange};
 use super::open::ClientConnection;
 use super::pipe::{Pipe, Way};
 use super::plan::{Ground, Plan};
-use super::reply_body::{ReplyBody, Source, Under, generation_ended};
+use super::reply_body::{ReplyBody, Source, generation_ended};
 use super::request_body::RequestBody;
 use super::run::{Log, Run};
 use super::shadow::Taps;
 use super::stop::{Stop, StopReply};
 use super::trace::Recorder;
+use super::under::Under;
 use super::upgrade::Upgrade;
 use crate::config::Dialect;
 use crate::error::{Code, Refusal};
@@ -354,9 +355,10 @@ impl Run {
             head.sent = true;
             *response.status_mut() = head.status;
             // Those who come after the head still read it.
-            let is_read_later = [Phase::ReplyBody, Phase::Finish].map(|phase| self.plan.chain.positions(phase).len());
+            let is_read_later =
+                [Phase::Delta, Phase::ReplyBody, Phase::Finish].map(|phase| self.plan.chain.positions(phase).len());
             *response.headers_mut() = match is_read_later {
-                [0, 0] => std::mem::take(&mut head.headers),
+                [0, 0, 0] => std::mem::take(&mut head.headers),
                 _ => head.headers.clone(),
             };
         }

@@ -15,7 +15,6 @@ pub enum Form {
 
 #[derive(Deserialize)]
 struct Completion {
-    model: String,
     choices: Vec<Choice>,
     usage: Option<Figures>,
 }
@@ -28,14 +27,34 @@ struct Choice {
 
 #[derive(Deserialize)]
 struct Message {
-    content: Option<String>,
+    content: Option<Content>,
     refusal: Option<String>,
 }
 
 #[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    /// Mistral's models that think answer in parts.
+    Parts(Vec<Part>),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Part {
+    Text {
+        text: String,
+    },
+    /// Thoughts, and what a vendor may add.
+    #[serde(other)]
+    Other,
+}
+
+/// Some vendors leave a figure out.
+#[derive(Deserialize)]
 struct Figures {
-    prompt_tokens: u64,
-    completion_tokens: u64,
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -52,21 +71,41 @@ struct Usage {
     output_tokens: u64,
 }
 
-/// None where the completion has no text.
-pub fn write(form: Form, completion: &[u8]) -> Option<Vec<u8>> {
+/// None where the completion has no text. `model` is the name that the route has for it: the provider's own may differ from target to
+/// target, and is none of the client's business.
+pub fn write(form: Form, model: &str, completion: &[u8]) -> Option<Vec<u8>> {
     let completion: Completion = serde_json::from_slice(completion).ok()?;
-    let choice = completion.choices.first()?;
-    let text = choice.message.content.as_deref().or(choice.message.refusal.as_deref())?;
+    let Choice { message, finish_reason } = completion.choices.into_iter().next()?;
+    let text = message.content.and_then(Content::text).or(message.refusal)?;
     match form {
-        Form::Text => Some(text.as_bytes().to_vec()),
+        Form::Text => Some(text.into_bytes()),
         Form::Json => serde_json::to_vec(&Answer {
-            text,
-            model: &completion.model,
-            finish_reason: choice.finish_reason.as_deref(),
-            usage: completion
-                .usage
-                .map(|figures| Usage { input_tokens: figures.prompt_tokens, output_tokens: figures.completion_tokens }),
+            text: &text,
+            model,
+            finish_reason: finish_reason.as_deref(),
+            usage: completion.usage.and_then(Figures::usage),
         })
         .ok(),
+    }
+}
+
+impl Content {
+    /// None where no part is a text.
+    fn text(self) -> Option<String> {
+        let parts = match self {
+            Content::Text(text) => return Some(text),
+            Content::Parts(parts) => parts,
+        };
+        let texts = parts.into_iter().filter_map(|part| if let Part::Text { text } = part { Some(text) } else { None });
+        texts.reduce(|said, text| said + &text)
+    }
+}
+
+impl Figures {
+    /// None where there is no figure at all.
+    fn usage(self) -> Option<Usage> {
+        let (input, output) = (self.prompt_tokens, self.completion_tokens);
+        input.or(output)?;
+        Some(Usage { input_tokens: input.unwrap_or(0), output_tokens: output.unwrap_or(0) })
     }
 }

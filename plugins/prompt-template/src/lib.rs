@@ -29,7 +29,7 @@ impl Plugin for Prompts {
         config.try_into()
     }
 
-    /// Other paths of the route are none of this policy's business.
+    /// Other paths of the route are none of this policy's business, though their bodies are gathered too: a need is the same for all.
     fn head(&self) -> Decision {
         let path = request::path();
         let Some(number) = self.0.iter().position(|prompt| prompt.path == path) else { return Decision::Proceed };
@@ -62,7 +62,7 @@ impl Plugin for Prompts {
             Form::Text => "text/plain; charset=utf-8",
             Form::Json => "application/json",
         };
-        let written = answer::write(prompt.form, &bytes);
+        let written = answer::write(prompt.form, &prompt.model, &bytes);
         match written
             .and_then(|written| reply::set_header("content-type", media_type.as_bytes()).ok().map(|()| written))
         {

@@ -100,11 +100,30 @@ fn the_client_gets_the_text_and_what_it_has_used() {
     let Piece::Replace(body) = piece else { panic!("{piece:?}") };
     let expected = json!({
         "text": "short",
-        "model": "fast-1",
+        "model": "fast",
         "finish_reason": "stop",
         "usage": { "input_tokens": 9, "output_tokens": 2 },
     });
     assert_eq!(serde_json::from_slice::<Value>(&body).expect("JSON"), expected);
+}
+
+#[test]
+fn vendors_deviate_and_the_client_gets_the_text() {
+    let parts = r#"[{"type":"thinking","thinking":[{"type":"text","text":"Hm"}]},{"type":"text","text":"sho"},{"type":"text","text":"rt"}]"#;
+    let completion = COMPLETION.replace("\"short\"", parts).replace("\"model\":\"fast-1\",", "");
+    let figures = r#""usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}"#;
+    for (usage, expected) in [
+        (r#""usage":null"#, Value::Null),
+        (r#""usage":{}"#, Value::Null),
+        (r#""usage":{"prompt_tokens":9}"#, json!({ "input_tokens": 9, "output_tokens": 0 })),
+    ] {
+        let (_, piece) = answered(config(), 200, &completion.replace(figures, usage));
+        let Piece::Replace(body) = piece else { panic!("{piece:?}") };
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((&body["text"], &body["model"], &body["usage"]), (&json!("short"), &json!("fast"), &expected));
+    }
+    let thoughts = COMPLETION.replace("\"short\"", r#"[{"type":"thinking","thinking":[]}]"#);
+    assert!(matches!(answered(config(), 200, &thoughts).1, Piece::Reject(rejection) if rejection.status == 502));
 }
 
 #[test]

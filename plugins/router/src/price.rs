@@ -24,7 +24,7 @@ impl Prices {
         let limit = || model_call::number("max-output-tokens").unwrap_or(OUTPUT_TOKENS);
         Prices {
             input_tokens: model_call::text_bytes().div_ceil(TOKEN_BYTES) as f64,
-            output_tokens: is_chat.then(|| limit().max(0.0).min(OUTPUT_TOKENS_MAX)),
+            output_tokens: is_chat.then(|| limit().clamp(0.0, OUTPUT_TOKENS_MAX)),
             input: targets::figures("price-input"),
             output: targets::figures("price-output"),
         }

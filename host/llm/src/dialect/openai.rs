@@ -1,6 +1,7 @@
 //! OpenAI's dialect: chat completions and embeddings, as OpenAI, Azure and the many vendors that imitate them speak it.
 //!
-//! Towards a provider of this dialect the client's bytes go on. Towards another one, a call's members are:
+//! Towards a provider of this dialect the client's bytes go on, with `max_completion_tokens` named `max_tokens` where the provider knows
+//! that name alone. Towards another one, a call's members are:
 //!
 //! | Member | In the typed form |
 //! |---|---|
@@ -45,7 +46,8 @@
 //! | counting of tokens | no counterpart |
 //!
 //! Answers: `reasoning_content` or `reasoning` is what the model thought, and is written as the first; `stop` with calls of tools is read
-//! as `tool_calls`, and with a refusal as one; what comes for a choice behind its end is left out; a stream without `[DONE]` is whole if
+//! as `tool_calls`, and with a refusal as one; text or calls of a choice behind its end break the answer; calls of
+//! custom tools are calls whose arguments are any text; a stream without `[DONE]` is whole if
 //! every choice that began has ended. The model is called as the client calls it.
 
 mod answer;

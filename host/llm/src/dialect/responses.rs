@@ -53,6 +53,11 @@
 //! An answer's id is the provider's if it begins with `resp_`, and else made of it; the items' ids are made of the answer's, but a
 //! thought of this vendor's own ends with the item as it came. `created_at` is 0 where the provider does not say it.
 //!
+//! An answer is written anew towards its own dialect where plugins read its text. A `custom_tool_call` is a call whose arguments are its
+//! text, and is written as such where the client's `tools` has a custom one of that name. Items without a counterpart, such as what
+//! built-in tools did, stay whole and in their place for a client of this dialect, without the events of their progress; others are not
+//! told of them.
+//!
 //! Answers have one choice. Parts of a summary become paragraphs of one thought; a thought of another vendor is a `reasoning` item
 //! with one part of summary. `queued` and `in_progress` answers end with a pause. A refusal without words of the model's own is
 //! `incomplete` with `content_filter`. The last event holds the whole output, so a stream's writer keeps all of it.

@@ -10,7 +10,7 @@ use crate::call::{Call, Operation};
 use crate::dialect::testing::sum;
 use crate::dialect::{Dialect, read_stream, write_stream};
 use crate::error::Broken;
-use crate::relay::{Failure, Relay};
+use crate::relay::{Failure, Relay, Seen};
 
 fn read(dialect: Dialect, pieces: &[&[u8]]) -> (Vec<Event>, Result<(), Broken>) {
     let (mut reader, mut events) = (read_stream(dialect), Vec::new());
@@ -23,15 +23,15 @@ fn read(dialect: Dialect, pieces: &[&[u8]]) -> (Vec<Event>, Result<(), Broken>) 
     (events, end)
 }
 
-fn relayed(call: &Call, provider: Dialect, pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Failure>) {
+fn relayed(call: &Call, provider: Dialect, pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Failure>, Seen) {
     let (mut relay, mut out) = (Relay::new(call, provider), Vec::new());
     for piece in pieces {
         if let Err(failure) = relay.push(piece, &mut out) {
-            return (out, Err(failure));
+            return (out, Err(failure), relay.seen().clone());
         }
     }
     let end = relay.end(&mut out);
-    (out, end)
+    (out, end, relay.seen().clone())
 }
 
 /// One of each dialect, and one that wants its stream as an array.

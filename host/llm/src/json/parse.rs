@@ -5,11 +5,12 @@ use super::{DEPTH_MAX, JsonError, Kind, VALUES_MAX, Value};
 /// Objects up to this size are searched for a second member of a name one by one, larger ones through a set.
 const SEARCHED_MEMBERS_MAX: usize = 16;
 
-pub(super) fn parse(source: &[u8]) -> Result<Value, JsonError> {
+/// `vectors`: arrays of numbers are kept as such.
+pub(super) fn parse(source: &[u8], vectors: bool) -> Result<Value, JsonError> {
     if let Err(error) = std::str::from_utf8(source) {
         return Err(JsonError { problem: "the text is not UTF-8".to_owned(), at: error.valid_up_to() });
     }
-    let mut parser = Parser { source, at: 0, values: 0 };
+    let mut parser = Parser { source, at: 0, values: 0, vectors };
     parser.white_space();
     let root = parser.value(0)?;
     parser.white_space();
@@ -23,6 +24,7 @@ struct Parser<'a> {
     source: &'a [u8],
     at: usize,
     values: usize,
+    vectors: bool,
 }
 
 impl Parser<'_> {
@@ -56,7 +58,7 @@ impl Parser<'_> {
             Some(b'{') => self.object(depth)?,
             Some(b'[') => self.array(depth)?,
             Some(b'"') => Kind::String(self.string()?),
-            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b'-' | b'0'..=b'9') => Kind::Number(self.number()?.into()),
             Some(b't') => self.word("true", Kind::Bool(true))?,
             Some(b'f') => self.word("false", Kind::Bool(false))?,
             Some(b'n') => self.word("null", Kind::Null)?,
@@ -124,6 +126,9 @@ impl Parser<'_> {
 
     fn array(&mut self, depth: usize) -> Result<Kind, JsonError> {
         let depth = self.deeper(depth)?;
+        if let Some(numbers) = self.vectors.then(|| self.numbers()).flatten() {
+            return Ok(Kind::Vector(numbers));
+        }
         self.at += 1;
         let mut values = Vec::new();
         self.white_space();
@@ -144,6 +149,29 @@ impl Parser<'_> {
         Ok(Kind::Array(values))
     }
 
+    /// An array of numbers, at least of one; none, and nothing is taken, where something else stands in it.
+    fn numbers(&mut self) -> Option<Vec<f32>> {
+        let start = self.at;
+        let mut numbers = Vec::new();
+        loop {
+            self.at += 1;
+            self.white_space();
+            let number = self.number().ok().and_then(|text| text.parse::<f32>().ok());
+            self.white_space();
+            numbers.extend(number);
+            match self.peek() {
+                Some(b',') if number.is_some() => {}
+                Some(b']') if number.is_some() => break,
+                _ => {
+                    self.at = start;
+                    return None;
+                }
+            }
+        }
+        self.at += 1;
+        Some(numbers)
+    }
+
     fn word(&mut self, word: &str, kind: Kind) -> Result<Kind, JsonError> {
         match self.source.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
             true => {
@@ -154,7 +182,7 @@ impl Parser<'_> {
         }
     }
 
-    fn number(&mut self) -> Result<Kind, JsonError> {
+    fn number(&mut self) -> Result<&str, JsonError> {
         let start = self.at;
         self.take(b'-');
         // No leading zeros (RFC 8259, 6).
@@ -169,7 +197,7 @@ impl Parser<'_> {
             self.digits()?;
         }
         let text = self.source.get(start..self.at).unwrap_or_default();
-        Ok(Kind::Number(String::from_utf8_lossy(text).into()))
+        Ok(std::str::from_utf8(text).unwrap_or_default())
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {

@@ -16,6 +16,7 @@ fn plain(value: &Value) -> serde_json::Value {
         Kind::Bool(value) => (*value).into(),
         Kind::Number(text) => serde_json::from_str(text).unwrap(),
         Kind::String(text) => text.as_str().into(),
+        Kind::Vector(numbers) => numbers.as_slice().into(),
         Kind::Array(values) => values.iter().map(plain).collect(),
         Kind::Object(members) => members.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
     }
@@ -108,4 +109,31 @@ fn a_splice_leaves_every_other_byte_alone() {
     splice.insert(document.root.get("o").unwrap(), "x", "1");
     let spliced = String::from_utf8(splice.apply()).unwrap();
     assert_eq!(spliced, r#"{"stream_options":{"include_usage":true}, "model" : "b\"c", "n":1.50, "o":{"x":1} }"#);
+}
+
+#[test]
+fn vectors_do_not_count_among_the_values() {
+    let vectors = vec![vec!["-0.0123456789"; 1_536].join(","); 2_048];
+    let text = format!("{{\"data\":[[{}]]}}", vectors.join("],["));
+    assert!(Document::parse(Bytes::from(text.clone())).is_err());
+    let document = Document::parse_vectors(Bytes::from(text)).unwrap();
+    let data = document.root.get("data").unwrap().as_array().unwrap();
+    assert_eq!(data.len(), 2_048);
+    assert!(data.iter().all(|vector| vector.as_vector() == Some(&[-0.012_345_679; 1_536][..])));
+}
+
+#[test]
+fn what_is_no_vector_is_read_as_ever() {
+    for text in ["[1,\"a\",[2.5e1 , 3.5 ],[],[1,[2.0]],{\"a\":[true]}]", "[[-1.5 ]]", " [ ] "] {
+        let source = Bytes::from(text);
+        let (read, expected) = (Document::parse_vectors(source.clone()).unwrap(), Document::parse(source).unwrap());
+        assert_eq!((plain(&read.root), read.root.span), (plain(&expected.root), expected.root.span), "{text}");
+    }
+    for text in ["[1,]", "[01]", "[1", "[1 2]", "[-]", "{\"a\":[1],\"a\":[1]}"] {
+        assert_eq!(
+            Document::parse_vectors(Bytes::from(text)).unwrap_err(),
+            Document::parse(Bytes::from(text)).unwrap_err()
+        );
+    }
+    assert_eq!(Document::parse_vectors(Bytes::from("[1e400]")).unwrap().root.as_vector(), None);
 }

@@ -12,7 +12,7 @@ fn text(choice: u32, before: &str, after: &str) -> Rewritten {
 
 fn passed(patch: &mut Patch, raw: &str, texts: &[Rewritten]) -> String {
     let mut out = Vec::new();
-    patch.frame(&Bytes::from(raw.to_owned()), texts, &mut out).expect("the text is there");
+    patch.frame(&Bytes::from(raw.to_owned()), texts.to_vec(), &mut out).expect("the text is there");
     String::from_utf8(out).expect("JSON")
 }
 
@@ -41,7 +41,9 @@ fn a_text_is_changed_in_its_place_and_what_tells_it_again_is_gone() {
 fn a_changed_text_that_is_nowhere_fails_instead_of_passing_the_old_one() {
     let mut patch = Patch::new(&call(Dialect::OpenAi));
     let raw = Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"ab\"}}]}\n\n");
-    assert!(patch.frame(&raw, &[text(0, "a", "x")], &mut Vec::new()).is_err());
+    assert!(patch.frame(&raw, vec![text(0, "a", "x")], &mut Vec::new()).is_err());
+    // Nor does one pass that was never shown.
+    assert!(patch.frame(&raw, Vec::new(), &mut Vec::new()).is_err());
 }
 
 #[test]
@@ -81,7 +83,7 @@ fn text_that_was_held_back_goes_into_the_block_that_is_about_to_end() {
     stream += &passed(&mut patch, DELTA, &[text(0, "secret", "")]);
     stream += &passed(&mut patch, STOP, &[]);
     let mut held = Vec::new();
-    patch.text(0, "[name]", &mut held);
+    patch.text(0, "[name]", &mut [], &mut held);
     stream += std::str::from_utf8(&held).expect("JSON");
     stream += &passed(&mut patch, END, &[]);
     let expected = ["block_start 3", "3 ", "3 [name]", "block_stop 3", "message_delta null"];
@@ -97,7 +99,7 @@ fn held_text_behind_another_block_has_a_block_of_its_own() {
         stream += &passed(&mut patch, frame, &[]);
     }
     let mut held = Vec::new();
-    patch.text(0, "more", &mut held);
+    patch.text(0, "more", &mut [], &mut held);
     stream += std::str::from_utf8(&held).expect("JSON");
     stream += &passed(&mut patch, END, &[]);
     let expected = [
@@ -117,7 +119,7 @@ fn held_text_behind_another_block_has_a_block_of_its_own() {
 fn a_stream_that_is_ended_here_ends_as_its_dialect_does() {
     let mut patch = Patch::new(&call(Dialect::Anthropic));
     let mut stream = passed(&mut patch, START, &[]).into_bytes();
-    patch.finish(&[(0, EndReason::ContentFilter)], &mut stream);
+    patch.finish(&[(0, EndReason::ContentFilter)], Vec::new(), Vec::new(), &mut stream);
     let stream = String::from_utf8(stream).expect("JSON");
     assert_eq!(read(&stream), ["block_start 3", "block_stop 3", "message_delta null", "message_stop null"]);
     assert!(stream.contains("\"stop_reason\":\"refusal\""), "{stream}");
@@ -125,8 +127,77 @@ fn a_stream_that_is_ended_here_ends_as_its_dialect_does() {
     let mut patch = Patch::new(&call(Dialect::OpenAi));
     patch.begin(&Event::Begin { id: "chatcmpl-1".to_owned(), model: "m".to_owned(), created: Some(7) });
     let mut stream = Vec::new();
-    patch.finish(&[(0, EndReason::ContentFilter)], &mut stream);
+    patch.finish(&[(0, EndReason::ContentFilter)], Vec::new(), Vec::new(), &mut stream);
     let stream = String::from_utf8(stream).expect("JSON");
     assert!(stream.contains("chatcmpl-1") && stream.contains("\"finish_reason\":\"content_filter\""), "{stream}");
     assert!(stream.ends_with("data: [DONE]\n\n") && !stream.contains("\"role\""), "{stream}");
+}
+
+#[test]
+fn held_text_follows_the_text_of_the_event_that_ends_its_choice() {
+    let mut patch = Patch::new(&call(Dialect::OpenAi));
+    let raw = "data: {\"choices\":[{\"delta\":{\"content\":\"foo bar\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let (mut texts, mut ahead) = (vec![text(0, "foo bar", "foo ")], Vec::new());
+    patch.text(0, "[bar]", &mut texts, &mut ahead);
+    assert!(ahead.is_empty());
+    assert!(passed(&mut patch, raw, &texts).contains("\"foo [bar]\""));
+
+    let mut patch = Patch::new(&call(Dialect::Gemini));
+    let raw =
+        "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"foo bar\"}]},\"finishReason\":\"STOP\"}]}\n\n";
+    assert_eq!(passed(&mut patch, raw, &[text(0, "foo bar", "foo ")]), "");
+    let mut out = Vec::new();
+    patch.text(0, "[bar]", &mut [], &mut out);
+    patch.end(&mut out).expect("the text is there");
+    assert!(std::str::from_utf8(&out).expect("JSON").contains("\"foo [bar]\""));
+}
+
+#[test]
+fn what_passed_before_a_stop_is_not_lost() {
+    let mut patch = Patch::new(&call(Dialect::Gemini));
+    let raw = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"all\"}]},\"finishReason\":\"STOP\"}]}\n\n";
+    assert_eq!(passed(&mut patch, raw, &[text(0, "all", "all")]), "");
+    let mut out = Vec::new();
+    patch.finish(&[(0, EndReason::Length)], Vec::new(), Vec::new(), &mut out);
+    let out = String::from_utf8(out).expect("JSON");
+    assert!(out.contains("\"all\"") && out.contains("MAX_TOKENS"), "{out}");
+}
+
+#[test]
+fn what_quotes_a_changed_text_in_a_later_event_is_gone_too() {
+    let mut patch = Patch::new(&call(Dialect::Gemini));
+    let raw = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a secret\"}]}}]}\n\n";
+    passed(&mut patch, raw, &[text(0, "a secret", "a [x]")]);
+    let last = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\"}]},\"finishReason\":\"STOP\",\"groundingMetadata\":{\"text\":\"a secret\"}}]}\n\n";
+    passed(&mut patch, last, &[]);
+    let mut out = Vec::new();
+    patch.end(&mut out).expect("nothing is hidden");
+    let out = String::from_utf8(out).expect("JSON");
+    assert!(out.contains("\"groundingMetadata\":null") && !out.contains("secret"), "{out}");
+}
+
+#[test]
+fn a_thought_with_the_same_words_is_not_the_text() {
+    let answer =
+        Bytes::from(r#"{"candidates":[{"content":{"parts":[{"text":"4111","thought":true},{"text":"4111"}]}}]}"#);
+    let changed = whole(Dialect::Gemini, &answer, &[text(0, "4111", "[card]")]).expect("there");
+    assert_eq!(changed, r#"{"candidates":[{"content":{"parts":[{"text":"4111","thought":true},{"text":"[card]"}]}}]}"#);
+}
+
+#[test]
+fn arguments_that_are_no_object_any_more_fail() {
+    let answer = Bytes::from(r#"{"content":[{"type":"tool_use","id":"1","name":"f","input":{"a":1}}]}"#);
+    let arguments = |after: &str| Rewritten { kind: TextKind::ToolArguments, ..text(0, "{\"a\":1}", after) };
+    for after in ["", "{},\"stop_reason\":\"x\"", "[1]"] {
+        assert!(whole(Dialect::Anthropic, &answer, &[arguments(after)]).is_err(), "{after}");
+    }
+}
+
+#[test]
+fn many_pieces_of_one_choice_in_one_event_are_no_trouble() {
+    let piece = r#"{"index":0,"delta":{"content":"a"},"logprobs":{"x":1}}"#;
+    let raw = format!("data: {{\"choices\":[{}]}}\n\n", vec![piece; 20_000].join(","));
+    let mut patch = Patch::new(&call(Dialect::OpenAi));
+    let changed = passed(&mut patch, &raw, &vec![text(0, "a", "b"); 20_000]);
+    assert_eq!(changed.matches("\"logprobs\":null").count(), 20_000);
 }

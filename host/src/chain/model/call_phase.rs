@@ -43,6 +43,8 @@ impl Run {
 
     async fn call_plugins(&self, draft: &SharedDraft) -> Result<(), Stop> {
         for position in self.plan.chain.positions(Phase::Call) {
+            // What one has written and not answered with is no part of another's answer.
+            self.exchange.lock().model.iter_mut().for_each(|model| model.forget_written());
             if self.call(*position, PluginCall::Model, false).await? == Verdict::Written {
                 return Err(self.written(*position, draft)?);
             }

@@ -1,6 +1,6 @@
 //! The phase `delta`: an answer's text goes through the plugins, in reverse order of the chain, and is then written for the client.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use super::typed::{Steps, Typed};
 use super::writer::{Kind, Writer};
 use crate::chain::run::Run;
 use crate::chain::stop::Stop;
+use crate::error::{Code, Refusal};
 
 pub(in crate::chain) struct Deltas {
     run: Arc<Run>,
@@ -19,8 +20,10 @@ pub(in crate::chain) struct Deltas {
     steps: Steps,
     stages: Vec<Stage>,
     writer: Writer,
-    /// Choices that have begun and not ended.
-    open: BTreeSet<u32>,
+    /// Choices that have begun and not ended, and of what kind their last text was.
+    open: BTreeMap<u32, Kind>,
+    /// Of a whole answer, which is kept until it is written.
+    bytes_left: u64,
     /// A plugin has ended it, so that the rest of what the provider says is not wanted.
     is_stopped: bool,
 }
@@ -45,7 +48,8 @@ impl Deltas {
         let Typed { call, steps, way } = typed;
         let writer = Writer::new(&call, way);
         let stages = run.positions(Phase::Delta).map(|position| Stage { position, changed: false }).collect();
-        Deltas { run: run.clone(), call, steps, stages, writer, open: BTreeSet::new(), is_stopped: false }
+        let bytes_left = if call.streamed { u64::MAX } else { run.ground.limits.buffer_bytes_max };
+        Deltas { run: run.clone(), call, steps, stages, writer, open: BTreeMap::new(), bytes_left, is_stopped: false }
     }
 
     pub(in crate::chain) fn is_stopped(&self) -> bool {
@@ -70,7 +74,7 @@ impl Deltas {
 
     /// Tells the plugins that the answer broke off. What they say to that changes nothing any more.
     pub(in crate::chain) async fn broke(&mut self, reason: &'static str) {
-        for choice in std::mem::take(&mut self.open) {
+        for choice in std::mem::take(&mut self.open).into_keys() {
             for index in 0..self.stages.len() {
                 drop(self.ask(index, Delta::End { choice, reason }).await);
             }
@@ -99,7 +103,7 @@ impl Deltas {
             }
             other => {
                 if let Event::Piece { choice, .. } = &other {
-                    self.open.insert(*choice);
+                    self.open.entry(*choice).or_insert(Kind::Text);
                 }
                 self.writer.event(other, out);
                 Ok(())
@@ -108,9 +112,13 @@ impl Deltas {
     }
 
     async fn text(&mut self, choice: u32, kind: Kind, text: String, out: &mut Vec<u8>) -> Result<(), Stop> {
-        self.open.insert(choice);
+        let last = self.open.entry(choice).or_insert(kind);
+        if !matches!(kind, Kind::ToolArguments(_)) {
+            *last = kind;
+        }
         match self.through(choice, kind, text.clone(), 0).await? {
             Passed::Text(after) => {
+                self.count(&after)?;
                 self.writer.text(choice, kind, text, after, out);
                 Ok(())
             }
@@ -139,7 +147,7 @@ impl Deltas {
     }
 
     async fn end(&mut self, choice: u32, reason: EndReason, out: &mut Vec<u8>) -> Result<(), Stop> {
-        self.open.insert(choice);
+        self.open.entry(choice).or_insert(Kind::Text);
         match self.tell_end(choice, reason, 0, out).await? {
             None => {
                 self.open.remove(&choice);
@@ -149,7 +157,10 @@ impl Deltas {
             Some(other) => {
                 self.open.remove(&choice);
                 let mut ends = vec![(choice, other)];
-                ends.extend(self.open.iter().map(|open| (*open, other)));
+                for open in self.open.keys().copied().collect::<Vec<_>>() {
+                    let own = self.tell_end(open, other, 0, out).await?;
+                    ends.push((open, own.unwrap_or(other)));
+                }
                 self.finish(&ends, out)
             }
         }
@@ -164,13 +175,23 @@ impl Deltas {
         from: usize,
         out: &mut Vec<u8>,
     ) -> Result<Option<EndReason>, Stop> {
-        let mut other = None;
-        for index in from..self.stages.len() {
+        let (mut other, mut from) = (None, from);
+        while from < self.stages.len() {
+            let index = from;
+            from += 1;
             let reason = other.unwrap_or(reason).as_str();
             match self.ask(index, Delta::End { choice, reason }).await? {
                 Verdict::ReplaceText(held) => match self.through(choice, Kind::Text, held, index + 1).await? {
-                    Passed::Text(text) => self.writer.held(choice, text, out),
-                    Passed::Stopped(_, reason) => other = Some(reason),
+                    Passed::Text(text) => {
+                        self.count(&text)?;
+                        let kind = match self.open.get(&choice) {
+                            Some(Kind::Refusal) => Kind::Refusal,
+                            _ => Kind::Text,
+                        };
+                        self.writer.held(choice, kind, text, out);
+                    }
+                    // Those up to the one that ended it know.
+                    Passed::Stopped(by, reason) => (other, from) = (Some(reason), by + 1),
                 },
                 Verdict::Stop(word) => other = Some(end_reason(word)),
                 _ => {}
@@ -182,7 +203,7 @@ impl Deltas {
     /// A plugin ends the answer: those between it and the client are told, and the rest of what the provider says is not read.
     async fn stop(&mut self, by: usize, reason: EndReason, out: &mut Vec<u8>) -> Result<(), Stop> {
         let mut ends = Vec::new();
-        for choice in self.open.clone() {
+        for choice in self.open.keys().copied().collect::<Vec<_>>() {
             let other = self.tell_end(choice, reason, by + 1, out).await?;
             ends.push((choice, other.unwrap_or(reason)));
         }
@@ -200,6 +221,20 @@ impl Deltas {
         let verdict = self.run.call(stage.position, PluginCall::Delta(delta), stage.changed).await?;
         stage.changed |= matches!(verdict, Verdict::ReplaceText(_));
         Ok(verdict)
+    }
+
+    /// Bounds what plugins make of a whole answer.
+    fn count(&mut self, text: &str) -> Result<(), Stop> {
+        match self.bytes_left.checked_sub(text.len() as u64) {
+            Some(left) => {
+                self.bytes_left = left;
+                Ok(())
+            }
+            None => {
+                let message = "What policies made of the answer is longer than `limits.buffer_bytes_max`.";
+                Err(Stop::refuse(Refusal::new(Code::CannotBuffer, message)))
+            }
+        }
     }
 
     fn written(&self, written: Result<(), Broken>) -> Result<(), Stop> {

@@ -8,10 +8,11 @@ use sluicegate_llm::{Call, Event, Step};
 
 use super::deltas::Deltas;
 use crate::chain::pipe::Pipe;
-use crate::chain::reply_body::{Source, Under};
+use crate::chain::reply_body::Source;
 use crate::chain::run::Run;
 use crate::chain::shadow::Taps;
 use crate::chain::stop::Stop;
+use crate::chain::under::Under;
 use crate::upstream::UpstreamBody;
 
 /// Where steps wait that were read and not yet shown to the plugins. Clones are the same one.
@@ -85,6 +86,7 @@ impl Run {
         }
         let mut under = Under::typed(self.clone(), body, Deltas::new(self, typed), pipe, taps);
         if streams {
+            under.begin().await.map_err(|broken| broken.into_stop(self))?;
             return Ok(under.into_source());
         }
         let mut whole = BytesMut::new();

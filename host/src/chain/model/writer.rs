@@ -109,13 +109,15 @@ impl Writer {
         }
     }
 
-    /// Text that plugins held back and let go before the choice ends.
-    pub(super) fn held(&mut self, choice: u32, text: String, out: &mut Vec<u8>) {
+    /// Text that plugins held back and let go before the choice ends; `kind` of its last text.
+    pub(super) fn held(&mut self, choice: u32, kind: Kind, text: String, out: &mut Vec<u8>) {
         if text.is_empty() {
             return;
         }
         match self {
-            Writer::PatchedStream(stream) => return stream.patch.text(choice, &text, &mut stream.ahead),
+            Writer::PatchedStream(stream) => {
+                return stream.patch.text(choice, &text, &mut stream.texts, &mut stream.ahead);
+            }
             Writer::PatchedWhole { texts, anew, .. } => {
                 let last = texts.iter_mut().rfind(|known| known.choice == choice && known.kind == TextKind::Text);
                 match last {
@@ -125,7 +127,7 @@ impl Writer {
             }
             Writer::Stream(_) | Writer::Whole(_) => {}
         }
-        self.event(Event::Piece { choice, piece: Piece::Text(text) }, out);
+        self.event(Event::Piece { choice, piece: kind.piece(text) }, out);
     }
 
     /// The bytes that the events since the last ones stood in.
@@ -135,7 +137,7 @@ impl Writer {
         let is_dropped = stream.drops_usage && stream.only_usage.take() == Some(true);
         stream.only_usage = None;
         let texts = std::mem::take(&mut stream.texts);
-        if is_dropped { Ok(()) } else { stream.patch.frame(raw, &texts, out) }
+        if is_dropped { Ok(()) } else { stream.patch.frame(raw, texts, out) }
     }
 
     /// The end, as the provider has it; a stream that is patched has it in its own bytes.
@@ -148,8 +150,9 @@ impl Writer {
             Writer::PatchedWhole { body, texts, .. } => out.extend(patch::whole(call.dialect, body, texts)?),
             Writer::PatchedStream(stream) => {
                 stream.only_usage = Some(false);
+                // Before the events that are held to the end.
                 out.append(&mut stream.ahead);
-                stream.patch.end(out);
+                stream.patch.end(out)?;
             }
         }
         Ok(())
@@ -159,8 +162,8 @@ impl Writer {
     pub(super) fn stop(&mut self, call: &Call, ends: &[(u32, EndReason)], out: &mut Vec<u8>) -> Result<(), Broken> {
         match self {
             Writer::PatchedStream(stream) => {
-                out.append(&mut stream.ahead);
-                stream.patch.finish(ends, out);
+                let (texts, ahead) = (std::mem::take(&mut stream.texts), std::mem::take(&mut stream.ahead));
+                stream.patch.finish(ends, texts, ahead, out);
                 return Ok(());
             }
             Writer::PatchedWhole { anew, .. } => *anew = true,

@@ -185,6 +185,15 @@ fn an_application_s_own_user_stays_where_he_is() {
 }
 
 #[test]
+fn targets_of_one_provider_are_told_apart_by_their_models() {
+    let policy = sticky("header:x-user");
+    let plan = |user: u32| routed(&policy, offered().header("x-user", user.to_string()));
+    let plans: BTreeSet<Vec<String>> = (0..40).map(plan).collect();
+    // Were they one to it, nothing would ever stand between them.
+    assert!(plans.contains(&["openai", "local", "openai"].map(str::to_owned)[..]), "{plans:?}");
+}
+
+#[test]
 fn a_call_without_what_keeps_it_goes_by_lot() {
     for by in ["conversation", "model-user"] {
         let policy = sticky(by);

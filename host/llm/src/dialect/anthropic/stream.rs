@@ -33,13 +33,22 @@ enum State {
 enum Block {
     Text,
     Thinking(Thinking),
-    /// `whole`: what its start has, which counts where no pieces follow.
     Tool {
         tool: u32,
-        whole: Option<String>,
+        input: Input,
     },
     /// Thoughts that are sealed already, and what nobody but a client of this dialect asks for.
     Other,
+}
+
+/// How far the input of a tool is told.
+#[derive(Debug)]
+enum Input {
+    /// Its start has an empty one, as the vendor's has: none, where no pieces follow.
+    Nothing,
+    /// Its start had all of it, as imitations have it.
+    Whole,
+    Pieces,
 }
 
 /// As it goes back.
@@ -103,8 +112,8 @@ impl Frames {
         let named = event.get("type").and_then(Value::as_str);
         let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
         match named.unwrap_or(name) {
-            // Behind the reason of the end only the figures count.
-            name if self.ended && name.starts_with("content_block_") => {}
+            // Behind the reason of the end only the figures count. Who passes events on must not pass what nobody read.
+            name if self.ended && name.starts_with("content_block_") => silent(event)?,
             "message_start" => {
                 let message = event.get("message").unwrap_or(event);
                 self.begin(message, events);
@@ -215,8 +224,11 @@ impl Frames {
             "tool_use" => {
                 let tool = answer::next_tool(&mut self.tools)?;
                 events.push(answer::tool_begin(tool, block)?);
-                let input = block.get("input").filter(|input| input.as_object().is_some());
-                Block::Tool { tool, whole: Some(input.map_or("{}", |input| document.raw(input)).to_owned()) }
+                // Told with the frame that it stands in, so that a change finds its place.
+                let whole = block.get("input").filter(|input| input.as_object().is_some_and(|input| !input.is_empty()));
+                let text = whole.map(|input| document.raw(input).to_owned());
+                events.extend(text.map(|text| piece(Piece::ToolArguments { tool, text })));
+                Block::Tool { tool, input: if whole.is_some() { Input::Whole } else { Input::Nothing } }
             }
             _ => Block::Other,
         };
@@ -242,10 +254,15 @@ impl Frames {
                 thinking.thinking.push_str(said);
             }
             (Block::Thinking(thinking), "signature_delta") => thinking.signature.push_str(text(delta, "signature")),
-            (Block::Tool { tool, whole }, "input_json_delta") => {
+            (Block::Tool { tool, input }, "input_json_delta") => {
                 let said = text(delta, "partial_json");
                 if !said.is_empty() {
-                    *whole = None;
+                    if matches!(input, Input::Whole) {
+                        return Err(Broken::new(format!(
+                            "Block {index} of the answer has all of its `input` at its start, and pieces of it behind that."
+                        )));
+                    }
+                    *input = Input::Pieces;
                     events.push(piece(Piece::ToolArguments { tool: *tool, text: said.to_owned() }));
                 }
             }
@@ -274,11 +291,22 @@ impl Frames {
                     events.push(answer::sealed(raw));
                 }
             }
-            Block::Tool { tool, whole: Some(whole) } => {
-                events.push(piece(Piece::ToolArguments { tool, text: whole }));
+            Block::Tool { tool, input: Input::Nothing } => {
+                events.push(piece(Piece::ToolArguments { tool, text: "{}".to_owned() }));
             }
             Block::Tool { .. } | Block::Text | Block::Other => {}
         }
+    }
+}
+
+/// Fails where the event starts a block or goes on with one, and not with nothing.
+fn silent(event: &Value) -> Result<(), Broken> {
+    let members = ["text", "thinking", "partial_json", "signature"];
+    let has_words = |part: &Value| members.iter().any(|member| !text(part, member).is_empty());
+    let starts = |block: &Value| !matches!(text(block, "type"), "text" | "thinking") || has_words(block);
+    match event.get("content_block").is_some_and(starts) || event.get("delta").is_some_and(has_words) {
+        true => Err(Broken::new("The answer has a block that goes on behind its `stop_reason`.")),
+        false => Ok(()),
     }
 }
 

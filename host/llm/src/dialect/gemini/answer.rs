@@ -16,7 +16,11 @@ const TOOLS_MAX: u32 = 1024;
 
 pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Broken> {
     let expected = "An answer as a JSON object was expected";
-    let document = Document::parse(body.clone()).map_err(|_| Broken::found(expected, body))?;
+    let document = match operation {
+        Operation::Embeddings => Document::parse_vectors(body.clone()),
+        _ => Document::parse(body.clone()),
+    };
+    let document = document.map_err(|_| Broken::found(expected, body))?;
     if let Some(error) = error::error_in(&document.root) {
         return Ok(vec![Event::Error(error::read(error, None))]);
     }
@@ -64,10 +68,7 @@ fn begin(value: &Value, events: &mut Vec<Event>) {
 }
 
 fn vectors(root: &Value) -> Option<Vec<Vec<f32>>> {
-    let vector = |value: &Value| {
-        let values = value.get("values")?.as_array()?;
-        values.iter().map(|value| value.as_f64().map(|value| value as f32)).collect::<Option<Vec<f32>>>()
-    };
+    let vector = |value: &Value| value.get("values")?.as_vector().map(<[f32]>::to_vec);
     match (root.get("embeddings").and_then(Value::as_array), root.get("embedding")) {
         (Some(values), _) => values.iter().map(vector).collect(),
         (None, Some(value)) => vector(value).map(|vector| vec![vector]),

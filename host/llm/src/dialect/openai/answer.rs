@@ -14,8 +14,12 @@ use crate::error::Broken;
 use crate::json::{Document, Value};
 
 pub fn read_answer(operation: Operation, body: &Bytes) -> Result<Vec<Event>, Broken> {
-    let document = Document::parse(body.clone())
-        .map_err(|problem| Broken::found(&format!("An answer in JSON was expected ({problem})"), body))?;
+    let document = match operation {
+        Operation::Embeddings => Document::parse_vectors(body.clone()),
+        _ => Document::parse(body.clone()),
+    };
+    let document =
+        document.map_err(|problem| Broken::found(&format!("An answer in JSON was expected ({problem})"), body))?;
     if let Some(error) = error::carried(&document.root) {
         return Ok(vec![Event::Error(error)]);
     }

@@ -50,10 +50,12 @@ impl Calls {
         document: &Document,
         events: &mut Vec<Event>,
     ) -> Result<(), Broken> {
-        let function = entry.get("function");
+        // A custom tool, which only a client of this dialect can ask for, takes a text of any form.
+        let custom = entry.get("custom");
+        let function = entry.get("function").or(custom);
         let id = text(Some(entry), "id");
         let name = text(function, "name");
-        let arguments = match function.and_then(|function| function.get("arguments")) {
+        let arguments = match function.and_then(|function| function.get("arguments").or_else(|| custom?.get("input"))) {
             None => "",
             Some(Value { kind: Kind::Null, .. }) => "",
             Some(Value { kind: Kind::String(text), .. }) => text,

@@ -90,20 +90,11 @@ pub fn read_answer(document: &Document) -> Result<Vec<Event>, Broken> {
 }
 
 fn read_vector(value: &Value) -> Option<Vec<f32>> {
-    let vector: Vec<f32> = match value.as_str() {
-        Some(text) => {
-            let bytes = STANDARD.decode(text).ok()?;
-            let (floats, rest) = bytes.as_chunks::<4>();
-            if !rest.is_empty() {
-                return None;
-            }
-            floats.iter().map(|float| f32::from_le_bytes(*float)).collect()
-        }
-        None => {
-            value.as_array()?.iter().map(|number| number.as_f64().map(|number| number as f32)).collect::<Option<_>>()?
-        }
-    };
-    vector.iter().all(|number| number.is_finite()).then_some(vector)
+    let Some(text) = value.as_str() else { return value.as_vector().map(<[f32]>::to_vec) };
+    let bytes = STANDARD.decode(text).ok()?;
+    let (floats, rest) = bytes.as_chunks::<4>();
+    let vector: Vec<f32> = floats.iter().map(|float| f32::from_le_bytes(*float)).collect();
+    (rest.is_empty() && vector.iter().all(|number| number.is_finite())).then_some(vector)
 }
 
 #[derive(Serialize)]

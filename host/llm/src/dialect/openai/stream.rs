@@ -131,14 +131,21 @@ impl Chunks {
         }
         let Some(choice) = self.choices.get_mut(number as usize) else { return Ok(false) };
         choice.began = true;
-        if choice.ended {
-            return Ok(false);
-        }
         if let Some(delta) = value.get("delta") {
             let pieces = spoken::pieces(delta);
+            let calls = delta.get("tool_calls").and_then(Value::as_array).unwrap_or_default();
+            if choice.ended {
+                // Some vendors repeat the reason, with nothing to say. Who passes events on must not pass what nobody read.
+                return match pieces.is_empty() && calls.is_empty() {
+                    true => Ok(false),
+                    false => {
+                        Err(Broken::new(format!("The answer's choice {number} goes on behind its finish reason.")))
+                    }
+                };
+            }
             choice.refusal |= pieces.iter().any(|piece| matches!(piece, Piece::Refusal(_)));
             events.extend(pieces.into_iter().map(|piece| Event::Piece { choice: number, piece }));
-            for entry in delta.get("tool_calls").and_then(Value::as_array).unwrap_or_default() {
+            for entry in calls {
                 let index = entry.get("index").and_then(Value::as_u64);
                 choice.calls.take(number, index, entry, document, events)?;
             }

@@ -1,5 +1,7 @@
 //! Writes a call for a provider: spliced into the client's bytes, or printed from the typed form.
 
+use memchr::memmem;
+
 use super::{NAME, embeddings, print};
 use crate::call::{Call, Operation};
 use crate::dialect::{Dialect, Outgoing, Target};
@@ -7,6 +9,9 @@ use crate::error::NoCounterpart;
 use crate::json::{Document, Splice, Value};
 
 const USAGE_OPTIONS: &str = r#"{"include_usage":true}"#;
+
+const LIMIT: &str = "max_completion_tokens";
+const OLDER_LIMIT: &str = "max_tokens";
 
 /// Azure's first version that knows `stream_options` and `max_completion_tokens`; it refuses members that it does not know.
 const AZURE_VERSION_WITH_OPTIONS: &str = "2024-09-01";
@@ -81,8 +86,10 @@ fn spliced(call: &Call, target: Target<'_>, manner: Manner<'_>) -> Result<Vec<u8
     }
     let asks_usage = manner.usage_option && call.operation == Operation::Chat && call.streamed && !call.usage_wanted;
     let missing_model = manner.model.filter(|_| call.model_span.is_none());
-    if asks_usage || missing_model.is_some() {
-        // Only the places of two members are needed, but they are not kept with every call.
+    let limit = memmem::find(&call.source, LIMIT.as_bytes());
+    let renames_limit = !manner.completion_limit && call.operation == Operation::Chat && limit.is_some();
+    if asks_usage || renames_limit || missing_model.is_some() {
+        // Only the places of few members are needed, but they are not kept with every call.
         let document = Document::parse(call.source.clone());
         let document = document
             .map_err(|error| NoCounterpart::new(format!("The call's body cannot be read as JSON: {error}.")))?;
@@ -96,8 +103,32 @@ fn spliced(call: &Call, target: Target<'_>, manner: Manner<'_>) -> Result<Vec<u8
             }
             ask_usage(&mut splice, &document.root);
         }
+        if renames_limit {
+            rename_limit(&mut splice, &document);
+        }
     }
     Ok(splice.apply())
+}
+
+/// Gives `max_completion_tokens` the name of its forerunner. Where that stands there too, it takes the value, which counts for OpenAI.
+fn rename_limit(splice: &mut Splice<'_>, document: &Document) {
+    let source = document.source();
+    let members = document.root.as_object().unwrap_or_default();
+    let Some(at) = members.iter().position(|(name, _)| name == LIMIT) else { return };
+    let Some((_, value)) = members.get(at) else { return };
+    let before = at.checked_sub(1).and_then(|at| members.get(at));
+    let start = before.map_or(document.root.span.start + 1, |(_, value)| value.span.end);
+    // Between two values stand a comma, white space and a name.
+    let quote = |from: usize| from + source.get(from..).and_then(|rest| memchr::memchr(b'"', rest)).unwrap_or(0);
+    let Some(older) = document.root.get(OLDER_LIMIT) else {
+        splice.replace(quote(start)..value.span.start, format!("\"{OLDER_LIMIT}\":"));
+        return;
+    };
+    if !value.is_null() {
+        splice.replace(older.span.clone(), document.raw(value));
+    }
+    let member = if before.is_some() { start..value.span.end } else { quote(start)..quote(value.span.end) };
+    splice.replace(member, "");
 }
 
 fn ask_usage(splice: &mut Splice<'_>, root: &Value) {

@@ -89,19 +89,26 @@ pub fn items(document: &Document, response: &Value, end: &mut Ending, events: &m
                 thoughts(item, events);
                 events.push(sealed(document, item));
             }
-            "function_call" => {
+            kind @ ("function_call" | "custom_tool_call") => {
                 let tool = end.tool()?;
                 events.push(tool_begin(tool, item)?);
-                let arguments = text(item, "arguments");
+                let arguments = text(item, arguments_member(kind));
                 if !arguments.is_empty() {
                     events.push(piece(Piece::ToolArguments { tool, text: arguments.to_owned() }));
                 }
             }
+            "" => {}
             // What the vendor's built-in tools did: the message says what came of it.
-            _ => {}
+            _ => events.push(sealed(document, item)),
         }
     }
     Ok(())
+}
+
+/// Where a call of this kind has what the tool is given. A custom tool, which only a client of this dialect can ask for, takes a text
+/// of any form.
+pub fn arguments_member(kind: &str) -> &'static str {
+    if kind == "custom_tool_call" { "input" } else { "arguments" }
 }
 
 /// Adds the texts of a message's parts.
@@ -131,6 +138,7 @@ pub fn thoughts(item: &Value, events: &mut Vec<Event>) {
     }
 }
 
+/// A thought, or what else has no counterpart and goes back to a client of this dialect as it is.
 pub fn sealed(document: &Document, item: &Value) -> Event {
     piece(Piece::ThoughtSealed { family: Family::OpenAi, raw: document.raw(item).to_owned() })
 }

@@ -51,6 +51,18 @@ impl Echo {
         echo
     }
 
+    /// Names of the client's custom tools, whose calls have a form of their own.
+    pub fn custom_tools(&self) -> Vec<String> {
+        #[derive(Deserialize)]
+        struct Tool {
+            r#type: Option<String>,
+            name: Option<String>,
+        }
+        let tools = self.tools.as_ref().and_then(|tools| serde_json::from_str::<Vec<Tool>>(tools.get()).ok());
+        let custom = tools.unwrap_or_default().into_iter().filter(|tool| tool.r#type.as_deref() == Some("custom"));
+        custom.filter_map(|tool| tool.name).collect()
+    }
+
     /// Says of an answer of a provider of another dialect that nobody keeps it.
     pub fn not_kept(&mut self) {
         self.store = raw("false");

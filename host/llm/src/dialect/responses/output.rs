@@ -9,6 +9,8 @@ use crate::dialect::Family;
 pub struct Output {
     /// What all items' ids have in common.
     base: String,
+    /// Names of the client's custom tools.
+    custom: Vec<String>,
     items: Vec<Item>,
     /// Places of those that are open, in order.
     open: Vec<usize>,
@@ -35,9 +37,15 @@ pub enum ItemKind {
     },
     Call {
         tool: u32,
+        /// Of a custom tool: the arguments are a text of any form.
+        custom: bool,
         call_id: String,
         name: String,
         arguments: String,
+    },
+    /// What else this vendor wrote, as a whole.
+    Own {
+        raw: Box<RawValue>,
     },
 }
 
@@ -59,8 +67,9 @@ pub enum Step {
 }
 
 impl Output {
-    pub fn new(base: &str) -> Output {
-        Output { base: base.to_owned(), items: Vec::new(), open: Vec::new() }
+    /// `custom`: names of the client's custom tools.
+    pub fn new(base: &str, custom: Vec<String>) -> Output {
+        Output { base: base.to_owned(), custom, items: Vec::new(), open: Vec::new() }
     }
 
     pub fn items(&self) -> &[Item] {
@@ -83,7 +92,9 @@ impl Output {
             Piece::ThoughtSealed { family, raw } => self.seal(*family, raw, steps),
             Piece::ToolBegin { tool, id, name } => {
                 let (tool, call_id, name) = (*tool, id.clone(), name.clone());
-                self.add("fc", ItemKind::Call { tool, call_id, name, arguments: String::new() }, steps);
+                let custom = self.custom.contains(&name);
+                let prefix = if custom { "ctc" } else { "fc" };
+                self.add(prefix, ItemKind::Call { tool, custom, call_id, name, arguments: String::new() }, steps);
             }
             Piece::ToolArguments { tool, text } => self.argue(*tool, text, steps),
         }
@@ -143,7 +154,12 @@ impl Output {
 
     /// Another vendor's seal has no place here: it only ends the thought.
     fn seal(&mut self, family: Family, raw: &str, steps: &mut Vec<Step>) {
-        let item = if family == Family::OpenAi { reasoning_item(raw) } else { None };
+        let own = family == Family::OpenAi;
+        if let Some((id, raw)) = own.then(|| own_item(raw)).flatten() {
+            let number = self.add_named(id, ItemKind::Own { raw }, steps);
+            return self.close(number, steps);
+        }
+        let item = own.then(|| reasoning_item(raw)).flatten();
         let shown = match self.last_open() {
             Some((number, Item { kind: ItemKind::Reasoning { .. }, .. })) => Some(number),
             _ => None,
@@ -217,9 +233,10 @@ impl Output {
                     steps.push(Step::PartDone(number, last));
                 }
             }
-            ItemKind::Call { arguments, .. } => {
+            ItemKind::Own { .. } => {}
+            ItemKind::Call { custom, arguments, .. } => {
                 // A tool that takes nothing: clients read the arguments as JSON.
-                if arguments.is_empty() && !item.cut {
+                if arguments.is_empty() && !*custom && !item.cut {
                     arguments.push_str("{}");
                     steps.push(Step::Delta(number, 0, arguments.clone()));
                 }
@@ -248,4 +265,16 @@ fn reasoning_item(raw: &str) -> Option<(String, Box<RawValue>)> {
     let item: Reasoning = serde_json::from_str(raw).ok()?;
     let raw = RawValue::from_string(raw.to_owned()).ok()?;
     (item.r#type == "reasoning").then_some((item.id, raw))
+}
+
+/// The id, and the item, of what is neither a thought nor read as something else.
+fn own_item(raw: &str) -> Option<(String, Box<RawValue>)> {
+    #[derive(serde::Deserialize)]
+    struct Own {
+        #[serde(default)]
+        id: String,
+        r#type: String,
+    }
+    let item: Own = serde_json::from_str(raw).ok().filter(|item: &Own| item.r#type != "reasoning")?;
+    Some((item.id, RawValue::from_string(raw.to_owned()).ok()?))
 }

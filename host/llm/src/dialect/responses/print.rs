@@ -57,6 +57,14 @@ pub enum ItemObject<'a> {
         name: &'a str,
         arguments: &'a str,
     },
+    Custom {
+        r#type: &'static str,
+        id: &'a str,
+        status: &'static str,
+        call_id: &'a str,
+        name: &'a str,
+        input: &'a str,
+    },
 }
 
 #[derive(Serialize)]
@@ -178,9 +186,8 @@ impl<'a> ItemObject<'a> {
             ItemKind::Message { .. } => {
                 ItemObject::Message { r#type: "message", id, status, role: "assistant", content: Vec::new() }
             }
-            ItemKind::Call { call_id, name, .. } => {
-                ItemObject::Call { r#type: "function_call", id, status, call_id, name, arguments: "" }
-            }
+            ItemKind::Call { custom, call_id, name, .. } => ItemObject::call(*custom, id, status, call_id, name, ""),
+            ItemKind::Own { raw } => ItemObject::Raw(raw),
         }
     }
 
@@ -196,9 +203,24 @@ impl<'a> ItemObject<'a> {
                 let content = parts.iter().map(|part| PartObject::new(part, &part.text)).collect();
                 ItemObject::Message { r#type: "message", id, status, role: "assistant", content }
             }
-            ItemKind::Call { call_id, name, arguments, .. } => {
-                ItemObject::Call { r#type: "function_call", id, status, call_id, name, arguments }
+            ItemKind::Call { custom, call_id, name, arguments, .. } => {
+                ItemObject::call(*custom, id, status, call_id, name, arguments)
             }
+            ItemKind::Own { raw } => ItemObject::Raw(raw),
+        }
+    }
+
+    fn call(
+        custom: bool,
+        id: &'a str,
+        status: &'static str,
+        call_id: &'a str,
+        name: &'a str,
+        arguments: &'a str,
+    ) -> ItemObject<'a> {
+        match custom {
+            true => ItemObject::Custom { r#type: "custom_tool_call", id, status, call_id, name, input: arguments },
+            false => ItemObject::Call { r#type: "function_call", id, status, call_id, name, arguments },
         }
     }
 }
@@ -240,7 +262,7 @@ pub fn write_answer(call: &Call, answer: &Answer) -> Vec<u8> {
     if names.id != answer.id {
         echo.not_kept();
     }
-    let mut output = Output::new(&names.base());
+    let mut output = Output::new(&names.base(), echo.custom_tools());
     let mut steps: Vec<Step> = Vec::new();
     let choice = answer.choices.first();
     for piece in choice.map(|choice| choice.pieces.as_slice()).unwrap_or_default() {

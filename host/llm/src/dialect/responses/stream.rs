@@ -111,7 +111,10 @@ impl Frames {
                 let part = event.get(if own { "content_index" } else { "summary_index" });
                 self.think(index, (own, part.and_then(Value::as_u64).unwrap_or(0)), text(event, "delta"), events)?;
             }
-            "response.function_call_arguments.delta" => self.argue(index, text(event, "delta"), true, events)?,
+            "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
+                self.argue(index, text(event, "delta"), true, events)?;
+            }
+            "response.custom_tool_call_input.done" => self.argue(index, text(event, "input"), false, events)?,
             "response.function_call_arguments.done" => self.argue(index, text(event, "arguments"), false, events)?,
             "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled" => {
                 self.response_over(document, name, events)?;
@@ -148,7 +151,8 @@ impl Frames {
 
     fn item_added(&mut self, event: &Value, index: u64, events: &mut Vec<Event>) -> Result<(), Broken> {
         self.begin(None, events);
-        let Some(item) = event.get("item").filter(|item| text(item, "type") == "function_call") else { return Ok(()) };
+        let is_call = |item: &&Value| matches!(text(item, "type"), "function_call" | "custom_tool_call");
+        let Some(item) = event.get("item").filter(is_call) else { return Ok(()) };
         if self.item(index)?.tool.is_none() {
             let tool = self.end.tool()?;
             self.item(index)?.tool = Some(tool);
@@ -173,14 +177,17 @@ impl Frames {
         }
         match text(item, "type") {
             "message" if known.parts.is_empty() => answer::message(item, &mut self.end, events),
+            "message" | "" => {}
             "reasoning" => {
                 if known.thought.is_none() {
                     answer::thoughts(item, events);
                 }
                 events.push(answer::sealed(document, item));
             }
-            "function_call" => self.argue(index, text(item, "arguments"), false, events)?,
-            _ => {}
+            kind @ ("function_call" | "custom_tool_call") => {
+                self.argue(index, text(item, answer::arguments_member(kind)), false, events)?;
+            }
+            _ => events.push(answer::sealed(document, item)),
         }
         Ok(())
     }

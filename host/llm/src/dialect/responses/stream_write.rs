@@ -45,6 +45,8 @@ struct EventObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     arguments: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     logprobs: Option<[(); 0]>,
 }
 
@@ -76,7 +78,7 @@ impl StreamWriter {
             model: call.model.clone(),
             echo: Echo::of(call),
             names: Names::default(),
-            output: Output::new(""),
+            output: Output::new("", Vec::new()),
             steps: Vec::new(),
             usage: None,
             end: None,
@@ -88,7 +90,7 @@ impl StreamWriter {
 
     fn begin(&mut self, id: &str, created: Option<u64>, out: &mut Vec<u8>) {
         self.names = Names::new(&self.model, id, created);
-        self.output = Output::new(&self.names.base());
+        self.output = Output::new(&self.names.base(), self.echo.custom_tools());
         if self.names.id != id {
             self.echo.not_kept();
         }
@@ -218,8 +220,15 @@ fn tell(output: &Output, step: &Step, sequence_number: &mut u64, out: &mut Vec<u
             });
             put(EventObject { part: Some(PartObject::new(part, &part.text)), ..content("response.content_part.done") });
         }
-        (Step::Delta(_, _, text), ItemKind::Call { .. }) => {
-            put(EventObject { delta: Some(text), ..of_item("response.function_call_arguments.delta") });
+        (Step::Delta(_, _, text), ItemKind::Call { custom, .. }) => {
+            let name = match custom {
+                true => "response.custom_tool_call_input.delta",
+                false => "response.function_call_arguments.delta",
+            };
+            put(EventObject { delta: Some(text), ..of_item(name) });
+        }
+        (Step::PartDone(..), ItemKind::Call { custom: true, arguments, .. }) => {
+            put(EventObject { input: Some(arguments), ..of_item("response.custom_tool_call_input.done") });
         }
         (Step::PartDone(..), ItemKind::Call { name, arguments, .. }) => put(EventObject {
             name: Some(name),
@@ -227,6 +236,7 @@ fn tell(output: &Output, step: &Step, sequence_number: &mut u64, out: &mut Vec<u
             ..of_item("response.function_call_arguments.done")
         }),
         (Step::PartAdded(..), ItemKind::Call { .. }) => {}
+        (Step::PartAdded(..) | Step::Delta(..) | Step::PartDone(..), ItemKind::Own { .. }) => {}
     }
 }
 

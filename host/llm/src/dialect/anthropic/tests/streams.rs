@@ -234,3 +234,47 @@ fn a_refusal_is_told_once() {
     let [opened, grown, stopped] = text;
     assert_eq!(pieces(&[start(), opened, grown, stopped, end, stop()]), [Piece::Text("No.".into())]);
 }
+
+#[test]
+fn a_block_that_goes_on_behind_the_end_is_broken() {
+    let with = |more: &[Value]| {
+        let text = [opens(0, json!({ "type": "text", "text": "" })), grows(0, "text_delta", "text", "a"), stops(0)];
+        let events = [&[start()][..], &text, &[ends("end_turn", json!({}))], more, &[stop()]].concat();
+        read_pieces(&[stream(&events).as_bytes()]).1
+    };
+    for more in [
+        opens(1, json!({ "type": "text", "text": "b" })),
+        opens(1, json!({ "type": "tool_use", "id": "t", "name": "f", "input": {} })),
+        grows(0, "text_delta", "text", "b"),
+        grows(0, "thinking_delta", "thinking", "b"),
+        grows(0, "input_json_delta", "partial_json", "{}"),
+    ] {
+        let message = with(std::slice::from_ref(&more)).unwrap_err().message;
+        assert_eq!(message, "The answer has a block that goes on behind its `stop_reason`.", "{more}");
+    }
+    let silent = [opens(1, json!({ "type": "text", "text": "" })), grows(1, "text_delta", "text", ""), stops(1)];
+    assert_eq!(with(&silent), Ok(()));
+}
+
+#[test]
+fn an_input_that_comes_whole_is_told_with_the_start_of_its_block() {
+    let call = |input: Value| opens(0, json!({ "type": "tool_use", "id": "t", "name": "f", "input": input }));
+    let arguments = |events: &[Value]| {
+        let (events, end) = read_pieces(&[stream(events).as_bytes()]);
+        let told = events.into_iter().find_map(|event| match event {
+            Event::Piece { piece: Piece::ToolArguments { text, .. }, .. } => Some(text),
+            _ => None,
+        });
+        (told, end.map_err(|broken| broken.message))
+    };
+    let cut = "The stream ended before its `message_stop` event.";
+    let whole = call(json!({ "a": 1 }));
+    assert_eq!(arguments(&[start(), whole.clone()]), (Some("{\"a\":1}".to_owned()), Err(cut.to_owned())));
+    assert_eq!(arguments(&[start(), call(json!({}))]), (None, Err(cut.to_owned())));
+    assert_eq!(arguments(&[start(), call(json!({})), stops(0)]), (Some("{}".to_owned()), Err(cut.to_owned())));
+    let twice = "Block 0 of the answer has all of its `input` at its start, and pieces of it behind that.";
+    assert_eq!(
+        arguments(&[start(), whole, grows(0, "input_json_delta", "partial_json", "{}")]).1,
+        Err(twice.to_owned())
+    );
+}

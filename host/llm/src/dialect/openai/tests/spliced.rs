@@ -47,6 +47,46 @@ fn a_stream_is_asked_for_its_usage() {
 }
 
 #[test]
+fn a_limit_has_the_name_that_the_server_knows() {
+    let older = Wire::Azure { api_version: Some("2024-06-01".to_owned()) };
+    let sent = |members: &str, model: &str, wire: &Wire| {
+        let call = chat(&format!("{{{members}}}")).unwrap();
+        let body = write_call(&call, wire, Target { model, ..TARGET }).unwrap().body;
+        String::from_utf8(body.to_vec()).unwrap()
+    };
+    for (members, expected) in [
+        (
+            r#""model":"m", "max_completion_tokens" : 9,"messages":[{"role":"user","content":"a"}]"#,
+            r#"{"model":"m", "max_tokens":9,"messages":[{"role":"user","content":"a"}]}"#,
+        ),
+        (
+            r#" "max_completion_tokens":9,"model":"x","messages":[{"role":"user","content":"a"}]"#,
+            r#"{ "max_tokens":9,"model":"m","messages":[{"role":"user","content":"a"}]}"#,
+        ),
+        (
+            r#""max_completion_tokens":9, "max_tokens":5,"model":"m","messages":[{"role":"user","content":"a"}]"#,
+            r#"{"max_tokens":9,"model":"m","messages":[{"role":"user","content":"a"}]}"#,
+        ),
+        (
+            r#""max_tokens":5,"model":"x", "max_completion_tokens":9,"messages":[{"role":"user","content":"a"}]"#,
+            r#"{"max_tokens":9,"model":"m","messages":[{"role":"user","content":"a"}]}"#,
+        ),
+        (
+            r#""max_tokens":5,"model":"m","messages":[{"role":"user","content":"a"}],"max_completion_tokens":null "#,
+            r#"{"max_tokens":5,"model":"m","messages":[{"role":"user","content":"a"}] }"#,
+        ),
+    ] {
+        assert_eq!(sent(members, "m", &Wire::OpenAi), expected);
+    }
+    let body = r#""model":"gpt-4o","max_completion_tokens":9,"messages":[{"role":"user","content":"a"}]"#;
+    assert_eq!(sent(body, "gpt-4o", &Wire::OpenAi), format!("{{{body}}}"));
+    assert_eq!(
+        sent(body, "gpt-4o", &older),
+        r#"{"model":"gpt-4o","max_tokens":9,"messages":[{"role":"user","content":"a"}]}"#
+    );
+}
+
+#[test]
 fn paths_are_of_the_operation_and_of_the_wire() {
     let chat = chat(&format!(r#"{{"model":"m",{MESSAGES}}}"#)).unwrap();
     let embeddings = embeddings(r#"{"model":"m","input":"a"}"#).unwrap();

@@ -126,6 +126,21 @@ fn calls_of_tools_are_told_apart_however_vendors_number_them() {
 }
 
 #[test]
+fn custom_tools_are_called_with_their_texts() {
+    let entry = |text: &str| chunk(&format!(r#"{{"delta":{{"tool_calls":[{text}]}}}}"#));
+    let first = entry(r#"{"index":0,"id":"a","type":"custom","custom":{"name":"f","input":""}}"#);
+    let more = [r#"{"index":0,"custom":{"input":"b "}}"#, r#"{"index":0,"custom":{"input":"c"}}"#].map(entry).concat();
+    let streamed = first + &more + &chunk(r#"{"delta":{},"finish_reason":"tool_calls"}"#);
+    let whole = r#"{"id":"c","choices":[{"message":{"content":null,"tool_calls":[
+        {"id":"a","type":"custom","custom":{"name":"f","input":"b c"}}]},"finish_reason":"tool_calls"}]}"#;
+    for text in [streamed.as_str(), whole] {
+        let (events, end) = read(text);
+        assert_eq!(end, Ok(()), "{text}");
+        assert_eq!(added(events).choices[0].tool_calls(), [("a", "f", "b c")], "{text}");
+    }
+}
+
+#[test]
 fn vendors_deviate_and_are_read_all_the_same() {
     let said = chunk(r#"{"index":0,"delta":{"reasoning":"Hm"}}"#) + &chunk("") + "data:\n\n";
     let end = r#"{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}"#;
@@ -148,6 +163,25 @@ fn vendors_deviate_and_are_read_all_the_same() {
     let whole = r#"{"id":"c","choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}"#;
     let answer = added(read(whole).0);
     assert_eq!((answer.choices[0].text().as_str(), answer.done), ("a", true));
+}
+
+#[test]
+fn a_choice_that_goes_on_behind_its_end_is_broken() {
+    let said = chunk(r#"{"delta":{"content":"a"},"finish_reason":"stop"}"#);
+    for delta in [
+        r#"{"content":"b"}"#,
+        r#"{"reasoning":"b"}"#,
+        r#"{"refusal":"b"}"#,
+        r#"{"tool_calls":[{"id":"b","function":{"name":"f"}}]}"#,
+    ] {
+        let more = chunk(&format!(r#"{{"delta":{delta},"finish_reason":"stop"}}"#));
+        assert_eq!(
+            broken(&(said.clone() + &more + "data: [DONE]\n\n")),
+            "The answer's choice 0 goes on behind its finish reason."
+        );
+    }
+    let empty = chunk(r#"{"delta":{"content":"","tool_calls":[]},"finish_reason":"stop"}"#);
+    assert_eq!(read(&(said + &empty + "data: [DONE]\n\n")).1, Ok(()));
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub fn response() -> Value {
             { "type": "reasoning", "id": "rs_1", "encrypted_content": "x", "summary": [
                 { "type": "summary_text", "text": "One" }, { "type": "summary_text", "text": "Two" },
             ] },
-            { "type": "web_search_call", "id": "ws_1", "status": "completed" },
+            { "type": "web_search_call", "id": "ws_1", "status": "completed", "action": { "type": "search", "query": "q" } },
             { "type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [
                 { "type": "output_text", "text": "Hi", "annotations": [] },
             ] },
@@ -49,13 +49,19 @@ fn items_become_pieces() {
     assert_eq!((answer.created, answer.done), (Some(1_700_000_000), true));
     let [choice] = answer.choices.as_slice() else { panic!() };
     assert_eq!(choice.end, Some(EndReason::ToolCalls));
-    let [Piece::Thought(thought), Piece::ThoughtSealed { family, raw }, Piece::Text(text), ..] =
-        choice.pieces.as_slice()
+    let [
+        Piece::Thought(thought),
+        Piece::ThoughtSealed { family, raw },
+        Piece::ThoughtSealed { raw: searched, .. },
+        Piece::Text(text),
+        ..,
+    ] = choice.pieces.as_slice()
     else {
         panic!("{choice:?}")
     };
     assert_eq!((thought.as_str(), *family, text.as_str()), ("One\n\nTwo", Family::OpenAi, "Hi"));
     assert_eq!(serde_json::from_str::<Value>(raw).unwrap(), response()["output"][0]);
+    assert_eq!(serde_json::from_str::<Value>(searched).unwrap(), response()["output"][1]);
     assert_eq!(choice.tool_calls(), [("call_1", "f", "{\"a\":1}")]);
     let usage = answer.usage.unwrap();
     assert_eq!((usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens), (10, 4, 2));
@@ -159,6 +165,19 @@ pub fn answer(pieces: Vec<Piece>, end: EndReason) -> Answer {
 
 fn printed(call: Value, answer: &Answer) -> Value {
     serde_json::from_slice(&write_answer(&read(call).unwrap(), answer)).unwrap()
+}
+
+#[test]
+fn items_without_a_counterpart_and_calls_of_custom_tools_are_written_as_they_came() {
+    let custom = json!({
+        "type": "custom_tool_call", "id": "ctc_1_1", "status": "completed", "call_id": "c", "name": "run", "input": "ls -l",
+    });
+    let images = json!({ "type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AA==" });
+    let call = json!({ "tools": [{ "type": "custom", "name": "run" }, { "type": "image_generation" }] });
+    let items = json!([images, custom]);
+    let answer = sum(&events(&json!({ "id": "resp_1", "object": "response", "status": "completed", "output": items })));
+    assert_eq!(answer.choices[0].tool_calls(), [("c", "run", "ls -l")]);
+    assert_eq!(printed(call, &answer)["output"], items);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::answers::{self, answer, response};
 use super::outgoing;
-use super::streams::said;
+use super::streams::{custom_call, said};
 use super::{read, sum, write_events};
 use crate::answer::{EndReason, Event, Piece};
 use crate::dialect::responses::write_answer;
@@ -41,7 +41,9 @@ fn requests_responses_and_events_are_valid_for_the_vendors_package() {
     let own = answers::events(&response());
     let error = Event::Error(crate::dialect::responses::error::server("m"));
     let mut documents: Vec<Value> = vec![super::body(&outgoing::asked())];
-    for (call, events) in [(&call, said()), (&plain, said()), (&call, own), (&plain, vec![error])] {
+    let custom = read(json!({ "tools": [{ "type": "custom", "name": "run" }] })).unwrap();
+    let ran = super::read_pieces(&[&super::streams::stream(&custom_call())]).0;
+    for (call, events) in [(&call, said()), (&plain, said()), (&call, own), (&custom, ran), (&plain, vec![error])] {
         documents.extend(write_events(call, &events).into_iter().map(|(_, data)| data));
         documents.push(serde_json::from_slice(&write_answer(call, &sum(&events))).unwrap());
     }

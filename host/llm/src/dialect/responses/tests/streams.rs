@@ -10,7 +10,7 @@ use crate::error::{ProviderError, ProviderErrorKind};
 use crate::sse;
 use crate::usage::Usage;
 
-fn stream(events: &[Value]) -> Vec<u8> {
+pub fn stream(events: &[Value]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for event in events {
         sse::write(event["type"].as_str().unwrap_or_default(), &event.to_string(), &mut bytes);
@@ -34,6 +34,7 @@ fn whole() -> Vec<Value> {
         json!({ "type": "response.reasoning_summary_text.delta", "output_index": 0, "summary_index": 1, "delta": "Two" }),
         json!({ "type": "response.output_item.done", "output_index": 0, "item": response["output"][0] }),
         json!({ "type": "response.web_search_call.searching", "output_index": 1 }),
+        json!({ "type": "response.output_item.done", "output_index": 1, "item": response["output"][1] }),
         json!({ "type": "response.output_item.added", "output_index": 2, "item": { "type": "message", "content": [] } }),
         json!({ "type": "response.output_text.delta", "output_index": 2, "content_index": 0, "delta": "H" }),
         json!({ "type": "response.output_text.delta", "output_index": 2, "content_index": 0, "delta": "i" }),
@@ -295,4 +296,35 @@ fn a_thought_of_the_vendors_own_comes_back_as_it_was() {
     let [(_, added), (_, done)] = written.as_slice() else { panic!("{written:?}") };
     assert_eq!(added["item"], json!({ "type": "reasoning", "id": "rs_1", "summary": [] }));
     assert_eq!(done["item"], serde_json::from_str::<Value>(raw).unwrap());
+}
+
+pub fn custom_call() -> Vec<Value> {
+    let item = json!({ "type": "custom_tool_call", "id": "ctc_1", "call_id": "c", "name": "run", "input": "ls -l" });
+    let mut added = item.clone();
+    added["input"] = "".into();
+    vec![
+        json!({ "type": "response.created", "response": { "id": "resp_1", "object": "response", "status": "in_progress" } }),
+        json!({ "type": "response.output_item.added", "output_index": 0, "item": added }),
+        json!({ "type": "response.custom_tool_call_input.delta", "output_index": 0, "delta": "ls " }),
+        json!({ "type": "response.custom_tool_call_input.delta", "output_index": 0, "delta": "-l" }),
+        json!({ "type": "response.custom_tool_call_input.done", "output_index": 0, "input": "ls -l" }),
+        json!({ "type": "response.output_item.done", "output_index": 0, "item": item }),
+        json!({ "type": "response.completed", "response": { "id": "resp_1", "object": "response", "status": "completed" } }),
+    ]
+}
+
+#[test]
+fn a_call_of_a_custom_tool_is_told_in_its_own_events() {
+    let call = read(json!({ "tools": [{ "type": "custom", "name": "run" }] })).unwrap();
+    let (events, end) = read_pieces(&[&stream(&custom_call())]);
+    assert_eq!((sum(&events).choices[0].tool_calls(), end), (vec![("c", "run", "ls -l")], Ok(())));
+    let written = write_events(&call, &events);
+    let told = |name: &str, member: &str| -> String {
+        written.iter().filter(|(other, _)| other == name).filter_map(|(_, data)| data[member].as_str()).collect()
+    };
+    assert_eq!(told("response.custom_tool_call_input.delta", "delta"), "ls -l");
+    assert_eq!(told("response.custom_tool_call_input.done", "input"), "ls -l");
+    assert!(written.iter().all(|(name, _)| !name.contains("function_call")), "{written:?}");
+    let bytes = written.into_iter().map(|(_, data)| data).collect::<Vec<Value>>();
+    assert_eq!(sum(&read_pieces(&[&stream(&bytes)]).0).choices, sum(&events).choices);
 }
