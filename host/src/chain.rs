@@ -26,6 +26,7 @@ mod targets;
 mod trace;
 mod tunnel;
 mod under;
+mod unread;
 mod upgrade;
 
 pub use canary::{Canary, CanaryState, Rollback};
@@ -38,3 +39,4 @@ pub use shadow::Room;
 pub use targets::{Target, Targets};
 pub use trace::{ARMED_MAX, ArmError, COUNT_MAX, TIME_MAX, TraceLines, TraceRequest, Traces};
 pub use tunnel::Tunnel;
+pub use unread::refuse_unread;

@@ -84,16 +84,24 @@ codes! {
     NoModel, Client, 404, "client_no_model";
     /// A route of models, and an endpoint that it does not serve.
     EndpointNotSupported, Client, 404, "endpoint_not_supported";
+    /// The listener does not serve this address.
+    AddressDenied, Client, 403, "client_address_denied";
     /// No route matches.
     NoRoute, Client, 404, "client_no_route";
     /// A route matches but for the method.
     MethodNotAllowed, Client, 405, "client_method_not_allowed";
+    /// The head did not arrive in time.
+    HeadTimeout, Client, 408, "client_head_timeout";
     /// The body did not arrive in time.
     RequestTimeout, Client, 408, "client_request_timeout";
+    /// The body arrives, and too slowly.
+    RequestSlow, Client, 408, "client_request_slow";
     /// The body is longer than a limit.
     BodyTooLarge, Client, 413, "client_body_too_large";
     /// A policy must read the body, and its coding is unknown or broken.
     BadCoding, Client, 415, "client_unsupported_coding";
+    /// The target is longer than any server takes.
+    TargetTooLong, Client, 414, "client_target_too_long";
     /// The head is longer than a limit.
     HeadTooLarge, Client, 431, "client_head_too_large";
     /// A plugin failed, and its entry denies on error.

@@ -11,7 +11,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ::http::{HeaderMap, Method, Request, Response, request};
+use ::http::{HeaderMap, Method, Request, Response, Version, request};
+use bytes::Bytes;
 use hyper::body::Incoming;
 use sluicegate_runtime::Phase;
 
@@ -44,9 +45,18 @@ impl Generation {
         client: Arc<ClientConnection>,
     ) -> impl Future<Output = Response<ReplyBody>> + Send + use<> {
         let started = Instant::now();
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        if head.version == Version::HTTP_2 {
+            fields::join_cookies(&mut head.headers);
+        }
         let id = RequestId::from_headers(&head.headers);
-        let (host, refused) = match check(&head) {
+        let forwarded = client.forwarded(&head.headers);
+        let denied = forwarded.as_ref().is_some_and(|forwarded| !client.admits(forwarded));
+        let checked = match denied {
+            true => Err(Refusal::new(Code::AddressDenied, "This address is not served here.")),
+            false => check(&head),
+        };
+        let (host, refused) = match checked {
             Ok(host) => (Some(host), None),
             Err(refusal) => (None, Some(Admission::Unreadable(Box::new(refusal)))),
         };
@@ -54,8 +64,13 @@ impl Generation {
             (None, Some(host)) => self.find(&head, host),
             (refused, _) => (&self.unmatched, refused.unwrap_or(Admission::Matched)),
         };
-        let inbound = Inbound { head, body, client, host, started, id };
+        let inbound = Inbound { head, body, client, forwarded, host, started, id };
         chain::serve(&self.ground, plan, inbound, admission)
+    }
+
+    /// What the client of a request of HTTP/1.1 is told whose head cannot be read.
+    pub fn refuse_unread(&self, refusal: &Refusal, client: &ClientConnection) -> Response<Bytes> {
+        chain::refuse_unread(&self.ground, &self.unmatched, refusal, client)
     }
 
     /// Which route a request takes and why, by the code that serves.
@@ -96,7 +111,7 @@ impl Generation {
 
 /// One host, and one way to read the path: else nothing may be decided by either.
 fn check(head: &request::Parts) -> Result<RequestHost, Refusal> {
-    let host = fields::check_host(&head.method, &head.uri, &head.headers)
+    let host = fields::check_host(head.version, &head.method, &head.uri, &head.headers)
         .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
     if fields::has_unknown_transfer_coding(&head.headers) {
         let message = "The only transfer-encoding that is understood here is `chunked`, once.";

@@ -4,6 +4,8 @@ pub mod at_hand;
 pub mod coding;
 pub mod credential;
 pub mod fields;
+pub mod forwarded;
+pub mod pace;
 pub mod path;
 pub mod render;
 pub mod trailers;

@@ -4,6 +4,8 @@ mod admin_state;
 mod change;
 mod generations;
 mod history;
+mod inherited;
+mod notify;
 mod restart;
 mod signals;
 mod watch;
@@ -29,14 +31,16 @@ use self::admin_state::State;
 use self::change::LastRefused;
 use self::generations::{Current, Generations, Origin};
 use self::history::History;
+use self::inherited::{Inherited, InheritedError};
 use self::signals::Signals;
 use self::watch::Fingerprint;
 use crate::admin::{AdminError, AdminServer, AdminState};
 use crate::chain::{OpenExchanges, ReplyBody, Traces};
 use crate::clock::SystemClock;
 use crate::config::{self, AdminAddress, Config, Diagnostics, Texts};
+use crate::error::Refusal;
 use crate::generation::{BuildError, Built, Foundation, Kept};
-use crate::listen::{Allowance, BindError, ClientInfo, Drain, DrainWatch, Listener};
+use crate::listen::{Allowance, Answers, BindError, ClientInfo, Drain, DrainWatch, Listener, Terms, TermsError};
 use crate::plugin_source::{Patience, PluginSources};
 use crate::secrets::Redaction;
 use crate::state::counters::Counters;
@@ -59,6 +63,10 @@ pub enum StartError {
     Config(#[from] Diagnostics),
     #[error(transparent)]
     Build(#[from] BuildError),
+    #[error(transparent)]
+    Listen(#[from] TermsError),
+    #[error(transparent)]
+    Inherited(#[from] InheritedError),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
@@ -98,6 +106,8 @@ struct Shared {
     allowance: Allowance,
     /// Where clients reach it, with the ports that the system chose.
     addresses: Vec<SocketAddr>,
+    /// Of each listener, for connections that are yet to come.
+    terms: Vec<Arc<ArcSwap<Terms>>>,
     config_path: PathBuf,
     /// Held while a configuration is built and swapped in.
     changing: Arc<Mutex<()>>,
@@ -172,14 +182,21 @@ impl Server {
         };
         // Numbers go on where an earlier process ended, so that each means one configuration for good.
         let id = 1 + history.as_ref().and_then(|history| history.list().last().map(|last| last.id)).unwrap_or(0);
+        let terms = Terms::of_all(&config.listeners, &config.limits)?;
         let Built { generation, plugin_files } = foundation.build(&config, id).await?;
-        let listeners =
-            config.listeners.iter().map(|listener| Listener::bind(listener.address)).collect::<Result<Vec<_>, _>>()?;
+        let mut inherited = Inherited::take()?;
+        let bound = config.listeners.iter().zip(terms).map(|(listener, terms)| match inherited.at(listener.address) {
+            Some(socket) => Listener::adopt(socket, terms),
+            None => Listener::bind(listener.address, terms),
+        });
+        let listeners = bound.collect::<Result<Vec<_>, _>>()?;
+        inherited.are_all_taken()?;
         let workers = Arc::new(Workers::start(config.workers).map_err(StartError::Workers)?);
         let (drain, watch) = Drain::new();
-        let allowance = Allowance::new(&config.limits);
+        let allowance = Allowance::new(&config.limits, foundation.metrics.clone());
         let admin = config.admin.clone();
         let addresses = listeners.iter().map(Listener::address).collect();
+        let terms = listeners.iter().map(Listener::terms).collect();
         let config_path = texts.files.first().map(|main| main.path.clone()).unwrap_or_default();
         let texts = Arc::new(texts);
         let (generation, config) = (Arc::new(generation), Arc::new(config));
@@ -191,6 +208,7 @@ impl Server {
             watch: watch.clone(),
             allowance,
             addresses,
+            terms,
             config_path,
             changing: Arc::default(),
             changed: Notify::default(),
@@ -213,6 +231,11 @@ impl Server {
         &self.shared.addresses
     }
 
+    /// Whether each of the addresses speaks TLS.
+    pub fn speak_tls(&self) -> impl Iterator<Item = bool> {
+        self.shared.terms.iter().map(|terms| terms.load().speaks_tls())
+    }
+
     pub fn admin_address(&self) -> Option<&AdminAddress> {
         self.admin.as_ref().map(AdminServer::address)
     }
@@ -228,8 +251,13 @@ impl Server {
         shared.foundation.runtime.serves();
         let mut serving = JoinSet::new();
         for listener in listeners {
-            let serving_by = shared.clone();
-            let service = move |request, client| serve(&serving_by, request, client);
+            let (serving_by, refusing_by) = (shared.clone(), shared.clone());
+            let service = Answers {
+                answer: move |request, client| serve(&serving_by, request, client),
+                refuse_unread: move |refusal: &Refusal, client: &ClientInfo| {
+                    refusing_by.generations.current_generation().refuse_unread(refusal, &client.connection)
+                },
+            };
             serving.spawn(listener.serve(workers.clone(), shared.allowance.clone(), watch.clone(), service));
         }
         let admin = admin.map(|admin| {
@@ -242,6 +270,7 @@ impl Server {
         background.spawn(sweep(shared.clone()));
         background.spawn(watch::watch(shared.clone()));
         background.spawn(signals::watch(shared.clone(), drain, signals));
+        notify::tell("READY=1");
         watch.begun().await;
         while serving.join_next().await.is_some() {}
         let open = &shared.foundation.open;

@@ -94,7 +94,7 @@ impl Gateway {
         let started = Instant::now();
         loop {
             let lines = gateway.stderr_lines();
-            gateway.addresses = lines.iter().filter_map(|line| address_after(line, "listening on http://")).collect();
+            gateway.addresses = lines.iter().filter_map(|line| listens_on(line)).collect();
             gateway.admin = lines.iter().find_map(|line| line.split_once("admin on ").map(|(_, rest)| rest.to_owned()));
             let admin_is_up = gateway.admin.is_some() || !config.contains("[admin]");
             if gateway.addresses.len() >= wanted && admin_is_up {
@@ -112,6 +112,11 @@ impl Gateway {
 
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
+    }
+
+    /// Of the listener at this position in the configuration.
+    pub fn address_of(&self, listener: usize) -> SocketAddr {
+        self.addresses[listener]
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -271,6 +276,7 @@ fn whole_count(config: &str) -> usize {
     config.matches("[[listen]]").count().max(1)
 }
 
-fn address_after(line: &str, words: &str) -> Option<SocketAddr> {
-    line.split_once(words)?.1.trim().parse().ok()
+fn listens_on(line: &str) -> Option<SocketAddr> {
+    let (_, url) = line.split_once("listening on http")?;
+    url.trim_start_matches('s').strip_prefix("://")?.trim().parse().ok()
 }

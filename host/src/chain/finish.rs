@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::StatusCode;
-use sluicegate_runtime::{Call, Version};
+use http::{StatusCode, Version};
+use sluicegate_runtime::{Call, Version as PluginVersion};
 
 use super::open::{ClientConnection, OpenExchange};
 use super::reply_body::Cut;
@@ -168,6 +168,8 @@ impl Run {
             request_id: facts.id.clone(),
             trace_id: log.trace_id.clone(),
             client_address: facts.client_address,
+            client_certificate: log.certificate.as_deref().map(str::to_owned),
+            protocol: protocol(log.version),
             method: log.method.as_str().to_owned(),
             authority: state.request.authority.clone(),
             path: log.path.clone(),
@@ -186,7 +188,7 @@ impl Run {
                 .choices
                 .iter()
                 .filter(|(position, is_canary)| *is_canary && log.called.contains(position))
-                .filter_map(|(position, _)| Some((entry_name(*position)?, Version::Canary.as_str())))
+                .filter_map(|(position, _)| Some((entry_name(*position)?, PluginVersion::Canary.as_str())))
                 .collect(),
             shadow: shadows.into_iter().map(|(entry, record)| (entry.to_string(), record)).collect(),
             upstream: log.upstream.and_then(|number| self.targets().name(number)),
@@ -240,5 +242,14 @@ impl Run {
             first_byte_us: log.first_byte.map(micros),
             duration_us: micros(duration),
         });
+    }
+}
+
+/// By the names of ALPN (RFC 7301).
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "h2",
+        Version::HTTP_10 => "http/1.0",
+        _ => "http/1.1",
     }
 }

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use slab::Slab;
 use sluicegate_runtime::{Exchange, lane};
 use tokio::sync::{Notify, watch};
 
 use super::upgrade::Upgraded;
+use crate::config::AddressRules;
 use crate::http::fields::forwarded_for;
+use crate::http::forwarded::Forwarded;
 
 /// Counts exchanges from their head to their last byte, so that a drain knows when it is done.
 #[derive(Debug, Default)]
@@ -43,6 +45,13 @@ struct Open {
 #[derive(Debug)]
 pub struct ClientConnection {
     pub address: IpAddr,
+    pub tls: bool,
+    /// The subject of the certificate that the client has presented.
+    pub certificate: Option<Box<str>>,
+    /// Whom its listener serves and believes.
+    rules: Arc<AddressRules>,
+    /// It is one of those that say for whom they ask.
+    brings_others: bool,
     /// What its requests say of the client upstream.
     pub(super) forwarded_for: HeaderValue,
     end: Notify,
@@ -145,7 +154,7 @@ impl GenerationExchanges {
     /// Cuts the connections of those that are still open: a client that reads nothing cannot be told anything.
     pub fn cut(&self) {
         for lane in 0..self.open.len() {
-            self.lock(lane).iter().for_each(|(_, open)| open.connection.end.notify_one());
+            self.lock(lane).iter().for_each(|(_, open)| open.connection.end());
         }
     }
 
@@ -179,7 +188,44 @@ impl GenerationExchanges {
 
 impl ClientConnection {
     pub fn new(address: IpAddr) -> ClientConnection {
-        ClientConnection { address, forwarded_for: forwarded_for(address), end: Notify::new() }
+        ClientConnection {
+            address,
+            tls: false,
+            certificate: None,
+            rules: Arc::default(),
+            brings_others: false,
+            forwarded_for: forwarded_for(address),
+            end: Notify::new(),
+        }
+    }
+
+    pub fn under(self, rules: Arc<AddressRules>) -> ClientConnection {
+        let brings_others = rules.trusted_proxies.contain(self.address);
+        ClientConnection { rules, brings_others, ..self }
+    }
+
+    /// Whether it is served at all. Those whom a trusted proxy brings are judged one by one.
+    pub fn is_admitted(&self) -> bool {
+        self.brings_others || self.rules.admit(self.address)
+    }
+
+    /// What a trusted proxy says of a request.
+    pub fn forwarded(&self, headers: &HeaderMap) -> Option<Box<Forwarded>> {
+        self.brings_others.then(|| Box::new(Forwarded::read(self.address, &self.rules.trusted_proxies, headers)))
+    }
+
+    /// Whether whom it brings is served.
+    pub fn admits(&self, forwarded: &Forwarded) -> bool {
+        self.rules.admit(forwarded.client)
+    }
+
+    pub fn in_tls(self, certificate: Option<Box<str>>) -> ClientConnection {
+        ClientConnection { tls: true, certificate, ..self }
+    }
+
+    /// Ends the connection, whatever it is at.
+    pub fn end(&self) {
+        self.end.notify_one();
     }
 
     /// Returns when the connection must end.

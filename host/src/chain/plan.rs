@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::HeaderName;
-use sluicegate_runtime::{
-    CREDENTIAL_FIELDS, Call, Entry, Exchange, Failure, Held, Phase, Verdict, Version, services::Services,
-};
+use sluicegate_runtime::services::Services;
+use sluicegate_runtime::{CREDENTIAL_FIELDS, Call, Entry, Exchange, Failure, Held, Phase, Verdict, Version};
 
 use super::canary::Canary;
 use super::model::ModelPlans;

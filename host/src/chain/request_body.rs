@@ -24,6 +24,7 @@ use super::trace::BodyWay;
 use crate::config::Limits;
 use crate::error::{Code, Refusal};
 use crate::http::at_hand::AtHand;
+use crate::http::pace::{Pace, TooSlow};
 use crate::http::trailers;
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::UpstreamError;
@@ -185,6 +186,8 @@ pub(super) struct Metered {
     incoming: Incoming,
     run: Arc<Run>,
     idle: Idle,
+    /// Of a body whose length is known: others are conversations, which may pause.
+    pace: Option<Pace>,
     /// Shadows that read the body where no plugin takes it through a pipe.
     taps: Taps,
     /// For whoever takes the bytes alone: what came behind them.
@@ -194,7 +197,10 @@ pub(super) struct Metered {
 impl Metered {
     fn new(run: &Arc<Run>, incoming: Incoming) -> Metered {
         let idle = Idle::new(run.ground.limits.body_idle_timeout, run.deadline, run.ground.open.clone());
-        Metered { incoming, run: run.clone(), idle, taps: Taps::default(), trailers: None }
+        let limits = &run.ground.limits;
+        let pace = || Pace::new(limits.body_idle_timeout, limits.slow_bytes_per_second);
+        let pace = incoming.size_hint().exact().is_some().then(pace);
+        Metered { incoming, run: run.clone(), idle, pace, taps: Taps::default(), trailers: None }
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Stop> {
@@ -215,11 +221,17 @@ impl Metered {
         let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
+                self.pace.as_mut().map(Pace::waits);
                 let elapsed = ready!(self.idle.poll_elapsed(context));
                 return Poll::Ready(Some(Err(timed_out(elapsed, self.run.ground.limits.body_idle_timeout))));
             }
         };
         self.idle.reset();
+        let length = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()).map_or(0, Bytes::len);
+        if let Some(Err(TooSlow { bytes, waited })) = self.pace.as_mut().map(|pace| pace.moves(length)) {
+            let message = format!("Only {bytes} bytes of the body arrived within {} seconds.", waited.as_secs());
+            return Poll::Ready(Some(Err(Stop::refuse(Refusal::new(Code::RequestSlow, message)))));
+        }
         Poll::Ready(match frame {
             Some(Ok(frame)) if frame.is_trailers() => {
                 self.run.request_ended.store(true, Ordering::Relaxed);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version as HttpVersion};
 use sluicegate_runtime::{
     Call, Entry, Exchange, Failure, FailureKind, Held, InstanceNeed, Isolation, OnError, Phase, Verdict, Version,
 };
@@ -56,8 +56,11 @@ pub(super) struct Log {
     pub(super) time_unix_ms: u64,
     pub(super) trace_id: Option<String>,
     /// As the client sent them.
+    pub(super) version: HttpVersion,
     pub(super) method: Method,
     pub(super) path: String,
+    /// The subject of the client's certificate.
+    pub(super) certificate: Option<Box<str>>,
     pub(super) status: Option<StatusCode>,
     /// Set when it is decided; a later fault goes over it.
     pub(super) outcome: Option<Outcome>,

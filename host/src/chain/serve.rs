@@ -31,6 +31,7 @@ use crate::config::Dialect;
 use crate::error::{Code, Refusal};
 use crate::http::at_hand::AtHand;
 use crate::http::fields::{self, ClientSide, RequestHost};
+use crate::http::forwarded::Forwarded;
 use crate::http::path;
 use crate::http::render::render;
 use crate::telemetry::request_id::{RequestId, TraceParent, X_REQUEST_ID};
@@ -41,6 +42,8 @@ pub struct Inbound {
     pub head: request::Parts,
     pub body: Incoming,
     pub client: Arc<ClientConnection>,
+    /// Where a trusted proxy has brought it.
+    pub forwarded: Option<Box<Forwarded>>,
     /// Missing where the head was refused.
     pub host: Option<RequestHost>,
     pub started: Instant,
@@ -106,7 +109,9 @@ pub fn serve(
 
 /// Takes the head apart: what the client presents goes where plugins cannot see it.
 fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, Incoming) {
-    let Inbound { mut head, body, client, host, started, id } = inbound;
+    let Inbound { mut head, body, client, forwarded, host, started, id } = inbound;
+    let forwarded = forwarded.as_deref();
+    let tls = forwarded.and_then(|forwarded| forwarded.tls).unwrap_or(client.tls);
     let allowed = plan.route.as_ref().map_or(&[][..], |route| &route.upgrades);
     let upgrade = if allowed.is_empty() { None } else { Upgrade::asked(&mut head, &body, allowed) };
     let expects = !body.is_end_stream() && fields::expects_continue(head.version, &head.headers);
@@ -118,8 +123,12 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     let (presented, query) = fields::take_presented(&mut head.headers, head.uri.query(), places);
     let authority = host.as_ref().and_then(|host| host.field.to_str().ok()).unwrap_or_default().to_owned();
     if let Some(host) = &host {
-        let side =
-            ClientSide { forwarded_for: &client.forwarded_for, tls: false, host: &host.field, version: head.version };
+        let side = ClientSide {
+            forwarded_for: forwarded.map_or(&client.forwarded_for, |forwarded| &forwarded.chain),
+            tls,
+            host: forwarded.and_then(|forwarded| forwarded.host.as_ref()).unwrap_or(&host.field),
+            version: head.version,
+        };
         fields::announce_client(&mut head.headers, &side, hop);
     }
     head.headers.remove(header::HOST);
@@ -130,6 +139,8 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     let log = Log {
         time_unix_ms: ground.services.clock.now_unix_ms(),
         trace_id,
+        version: head.version,
+        certificate: client.certificate.clone(),
         method: head.method.clone(),
         path: head.uri.path().to_owned(),
         ..Log::default()
@@ -138,7 +149,7 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
         id: id.as_str().to_owned(),
         route: plan.name.clone(),
         generation: ground.generation,
-        client_address: client.address,
+        client_address: forwarded.map_or(client.address, |forwarded| forwarded.client),
         started,
         services: ground.services.clone(),
         credential_fields: plan.credential_fields.clone(),
@@ -146,7 +157,7 @@ fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (Arc<Run>, I
     };
     let request = RequestHead {
         method: head.method,
-        scheme: "http",
+        scheme: if tls { "https" } else { "http" },
         authority,
         path: head.uri.path().to_owned(),
         query,

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::{ConfigFile, logging, tokio_runtime};
 use crate::config::{self, Config, PluginSource};
 use crate::generation::Generation;
+use crate::listen::Terms;
 use crate::secrets::{Redaction, Secret};
 use crate::server;
 use crate::telemetry::access_log::AccessLog;
@@ -14,6 +15,7 @@ pub(super) fn check(options: &ConfigFile) -> anyhow::Result<()> {
     let config = options.load()?;
     let redaction = Redaction::new();
     logging::start(&redaction, "warn")?;
+    Terms::of_all(&config.listeners, &config.limits)?;
     tokio_runtime()?.block_on(trial(&config, redaction))?;
     for credential in config.credentials.values() {
         // Where it will run, the secret may well be there.

@@ -24,8 +24,9 @@ pub(super) fn run(options: &ConfigFile) -> anyhow::Result<()> {
 
 /// Where it can be reached, once it can.
 pub(super) fn announce(server: &Server) {
-    for address in server.addresses() {
-        tracing::info!("listening on http://{address}");
+    for (address, tls) in server.addresses().iter().zip(server.speak_tls()) {
+        let scheme = if tls { "https" } else { "http" };
+        tracing::info!("listening on {scheme}://{address}");
     }
     match server.admin_address() {
         Some(AdminAddress::Tcp(address)) => tracing::info!("admin on http://{address}"),

@@ -13,7 +13,7 @@ use super::texts::include_items;
 /// What a configuration was made from, besides its texts' contents: a change of any of these may change it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs {
-    /// The main file, included files, and the files of plugins, certificate authorities and secrets that these name.
+    /// The main file, included files, and the files of plugins, certificates, certificate authorities and secrets that these name.
     /// Absolute, or relative to the working directory. A file that another one stood in for is here all the same.
     pub files: BTreeSet<PathBuf>,
     /// Where a file may appear that an `include` pattern matches: these folders themselves, not what lies deeper in them.
@@ -77,6 +77,18 @@ fn named_files(text: &str, base: &Path, files: &mut BTreeSet<PathBuf>) {
                 files.extend(path.as_deref().map(signature_path));
             }
             files.extend(path);
+        }
+    }
+    let listen = document.get_ref().get("listen").and_then(|listen| listen.get_ref().as_array());
+    for listener in listen.into_iter().flat_map(|listen| listen.iter()) {
+        let Some(tls) = listener.get_ref().get("tls") else { continue };
+        let certificates = tls.get_ref().get("certificates").and_then(|list| list.get_ref().as_array());
+        let tables = certificates.into_iter().flat_map(|list| list.iter()).chain([tls]);
+        for (table, key) in
+            tables.flat_map(|table| ["certificate_file", "key_file", "client_ca_file"].map(|key| (table, key)))
+        {
+            let path = table.get_ref().get(key).and_then(|value| value.get_ref().as_str());
+            files.extend(path.map(|path| base.join(path)));
         }
     }
 }

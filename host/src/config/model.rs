@@ -1,6 +1,7 @@
 //! The configuration as meant: only valid states, every reference resolved, every unit in the name.
 
 mod exchanges;
+mod listen;
 mod models;
 mod plugin;
 mod rollout;
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub use super::inputs::Inputs;
 pub use exchanges::*;
 use http::{HeaderName, HeaderValue, Method, Uri};
+pub use listen::*;
 pub use models::*;
 pub use rollout::*;
 pub use sluicegate_runtime::{BreakerPolicy, Isolation, OnError, PluginLimits};
@@ -50,12 +52,6 @@ pub struct Config {
     pub inputs: Inputs,
 }
 
-#[derive(Debug, Clone)]
-pub struct Listener {
-    /// Port 0 lets the system choose.
-    pub address: SocketAddr,
-}
-
 /// Loopback or a Unix socket, never anything wider.
 #[derive(Debug, Clone)]
 pub struct Admin {
@@ -83,11 +79,15 @@ pub enum AccessLog {
 pub struct Limits {
     /// Client connections open at once; further ones wait in the listen queue.
     pub connections_max: usize,
+    pub connections_per_address_max: usize,
     /// Request line and fields together, in bytes.
     pub head_bytes_max: usize,
     pub headers_max: usize,
     /// From the first byte of a request's head to its last.
     pub head_timeout: Duration,
+    pub http2_streams_max: u32,
+    /// Without a request for so long, a connection of HTTP/2 is ended.
+    pub http2_idle_timeout: Duration,
     /// A request body's length as sent, in bytes.
     pub body_bytes_max: u64,
     /// A body that a buffering plugin waits for, decoded, in bytes.
@@ -98,6 +98,10 @@ pub struct Limits {
     pub decoded_bytes_max: u64,
     /// No byte of a body in either direction for so long ends the exchange.
     pub body_idle_timeout: Duration,
+    /// Whoever takes or sends less for [`Limits::body_idle_timeout`] is cut. 0: nobody.
+    pub slow_bytes_per_second: u64,
+    /// After the first signal: how long connections are still accepted.
+    pub drain_delay: Duration,
     /// After the first signal: how long open requests may go on.
     pub drain_timeout: Duration,
     /// Connections that speak another protocol at once, in the whole gateway.

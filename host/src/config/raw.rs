@@ -4,6 +4,7 @@ pub mod chain;
 pub mod exchanges;
 pub mod json;
 pub mod limits;
+pub mod listen;
 pub mod models;
 pub mod plugin;
 pub mod rollout;
@@ -17,14 +18,14 @@ use serde::Deserialize;
 
 use chain::RawEntry;
 use limits::RawLimits;
+use listen::RawListen;
 use models::{RawModel, RawProvider};
 use plugin::{RawPlugin, RawTrust};
 use route::RawRoute;
 use spot::{Named, Spot};
 use text::{
     AccessLogText, AdminAddressText, ConsumerText, DateTimeText, FilePath, FolderPath, HeaderNameText, HeaderPrefix,
-    IncludeText, KeyHash, KeyId, ListenAddress, ModelName, Name, OriginText, ScopeText, SecretReference,
-    ServerNameText, UrlText,
+    IncludeText, KeyHash, KeyId, ModelName, Name, OriginText, ScopeText, SecretReference, ServerNameText, UrlText,
 };
 use upstream::{RawClientCertificate, RawUpstreamProtocol};
 
@@ -104,14 +105,6 @@ fn data_dir() -> FolderPath {
 
 fn access_log() -> AccessLogText {
     AccessLogText("stdout".to_owned())
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RawListen {
-    /// An IP address and a port. Port 0 lets the system choose.
-    #[schemars(example = &"127.0.0.1:8080")]
-    pub address: Spot<ListenAddress>,
 }
 
 #[derive(Deserialize, JsonSchema)]

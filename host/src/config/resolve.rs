@@ -4,6 +4,7 @@ mod chains;
 mod edge;
 pub mod exchanges;
 mod keys;
+mod listen;
 mod models;
 mod plugins;
 mod rollout;
@@ -88,7 +89,7 @@ pub fn resolve(raw: RawConfig, declared: &Declared, texts: &Texts, report: &mut 
     let mut context = Context { declared, base_dir: texts.folder(), texts, inputs, report };
     let context = &mut context;
     let data_dir = context.path(&raw.data_dir);
-    let listeners = edge::listeners(&raw.listen, context);
+    let listeners = listen::listeners(raw.listen, context);
     let admin = raw.admin.and_then(|admin| edge::admin(&admin, &data_dir, &listeners, context));
     let access_log = edge::access_log(&raw.access_log, context);
     let credentials = upstreams::credentials(raw.credentials, context);

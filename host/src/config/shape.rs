@@ -81,16 +81,7 @@ impl Shape<'_> {
         match node.get_mut() {
             DeValue::String(text) => self.text(schema, text, &span),
             DeValue::Integer(number) => self.integer(schema, number, &span),
-            DeValue::Float(number) => {
-                let finite = number.as_str().parse::<f64>().is_ok_and(f64::is_finite);
-                if !finite {
-                    let subject = self.subject();
-                    self.report
-                        .add(Mistake::Shape, &span, format!("{subject} must be a finite number"))
-                        .help("plugins are configured in JSON, which has neither `nan` nor `inf`");
-                }
-                finite
-            }
+            DeValue::Float(number) => self.float(schema, number.as_str().parse().unwrap_or(f64::NAN), &span),
             DeValue::Array(items) => self.list(schema, items, &span),
             DeValue::Table(table) => self.table(schema, table, &span),
             DeValue::Boolean(_) | DeValue::Datetime(_) => true,
@@ -164,7 +155,11 @@ impl Shape<'_> {
     }
 
     fn integer(&mut self, schema: &Map<String, Value>, number: &DeInteger<'_>, span: &Span) -> bool {
-        let bound = |name: &str| schema.get(name).and_then(Value::as_i64).map(i128::from);
+        // A number that may have a fraction has bounds that are written as such.
+        let bound = |name: &str| {
+            let bound = schema.get(name)?;
+            bound.as_i64().map(i128::from).or_else(|| bound.as_f64().map(|bound| bound as i128))
+        };
         // TOML's integers have 64 bits.
         let minimum = bound("minimum").unwrap_or(i64::MIN.into());
         let maximum = bound("maximum").unwrap_or(i64::MAX.into());
@@ -182,6 +177,24 @@ impl Shape<'_> {
             found.help(format!("without it, it is {}", phrase::grouped(default.into())));
         }
         false
+    }
+
+    fn float(&mut self, schema: &Map<String, Value>, number: f64, span: &Span) -> bool {
+        let subject = self.subject();
+        if !number.is_finite() {
+            self.report
+                .add(Mistake::Shape, span, format!("{subject} must be a finite number"))
+                .help("plugins are configured in JSON, which has neither `nan` nor `inf`");
+            return false;
+        }
+        let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
+        let (minimum, maximum) = (bound("minimum").unwrap_or(f64::MIN), bound("maximum").unwrap_or(f64::MAX));
+        let is_within = (minimum..=maximum).contains(&number);
+        if !is_within {
+            let message = format!("{subject} must be between {minimum} and {maximum}");
+            self.report.add(Mistake::Shape, span, message);
+        }
+        is_within
     }
 
     fn list(&mut self, schema: &Map<String, Value>, items: &mut DeArray<'_>, span: &Span) -> bool {

@@ -19,9 +19,9 @@ pub const OWN_PREFIX: &str = "x-sluicegate-";
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Ends at every hop (RFC 9110, 7.6.1, and `proxy-authenticate`, which speaks of this hop only).
 /// `trailer` goes on: the trailers themselves do, by [`super::trailers`].
@@ -90,6 +90,7 @@ pub struct ClientSide<'a> {
     /// By [`forwarded_for`].
     pub forwarded_for: &'a HeaderValue,
     pub tls: bool,
+    /// That it has asked for.
     pub host: &'a HeaderValue,
     /// Of the request as it came in.
     pub version: Version,
@@ -108,14 +109,23 @@ pub fn forwarded_for(address: IpAddr) -> HeaderValue {
     HeaderValue::try_from(address.to_canonical().to_string()).unwrap_or(HeaderValue::from_static("unknown"))
 }
 
-/// Exactly one valid `host`, equal to the authority of an absolute-form target (RFC 9112, 3.2).
-pub fn check_host(method: &Method, target: &Uri, headers: &HeaderMap) -> Result<RequestHost, FieldError> {
+/// Exactly one valid `host`, equal to the authority of an absolute-form target (RFC 9112, 3.2). In HTTP/2 the authority alone
+/// is enough (RFC 9113, 8.3.1).
+pub fn check_host(
+    version: Version,
+    method: &Method,
+    target: &Uri,
+    headers: &HeaderMap,
+) -> Result<RequestHost, FieldError> {
     if method == Method::CONNECT || (target.authority().is_some() && target.scheme().is_none()) {
         return Err(FieldError::NotAPath);
     }
     let mut fields = headers.get_all(HOST).iter();
     let field = match (fields.next(), fields.count()) {
-        (None, _) => return Err(FieldError::HostMissing),
+        (None, _) => match target.authority().filter(|_| version == Version::HTTP_2) {
+            Some(authority) => &HeaderValue::from_str(authority.as_str()).map_err(|_| FieldError::HostInvalid)?,
+            None => return Err(FieldError::HostMissing),
+        },
         (Some(field), 0) => field,
         (Some(_), further) => return Err(FieldError::HostDoubled { count: further + 1 }),
     };
@@ -128,6 +138,18 @@ pub fn check_host(method: &Method, target: &Uri, headers: &HeaderMap) -> Result<
         }
     }
     Ok(RequestHost { name, field: field.clone() })
+}
+
+/// Clients of HTTP/2 may send a cookie each in a field of its own; everywhere else there is one field (RFC 9113, 8.2.3).
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let mut cookies = headers.get_all(COOKIE).iter();
+    let (Some(first), Some(second)) = (cookies.next(), cookies.next()) else { return };
+    let whole =
+        [first, second].into_iter().chain(cookies).map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
+    // What is made of valid values and a separator is one itself.
+    if let Ok(whole) = HeaderValue::from_bytes(&whole) {
+        headers.insert(COOKIE, whole);
+    }
 }
 
 /// The head's size as written: each field with its colon, space and line end.

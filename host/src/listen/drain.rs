@@ -1,4 +1,4 @@
-//! The end of a process in good order: first no new requests, then a deadline, then no more waiting.
+//! The end of a process in good order: first nobody is told to stay, then nobody is let in, then a deadline, then no more waiting.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct DrainWatch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Serving,
-    Draining { deadline: Instant },
+    Draining { closes: Instant, deadline: Instant },
     Ended,
 }
 
@@ -29,12 +29,14 @@ impl Drain {
         (Drain { stage: sender }, DrainWatch { stage: receiver })
     }
 
-    /// The first signal: open requests may go on for `timeout`. Called again, it does not move the deadline.
-    pub fn begin(&self, timeout: Duration) {
+    /// The first signal: for `delay`, connections are still accepted, and open requests may go on for `timeout` after that.
+    /// Called again, it moves nothing.
+    pub fn begin(&self, delay: Duration, timeout: Duration) {
         self.stage.send_if_modified(|stage| {
             let begins = *stage == Stage::Serving;
             if begins {
-                *stage = Stage::Draining { deadline: Instant::now() + timeout };
+                let closes = Instant::now() + delay;
+                *stage = Stage::Draining { closes, deadline: closes + timeout };
             }
             begins
         });
@@ -58,18 +60,31 @@ impl DrainWatch {
         }
     }
 
+    /// Returns when no further connection is to be accepted.
+    pub async fn closes(&mut self) {
+        self.reaches(|closes, _| closes).await;
+    }
+
     /// Returns when the deadline is reached, or the end is called for.
     pub async fn ended(&mut self) {
+        self.reaches(|_, deadline| deadline).await;
+    }
+
+    /// Which of the two instants of a drain; the end comes before either.
+    async fn reaches(&mut self, which: impl Fn(Instant, Instant) -> Instant) {
         loop {
             let stage = *self.stage.borrow_and_update();
             match stage {
                 Stage::Ended => return,
-                Stage::Draining { deadline } => tokio::select! {
-                    () = sleep_until(deadline) => return,
-                    changed = self.stage.changed() => if changed.is_err() {
-                        return sleep_until(deadline).await;
-                    },
-                },
+                Stage::Draining { closes, deadline } => {
+                    let instant = which(closes, deadline);
+                    tokio::select! {
+                        () = sleep_until(instant) => return,
+                        changed = self.stage.changed() => if changed.is_err() {
+                            return sleep_until(instant).await;
+                        },
+                    }
+                }
                 Stage::Serving => {
                     if self.stage.changed().await.is_err() {
                         std::future::pending().await

@@ -3,8 +3,10 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use super::ClientInfo;
+use super::allowance::Closed;
+use super::{ClientInfo, tls};
 use crate::chain::Cut;
 use crate::error::Fault;
 
@@ -19,8 +21,27 @@ pub(super) fn connection_failed(client: &ClientInfo, error: &hyper::Error) {
     }
 }
 
-pub(super) fn connection_panicked(client: &ClientInfo) {
-    tracing::error!(client = %client.address, fault = Fault::Gateway.as_str(), "a request panicked; its connection was closed");
+pub(super) fn connection_panicked(client: SocketAddr) {
+    tracing::error!(%client, fault = Fault::Gateway.as_str(), "a request panicked; its connection was closed");
+}
+
+/// Anything on the internet knocks at a port; what it says is of no interest unless somebody looks for it.
+pub(super) fn handshake_failed(client: SocketAddr, error: &io::Error) {
+    let detail = tls::explain(error);
+    tracing::debug!(%client, fault = Fault::Client.as_str(), detail, "the TLS handshake failed");
+}
+
+/// Whoever attacks must not fill the log.
+pub(super) fn connection_closed(client: SocketAddr, closed: Closed, why: &str) {
+    let reason = closed.as_str();
+    tracing::debug!(%client, fault = Fault::Client.as_str(), reason, "a connection was closed: {why}");
+}
+
+pub(super) fn stream_stalled(client: &ClientInfo, stall_max: Duration) {
+    tracing::info!(
+        client = %client.address, fault = Fault::Client.as_str(),
+        "the client took no byte of an answer within {stall_max:?}; its stream was reset"
+    );
 }
 
 pub(super) fn cannot_accept(listener: SocketAddr, error: &io::Error) {
@@ -40,7 +61,7 @@ pub(super) fn cut_by_deadline(connections: usize) {
     }
 }
 
-/// Whose fault it was, and what happened. hyper has already answered what it could: 400, 414 or 431 without a body.
+/// Whose fault it was, and what happened.
 pub(super) fn classify(error: &hyper::Error) -> (Fault, &'static str) {
     if error.is_parse_version_h2() {
         (Fault::Client, "the client speaks HTTP/2, which this listener does not; its connection was closed")
@@ -52,6 +73,8 @@ pub(super) fn classify(error: &hyper::Error) -> (Fault, &'static str) {
         (Fault::Client, "no whole request head came in time; the connection was closed")
     } else if let Some(cut) = error.source().and_then(|source| source.downcast_ref::<Cut>()) {
         (cut.fault(), "the answer was cut; its exchange says why")
+    } else if error.source().and_then(|source| source.downcast_ref::<h2::Error>()).is_some_and(h2::Error::is_library) {
+        (Fault::Client, "the client breaks the rules of HTTP/2; its connection was closed")
     } else if error.is_user() {
         (Fault::Gateway, "the answer could not be completed; the connection was closed")
     } else {

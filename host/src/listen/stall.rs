@@ -1,25 +1,79 @@
 //! Ends a connection whose client takes nothing: without it, an answer would wait for a stalled reader for ever.
+//!
+//! It stands right above the socket, and is also where bytes are put back that were read to find out what is spoken.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// A stream whose writes fail when none has moved for a while.
+use super::activity::Activity;
+use super::terms::Terms;
+use crate::http::pace::{Pace, TooSlow};
+
+/// A stream whose writes fail when the client takes nothing, or next to nothing, for a while.
 pub(super) struct StallGuard {
     stream: TcpStream,
     stall_max: Duration,
+    activity: Arc<Activity>,
     /// Runs while a write waits.
     timer: Option<Pin<Box<Sleep>>>,
+    pace: Pace,
+    /// Read already, and to be read again.
+    put_back: BytesMut,
+    /// Nothing was read yet.
+    silent: bool,
 }
 
 impl StallGuard {
-    pub(super) fn new(stream: TcpStream, stall_max: Duration) -> StallGuard {
-        StallGuard { stream, stall_max, timer: None }
+    pub(super) fn new(stream: TcpStream, terms: &Terms, activity: Arc<Activity>) -> StallGuard {
+        StallGuard {
+            stream,
+            stall_max: terms.stall_max,
+            activity,
+            timer: None,
+            pace: Pace::new(terms.stall_max, terms.slow_bytes_per_second),
+            put_back: BytesMut::new(),
+            silent: true,
+        }
+    }
+
+    /// The client has not said a word.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// Of a connection that is still there.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.stream.peer_addr().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+
+    /// What comes next, as far as it is there; nothing once the client has closed.
+    pub(super) async fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = match self.put_back.len() {
+            0 => self.stream.peek(buffer).await?,
+            behind => {
+                let length = behind.min(buffer.len());
+                buffer[..length].copy_from_slice(&self.put_back[..length]);
+                length
+            }
+        };
+        self.silent &= length == 0;
+        Ok(length)
+    }
+
+    /// These are read next.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        let behind = self.put_back.split();
+        self.put_back.extend_from_slice(bytes);
+        self.put_back.extend_from_slice(&behind);
     }
 
     /// Closes it so that nobody can take it for an end in good order.
@@ -28,22 +82,52 @@ impl StallGuard {
         let _ = self.stream.set_zero_linger();
     }
 
-    fn judge<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.timer = None;
-            return written;
+    fn judge(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(length)) => match self.pace.moves(*length) {
+                Ok(false) => written,
+                Ok(true) => {
+                    self.timer = None;
+                    self.activity.writes(false);
+                    written
+                }
+                Err(TooSlow { bytes, waited }) => {
+                    self.activity.falls_behind();
+                    Poll::Ready(Err(late(format!("the client took only {bytes} bytes in {waited:?}"))))
+                }
+            },
+            Poll::Ready(Err(_)) => written,
+            Poll::Pending => {
+                if self.pace.waits() {
+                    self.activity.writes(true);
+                }
+                let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.stall_max)));
+                timer.as_mut().poll(context).map(|()| {
+                    self.activity.falls_behind();
+                    Err(late(format!("the client took no byte within {:?}", self.stall_max)))
+                })
+            }
         }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.stall_max)));
-        timer.as_mut().poll(context).map(|()| {
-            let sentence = format!("the client took no byte within {:?}", self.stall_max);
-            Err(io::Error::new(io::ErrorKind::TimedOut, sentence))
-        })
     }
+}
+
+fn late(sentence: String) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, sentence)
 }
 
 impl AsyncRead for StallGuard {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
+        let this = self.get_mut();
+        if !this.put_back.is_empty() {
+            let length = this.put_back.len().min(buffer.remaining());
+            buffer.put_slice(&this.put_back[..length]);
+            this.put_back.advance(length);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        this.silent &= buffer.filled().len() == before;
+        read
     }
 }
 

@@ -1,12 +1,16 @@
 use std::io;
 use std::sync::Mutex;
 
+use bytes::Bytes;
+use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::config::{self, Limits, Protocols};
 
 mod drain;
 
@@ -16,18 +20,35 @@ const LONG: Duration = Duration::from_secs(20);
 fn limits() -> Limits {
     Limits {
         connections_max: 100,
+        connections_per_address_max: 100,
         head_bytes_max: 16 * 1024,
         headers_max: 50,
         head_timeout: LONG,
+        http2_streams_max: 100,
+        http2_idle_timeout: LONG,
         body_bytes_max: 1 << 20,
         buffer_bytes_max: 1 << 20,
         decode_ratio_max: 100,
         decoded_bytes_max: 1 << 20,
         body_idle_timeout: LONG,
+        slow_bytes_per_second: 0,
+        drain_delay: Duration::ZERO,
         drain_timeout: LONG,
         upgraded_max: 1,
         instances_max: 1,
     }
+}
+
+/// In clear text, with both protocols.
+fn bind(address: &str, limits: &Limits) -> Result<Listener, BindError> {
+    let address = address.parse().unwrap();
+    let protocols = Protocols { http1: true, http2: true };
+    let terms = Terms::new(
+        &config::Listener { address, protocols, tls: None, proxy_protocol: false, addresses: Arc::default() },
+        limits,
+    )
+    .unwrap();
+    Listener::bind(address, terms)
 }
 
 struct Gateway {
@@ -47,10 +68,10 @@ where
     S: Fn(Request<Incoming>, ClientInfo) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Response<Full<Bytes>>, io::Error>> + Send + 'static,
 {
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = bind("127.0.0.1:0", limits).unwrap();
     let address = listener.address();
     let (drain, watch) = Drain::new();
-    let task = tokio::spawn(listener.serve(Arc::default(), Allowance::new(limits), watch, service));
+    let task = tokio::spawn(listener.serve(Arc::default(), Allowance::new(limits, Arc::default()), watch, service));
     Gateway { address, drain, task }
 }
 
@@ -192,15 +213,8 @@ async fn a_slow_head_closes_the_connection() {
     let gateway = describing(&Limits { head_timeout: Duration::from_millis(50), ..limits() });
     let mut stream = connect(&gateway).await;
     say(&mut stream, "GET / HTTP/1.1\r\nhost:").await;
-    assert_eq!(rest(stream).await, "");
-}
-
-#[tokio::test]
-async fn http_2_is_not_answered() {
-    let gateway = describing(&limits());
-    let mut stream = connect(&gateway).await;
-    say(&mut stream, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    assert_eq!(rest(stream).await, "");
+    let answer = rest(stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("connection: close\r\n"), "{answer}");
 }
 
 #[tokio::test]
@@ -299,7 +313,7 @@ fn waiting(limits: &Limits) -> (Gateway, mpsc::Receiver<oneshot::Sender<()>>) {
 #[tokio::test]
 async fn a_port_in_use_is_named_with_what_to_do() {
     let gateway = describing(&limits());
-    let error = Listener::bind(gateway.address).err().unwrap();
+    let error = bind(&gateway.address.to_string(), &limits()).err().unwrap();
     assert_eq!(
         error.to_string(),
         format!(
@@ -307,7 +321,7 @@ async fn a_port_in_use_is_named_with_what_to_do() {
             gateway.address
         )
     );
-    let error = Listener::bind("192.0.2.1:0".parse().unwrap()).err().unwrap();
+    let error = bind("192.0.2.1:0", &limits()).err().unwrap();
     assert!(error.to_string().contains("this machine has no such address"), "{error}");
 }
 
@@ -318,9 +332,9 @@ async fn a_port_is_free_again_right_after_the_end() {
     say(&mut stream, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     answer(&mut stream).await;
     let address = gateway.address;
-    gateway.drain.begin(LONG);
+    gateway.drain.begin(Duration::ZERO, LONG);
     gateway.ended().await;
-    assert_eq!(Listener::bind(address).unwrap().address(), address);
+    assert_eq!(bind(&address.to_string(), &limits()).unwrap().address(), address);
 }
 
 /// Logs of one test, as text.
@@ -357,7 +371,6 @@ async fn the_log_says_whose_fault_it_was() {
             "GET / HTTP/1.1\r\nhost",
             r#"no whole request head came in time; the connection was closed client=127.0.0.1:"#,
         ),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", r#"the client speaks HTTP/2, which this listener does not"#),
         (
             "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
             r#"the answer could not be completed; the connection was closed client=127.0.0.1:"#,
@@ -397,7 +410,7 @@ async fn an_idle_connection_is_closed_without_blaming_the_client() {
     say(&mut used, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc").await;
     answer(&mut used).await;
     assert_eq!((rest(never_used).await, rest(used).await), (String::new(), String::new()));
-    gateway.drain.begin(LONG);
+    gateway.drain.begin(Duration::ZERO, LONG);
     gateway.ended().await;
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(!logged.contains("sluicegate"), "{logged}");

@@ -14,6 +14,7 @@ use super::watch::Fingerprint;
 use super::{Shared, restart};
 use crate::config::{self, Config, Diagnostics, Texts};
 use crate::generation::{BuildError, Built, PluginFile, Stage};
+use crate::listen::Terms;
 
 /// What shall serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub(super) struct Applied {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{reason}")]
 pub(super) struct Refused {
-    /// How far it came: `config`, `restart`, `history`, or a stage of building.
+    /// How far it came: `config`, `restart`, `listen`, `history`, or a stage of building.
     pub(super) stage: &'static str,
     /// The chain entry that it is about.
     pub(super) entry: Option<String>,
@@ -155,10 +156,16 @@ impl Shared {
             );
             return Err(Refused::new("restart", reason));
         }
+        let terms = Terms::of_all(&candidate.config.listeners, &candidate.config.limits)
+            .map_err(|error| Refused::new("listen", error.to_string()))?;
         let id = self.generations.next_id();
         let Built { generation, plugin_files } = self.foundation.build(&candidate.config, id).await?;
         let Candidate { texts, config, origin, same_as } = candidate;
         self.allowance.change(&config.limits);
+        // As many as there are: an address that comes or goes is refused above.
+        for (of_listener, terms) in self.terms.iter().zip(terms) {
+            of_listener.store(Arc::new(terms));
+        }
         let previous = running.generation.id;
         drop(running);
         self.seen.store(Arc::new(self.seen.load().with_new(&config.inputs)));

@@ -3,12 +3,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Shared;
 use super::change::Wanted;
+use super::{Shared, notify};
 use crate::listen::Drain;
 
 /// From when this is made on, no signal is lost.
@@ -38,11 +38,16 @@ pub(super) async fn watch(shared: Arc<Shared>, drain: Drain, signals: Signals) {
                     shared.foundation.open.cut_at(Instant::now());
                     drain.end_now();
                 } else {
-                    let drain_timeout = shared.generations.current().config.limits.drain_timeout;
+                    let current = shared.generations.current();
+                    let (limits, asked) = (&current.config.limits, current.config.admin.is_some());
+                    // Nobody can ask whether we are ready where there is no admin listener.
+                    let delay = if asked { limits.drain_delay } else { Duration::ZERO };
+                    let drain_timeout = limits.drain_timeout;
                     let open = shared.foundation.open.count();
                     tracing::info!("draining: {open} open exchanges have {} seconds; a second signal ends at once", drain_timeout.as_secs());
-                    shared.foundation.open.cut_at(Instant::now() + drain_timeout);
-                    drain.begin(drain_timeout);
+                    shared.foundation.open.cut_at(Instant::now() + delay + drain_timeout);
+                    drain.begin(delay, drain_timeout);
+                    notify::tell("STOPPING=1");
                 }
             }
             _ = hangup.recv() => {

@@ -97,6 +97,11 @@ impl Metrics {
         self.families.config_changes.get_or_create(&labels).inc();
     }
 
+    /// A client's connection that was refused or cut.
+    pub fn connection_closed(&self, reason: &'static str) {
+        self.families.connections_closed.get_or_create(&names::CONNECTIONS_CLOSED.labels([Label::Word(reason)])).inc();
+    }
+
     /// Everything, in the form that Prometheus reads. Its content type is [`CONTENT_TYPE`].
     pub fn text(&self, live: &Live) -> String {
         let families = &self.families;

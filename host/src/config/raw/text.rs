@@ -132,6 +132,9 @@ texts! {
         "must be the path of a folder, relative to the folder of this configuration file or absolute";
     ListenAddress, 64, concat!("^(", ipv4!(), r"|\[", ipv6!(), r"\]):(0|", port!(), ")$"),
         "must be an IP address and a port, such as `127.0.0.1:8080`, `0.0.0.0:8080` for every interface, or `[::1]:8080`";
+    NetworkText, 64,
+        concat!("^(", ipv4!(), "(/(3[0-2]|[12]?[0-9]))?|", ipv6!(), "(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$"),
+        "must be an IP address or a network, such as `192.0.2.7`, `10.0.0.0/8` or `2001:db8::/32`";
     AdminAddressText, 4096,
         concat!("^(", loopback_ipv4!(), r"|\[::1\]):(0|", port!(), r")$|^unix:[^\x00]+$"),
         "must be a loopback address with a port, such as `127.0.0.1:9901`, or a socket, such as `unix:admin.sock`: the admin interface is never open to the network";

@@ -1,4 +1,4 @@
-//! Where clients and operators connect, where the access log goes, and the gateway's own bounds.
+//! Where operators connect, where the access log goes, and the gateway's own bounds.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -9,34 +9,16 @@ use std::time::Duration;
 use super::Context;
 use crate::config::diagnostic::Mistake;
 use crate::config::model::{AccessLog, Admin, AdminAddress, Limits, Listener};
+use crate::config::raw::RawAdmin;
 use crate::config::raw::limits::RawLimits;
 use crate::config::raw::spot::Span;
 use crate::config::raw::text::AccessLogText;
-use crate::config::raw::{RawAdmin, RawListen};
 
 /// `sun_path` has 108 bytes on Linux, the last of them zero.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-pub fn listeners(raw: &[RawListen], context: &mut Context<'_>) -> Vec<Listener> {
-    let mut seen: Vec<(SocketAddr, Span)> = Vec::new();
-    for listen in raw {
-        let span = &listen.address.span;
-        let Some(address) = address(&listen.address, span, context) else { continue };
-        let taken = seen.iter().find(|(other, _)| collide(*other, address));
-        if let Some((_, first)) = taken {
-            context
-                .report
-                .add(Mistake::Relation, span, "this address is listened on twice")
-                .also(first, "first here")
-                .help("remove one of them, or change its port");
-        }
-        seen.push((address, span.clone()));
-    }
-    seen.into_iter().map(|(address, _)| Listener { address }).collect()
-}
-
 /// Whether the system refuses to listen on both: an unspecified address takes the port on every other of its family.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let covers = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() == other.port() && one.port() != 0 && one.is_ipv4() == other.is_ipv4() && covers
 }
@@ -66,7 +48,7 @@ pub fn admin(raw: &RawAdmin, data_dir: &Path, listeners: &[Listener], context: &
 }
 
 /// The pattern in the schema leaves nothing that does not parse; if it ever does, that is a mistake and no panic.
-fn address(text: &str, span: &Span, context: &mut Context<'_>) -> Option<SocketAddr> {
+pub(super) fn address(text: &str, span: &Span, context: &mut Context<'_>) -> Option<SocketAddr> {
     let address = text.parse().ok();
     if address.is_none() {
         context.report.add(Mistake::Shape, span, "this is not an IP address with a port");
@@ -91,14 +73,19 @@ pub fn workers(raw: Option<u32>) -> usize {
 pub fn limits(raw: &RawLimits) -> Limits {
     Limits {
         connections_max: raw.connections_max as usize,
+        connections_per_address_max: raw.connections_per_address_max as usize,
         head_bytes_max: raw.head_bytes_max as usize,
         headers_max: raw.headers_max as usize,
         head_timeout: Duration::from_millis(raw.head_timeout_ms),
+        http2_streams_max: raw.http2_streams_max,
+        http2_idle_timeout: Duration::from_millis(raw.http2_idle_timeout_ms),
         body_bytes_max: raw.body_bytes_max,
         buffer_bytes_max: raw.buffer_bytes_max,
         decode_ratio_max: raw.decode_ratio_max,
         decoded_bytes_max: raw.decoded_bytes_max,
         body_idle_timeout: Duration::from_millis(raw.body_idle_timeout_ms),
+        slow_bytes_per_second: u64::from(raw.slow_bytes_per_second),
+        drain_delay: Duration::from_millis(raw.drain_delay_ms),
         drain_timeout: Duration::from_millis(raw.drain_timeout_ms),
         upgraded_max: raw.upgraded_max as usize,
         instances_max: raw.instances_max,

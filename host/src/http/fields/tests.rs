@@ -15,7 +15,7 @@ fn names(headers: &HeaderMap) -> Vec<&str> {
 }
 
 fn host_of(target: &str, fields: &[(&str, &str)]) -> Result<RequestHost, FieldError> {
-    check_host(&Method::GET, &target.parse().unwrap(), &map(fields))
+    check_host(Version::HTTP_11, &Method::GET, &target.parse().unwrap(), &map(fields))
 }
 
 #[test]
@@ -55,7 +55,8 @@ fn the_target_of_a_proxy_request_must_name_the_same_host() {
 
 #[test]
 fn a_tunnel_is_refused_as_a_bad_request() {
-    let error = check_host(&Method::CONNECT, &"a:443".parse().unwrap(), &map(&[("host", "a")])).unwrap_err();
+    let error =
+        check_host(Version::HTTP_11, &Method::CONNECT, &"a:443".parse().unwrap(), &map(&[("host", "a")])).unwrap_err();
     assert_eq!((error.clone(), error.code()), (FieldError::NotAPath, Code::BadRequest));
     assert_eq!(host_of("a:443", &[("host", "a:443")]), Err(FieldError::NotAPath));
 }
@@ -209,4 +210,23 @@ fn an_upstream_cannot_speak_in_the_gateways_name() {
     headers.insert("x-sluicegate-code", HeaderValue::from_static("gateway_internal"));
     clean_reply(&mut headers, Version::HTTP_11);
     assert!(!headers.contains_key("x-sluicegate-code"));
+}
+
+#[test]
+fn in_http2_the_authority_alone_is_a_host_and_one_that_differs_from_it_is_none() {
+    let check = |target: &str, fields: &[(&'static str, &str)]| {
+        check_host(Version::HTTP_2, &Method::GET, &target.parse().unwrap(), &map(fields)).map(|host| host.name)
+    };
+    assert_eq!(check("https://a.example:8443/", &[]).unwrap(), "a.example");
+    assert_eq!(check("https://a.example/", &[("host", "A.example:443")]).unwrap(), "a.example");
+    assert_eq!(check("https://a.example/", &[("host", "b.example")]).unwrap_err(), FieldError::HostDiffers);
+    assert_eq!(check("/", &[]).unwrap_err(), FieldError::HostMissing);
+    assert_eq!(check("https://user@a.example/", &[]).unwrap_err(), FieldError::HostInvalid);
+}
+
+#[test]
+fn cookies_that_came_apart_become_one_field() {
+    let mut headers = map(&[("cookie", "a=b"), ("x", "y"), ("cookie", "c=d"), ("cookie", "e")]);
+    join_cookies(&mut headers);
+    assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=b; c=d; e"]);
 }

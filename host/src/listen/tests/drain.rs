@@ -14,7 +14,7 @@ async fn draining_ends_idle_connections_now_and_others_after_their_answer() {
     say(&mut busy, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let go_on = requests.recv().await.unwrap();
 
-    gateway.drain.begin(LONG);
+    gateway.drain.begin(Duration::ZERO, LONG);
     assert_eq!(rest(idle).await, "");
     assert_eq!(rest(fresh).await, "");
     let refused = async {
@@ -37,7 +37,7 @@ async fn draining_cuts_what_is_open_at_its_deadline() {
     let mut stream = connect(&gateway).await;
     say(&mut stream, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let _go_on = requests.recv().await.unwrap();
-    gateway.drain.begin(Duration::from_millis(50));
+    gateway.drain.begin(Duration::ZERO, Duration::from_millis(50));
     assert_eq!(rest(stream).await, "");
     gateway.ended().await;
 }
@@ -48,7 +48,7 @@ async fn a_second_signal_ends_at_once() {
     let mut stream = connect(&gateway).await;
     say(&mut stream, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let _go_on = requests.recv().await.unwrap();
-    gateway.drain.begin(Duration::from_secs(3600));
+    gateway.drain.begin(Duration::ZERO, Duration::from_secs(3600));
     gateway.drain.end_now();
     assert_eq!(rest(stream).await, "");
     gateway.ended().await;
@@ -57,6 +57,6 @@ async fn a_second_signal_ends_at_once() {
 #[tokio::test]
 async fn draining_without_connections_ends_at_once() {
     let gateway = describing(&limits());
-    gateway.drain.begin(Duration::from_secs(3600));
+    gateway.drain.begin(Duration::ZERO, Duration::from_secs(3600));
     gateway.ended().await;
 }

@@ -46,6 +46,10 @@ pub struct Record {
     /// 32 hexadecimal digits, from a valid `traceparent`.
     pub trace_id: Option<String>,
     pub client_address: IpAddr,
+    /// The subject of the certificate that the client has presented (RFC 4514).
+    pub client_certificate: Option<String>,
+    /// By its name in ALPN.
+    pub protocol: &'static str,
     pub method: String,
     /// As the client asked for it.
     pub authority: String,
@@ -106,6 +110,8 @@ struct Line<'a> {
     request_id: &'a str,
     trace_id: Option<&'a str>,
     client_address: IpAddr,
+    client_certificate: Option<&'a str>,
+    protocol: &'static str,
     method: &'a str,
     authority: &'a str,
     path: &'a str,
@@ -148,6 +154,8 @@ impl Record {
             request_id: &self.request_id,
             trace_id: self.trace_id.as_deref(),
             client_address: self.client_address,
+            client_certificate: self.client_certificate.as_deref(),
+            protocol: self.protocol,
             method: &self.method,
             authority: &self.authority,
             path: &self.path,

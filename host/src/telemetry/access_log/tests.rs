@@ -14,6 +14,8 @@ fn record(path: &str) -> Record {
         request_id: "req-1".to_string(),
         trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".to_string()),
         client_address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+        client_certificate: Some("CN=robot".to_string()),
+        protocol: "h2",
         method: "POST".to_string(),
         authority: "api.example.com".to_string(),
         path: path.to_string(),

@@ -108,6 +108,8 @@ table! {
     INSTANCES_LIVE: "gauge" "sluicegate_instances_live" [""];
     /// Client connections open
     CONNECTIONS_OPEN: "gauge" "sluicegate_connections_open" [""];
+    /// Client connections that were refused or cut, by what for
+    CONNECTIONS_CLOSED: "counter" "sluicegate_connections_closed" ["", "reason"];
     /// Number of the generation that serves new requests
     GENERATION: "gauge" "sluicegate_generation" [""];
     /// Generations that serve new requests or still have open ones

@@ -1,0 +1,104 @@
+//! Which requests of one connection are being answered, for whoever decides when it may end.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use http_body::{Body, Frame, SizeHint};
+
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    begun: AtomicUsize,
+    open: AtomicUsize,
+    /// The client takes less than there is for it.
+    writes: AtomicBool,
+    /// It was cut for that.
+    behind: AtomicBool,
+    /// It speaks another protocol from here on.
+    switched: AtomicBool,
+}
+
+/// One request, from its head to the last byte of its answer that was handed out.
+pub(super) struct Answering(Arc<Activity>);
+
+/// An answer's body that counts as open while it lives.
+pub(super) struct CountedBody<B> {
+    body: B,
+    _answering: Answering,
+}
+
+impl Activity {
+    pub(super) fn begin(self: &Arc<Activity>) -> Answering {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Answering(self.clone())
+    }
+
+    /// Requests so far.
+    pub(super) fn begun(&self) -> usize {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// No request is being answered.
+    pub(super) fn answers_none(&self) -> bool {
+        self.open.load(Ordering::Relaxed) == 0
+    }
+
+    /// Says whether bytes wait for the client to take them.
+    pub(super) fn writes(&self, waits: bool) {
+        self.writes.store(waits, Ordering::Relaxed);
+    }
+
+    /// Its client is told that the protocol is another one from here on (101).
+    pub(super) fn switches(&self) {
+        self.switched.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_switched(&self) -> bool {
+        self.switched.load(Ordering::Relaxed)
+    }
+
+    /// The client was too slow, and is cut.
+    pub(super) fn falls_behind(&self) {
+        self.behind.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn fell_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    /// Nothing is answered, and nothing of an answer waits.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.answers_none() && !self.writes.load(Ordering::Relaxed)
+    }
+}
+
+impl Answering {
+    pub(super) fn body<B>(self, body: B) -> CountedBody<B> {
+        CountedBody { body, _answering: self }
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<B: Body + Unpin> Body for CountedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,133 @@
+//! What a client is told whose request head cannot be read. hyper answers such a one itself, without a body and without a word to
+//! us: its answer is held back here, and ours takes its place.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
+
+use super::activity::Activity;
+
+/// For the client to read the answer: a connection that is closed with bytes unread takes it away again (RFC 9112, 9.6).
+const LINGER: Duration = Duration::from_secs(1);
+/// Taken from the client meanwhile, and thrown away.
+const LINGER_BYTES_MAX: u64 = 256 * 1024;
+/// Of hyper's answer: `HTTP/1.1 400`.
+const STATUS_BYTES: std::ops::Range<usize> = 9..12;
+
+/// A stream of HTTP/1.1 that passes on answers, but not those that hyper has made up itself.
+///
+/// Those are told by that no request was begun since everything before was answered and flushed.
+pub(super) struct OwnAnswers<IO> {
+    io: IO,
+    activity: Arc<Activity>,
+    /// Requests whose answers are out.
+    settled: usize,
+    held_back: Option<StatusCode>,
+}
+
+impl<IO> OwnAnswers<IO> {
+    pub(super) fn new(io: IO, activity: Arc<Activity>) -> OwnAnswers<IO> {
+        OwnAnswers { io, activity, settled: 0, held_back: None }
+    }
+
+    pub(super) fn into_inner(self) -> IO {
+        self.io
+    }
+
+    /// The status of hyper's own answer, if there was one.
+    pub(super) fn held_back(&self) -> Option<StatusCode> {
+        self.held_back
+    }
+
+    fn holds_back(&mut self, bytes: &[u8]) -> bool {
+        let activity = &self.activity;
+        let is_own = activity.answers_none() && activity.begun() == self.settled && !activity.has_switched();
+        if is_own && self.held_back.is_none() {
+            self.held_back = bytes.get(STATUS_BYTES).and_then(|status| StatusCode::from_bytes(status).ok());
+        }
+        self.held_back.is_some()
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> OwnAnswers<IO> {
+    /// Sends the answer as the connection's last, and waits a moment for the client to read it.
+    pub(super) async fn answer(mut self, answer: Response<Bytes>) -> io::Result<()> {
+        self.held_back = None;
+        let status = answer.status();
+        let mut bytes = format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default());
+        let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+        bytes.push_str(&format!("date: {date}\r\ncontent-length: {}\r\nconnection: close\r\n", answer.body().len()));
+        let mut bytes = bytes.into_bytes();
+        for (name, value) in answer.headers() {
+            if name != http::header::CONTENT_LENGTH {
+                bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+            }
+        }
+        bytes.extend(b"\r\n");
+        bytes.extend(answer.body());
+        let last = async {
+            self.io.write_all(&bytes).await?;
+            self.io.shutdown().await?;
+            tokio::io::copy(&mut (&mut self.io).take(LINGER_BYTES_MAX), &mut tokio::io::sink()).await
+        };
+        timeout(LINGER, last).await.map_or(Ok(()), |sent| sent.map(drop))
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for OwnAnswers<IO> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_read(context, buffer)
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for OwnAnswers<IO> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        match this.holds_back(bytes) {
+            true => Poll::Ready(Ok(bytes.len())),
+            false => Pin::new(&mut this.io).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        match this.holds_back(slices.first().map_or(&[], |slice| slice)) {
+            true => Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum())),
+            false => Pin::new(&mut this.io).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.io).poll_flush(context);
+        if let Poll::Ready(Ok(())) = flushed
+            && this.activity.answers_none()
+        {
+            this.settled = this.activity.begun();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match this.held_back {
+            Some(_) => Poll::Ready(Ok(())),
+            None => Pin::new(&mut this.io).poll_shutdown(context),
+        }
+    }
+}

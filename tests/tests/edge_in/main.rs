@@ -1,0 +1,11 @@
+//! The side of clients: TLS, HTTP/2, limits, who they are, framing, and an end in good order.
+
+mod abuse;
+mod addresses;
+mod drain;
+mod heads;
+mod http2;
+mod limits;
+mod sockets;
+mod through;
+mod tls;
