@@ -12,6 +12,7 @@ pub mod openai;
 pub mod responses;
 #[cfg(test)]
 pub(crate) mod testing;
+mod waiting;
 
 use std::borrow::Cow;
 

@@ -34,7 +34,7 @@ pub fn read_call(asked: &Asked, document: &Document) -> Result<Call, CallError> 
 
 /// Names what nobody took of an object that stands at this JSON pointer.
 pub fn add_rest(fields: &Fields<'_>, pointer: &str, foreign: &mut Vec<String>) {
-    foreign.extend(fields.rest().into_iter().map(|name| format!("{pointer}/{}", escaped(name))));
+    foreign.extend(fields.rest().into_iter().map(|(name, _)| format!("{pointer}/{}", escaped(name))));
 }
 
 /// RFC 6901, 3.

@@ -6,6 +6,7 @@ use super::members::Members;
 use super::parts::standard_base64;
 use crate::call::{Image, ImageSource, Message, Part, ResultPart, Role, Text, Thought, ToolCall, ToolResult};
 use crate::dialect::Family;
+use crate::dialect::waiting::Waiting;
 use crate::error::CallError;
 use crate::json::Document;
 
@@ -18,8 +19,8 @@ pub struct Contents<'a> {
     document: &'a Document,
     /// Pointers to what could not be taken.
     pub foreign: Vec<String>,
-    /// Calls without a result so far: id and name.
-    unanswered: Vec<(String, String)>,
+    /// Calls without a result so far.
+    unanswered: Waiting,
 }
 
 /// A part that only carries what must come back.
@@ -32,7 +33,7 @@ struct Signature<'a> {
 
 impl<'a> Contents<'a> {
     pub fn new(document: &'a Document) -> Contents<'a> {
-        Contents { document, foreign: Vec::new(), unanswered: Vec::new() }
+        Contents { document, foreign: Vec::new(), unanswered: Waiting::default() }
     }
 
     /// `number` is the content's, for the ids of its calls.
@@ -125,7 +126,7 @@ impl<'a> Contents<'a> {
         let args = call.get("args");
         let arguments = args.map_or("{}", |args| self.document.raw(args)).to_owned();
         call.rest_into(&mut self.foreign);
-        self.unanswered.push((id.clone(), name.clone()));
+        self.unanswered.add(id.clone(), &name);
         let signature = signature.map(|signature| (Family::Gemini, signature.to_owned()));
         Ok(ToolCall { id, name, arguments, span: args.map(|args| args.span.clone()), signature })
     }
@@ -133,10 +134,12 @@ impl<'a> Contents<'a> {
     fn result(&mut self, response: &Members<'_>) -> Result<ToolResult, CallError> {
         let name = response.required_str("name")?.to_owned();
         let said = response.str("id")?.filter(|id| !id.is_empty());
-        let answers = |(id, tool): &(String, String)| said.map_or(*tool == name, |said| id == said);
-        let id = match self.unanswered.iter().position(answers) {
-            Some(at) => self.unanswered.remove(at).0,
-            None => said.unwrap_or_default().to_owned(),
+        let id = match said {
+            Some(id) => {
+                self.unanswered.answer(id);
+                id.to_owned()
+            }
+            None => self.unanswered.take_of(&name).unwrap_or_default(),
         };
         let told = response.object("response")?;
         let value = response.get("response").ok_or_else(|| response.missing("response"))?;

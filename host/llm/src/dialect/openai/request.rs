@@ -23,9 +23,8 @@ pub fn read_call(asked: &Asked, document: &Document) -> Result<Call, CallError> 
             return Err(CallError::new("", "OpenAI's dialect has no request that only counts tokens."));
         }
     }
-    for name in fields.rest() {
-        let neutral = document.root.get(name).is_some_and(|value| is_neutral(name, value));
-        if !WITHOUT_EFFECT.contains(&name) && !neutral {
+    for (name, value) in fields.rest() {
+        if !WITHOUT_EFFECT.contains(&name) && !is_neutral(name, value) {
             call.foreign.push(pointer("", name));
         }
     }
@@ -151,6 +150,6 @@ pub fn pointer(parent: &str, name: &str) -> String {
 
 /// Notes the members of an object that nobody took, but for those of `without_effect`.
 pub fn note_rest(fields: &Fields<'_>, parent: &str, without_effect: &[&str], foreign: &mut Vec<String>) {
-    let rest = fields.rest().into_iter().filter(|name| !without_effect.contains(name));
-    foreign.extend(rest.map(|name| pointer(parent, name)));
+    let rest = fields.rest().into_iter().filter(|(name, _)| !without_effect.contains(name));
+    foreign.extend(rest.map(|(name, _)| pointer(parent, name)));
 }

@@ -192,7 +192,7 @@ fn read_flags(fields: &Fields<'_>, foreign: &mut Vec<String>) -> Result<(), Call
 /// Names what nobody took of an object, as JSON pointers (RFC 6901).
 pub(super) fn add_rest(fields: &Fields<'_>, pointer: &str, foreign: &mut Vec<String>) {
     let rest = fields.rest();
-    foreign.extend(rest.iter().map(|name| format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))));
+    foreign.extend(rest.iter().map(|(name, _)| format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))));
 }
 
 /// The sentence for a call that goes on from what the provider keeps.

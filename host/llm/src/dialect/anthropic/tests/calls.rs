@@ -35,7 +35,7 @@ fn a_conversation_is_read_with_the_places_of_its_texts() {
     );
     let Part::ToolCall(tool_call) = &call.messages[2].parts[3] else { panic!() };
     assert_eq!((tool_call.id.as_str(), tool_call.arguments.as_str()), ("toolu_1", r#"{ "a": 1.0 }"#));
-    assert_eq!(call.tool_name("toolu_1"), Some("look"));
+    assert_eq!(call.tool_names().get("toolu_1"), Some(&"look"));
     let Part::ToolResult(result) = &call.messages[3].parts[0] else { panic!() };
     assert!(result.is_error && result.content.len() == 2);
     let ResultPart::Text(found) = &result.content[0] else { panic!() };
