@@ -23,7 +23,10 @@ pub fn make(call: &Call, seen: Seen<'_>, root: &Value, changes: &mut Changes) ->
         Place::EndUserId if call.dialect == Dialect::Anthropic => remove_member(changes, last),
         Place::EndUserId => set(changes, root, &[(&END_USER_MEMBERS, None)]),
         Place::Text if call.operation == Operation::Embeddings => {
-            let list = way.iter().find(|step| step.container.as_array().is_some()).ok_or(EditError::Forbidden)?;
+            // Of several parts of one content the part goes, and else what holds the text alone.
+            let lists = || way.iter().filter(|step| step.container.as_array().is_some());
+            let shared = lists().rfind(|step| step.container.as_array().is_some_and(|items| items.len() > 1));
+            let list = shared.or_else(|| lists().next()).ok_or(EditError::Forbidden)?;
             remove_item(changes, list)?;
         }
         Place::Text => {
@@ -54,7 +57,7 @@ fn remove_said(dialect: Dialect, inside: &[Step<'_>], changes: &mut Changes) -> 
             replace_value(changes, part, "\"\"");
             return Ok(());
         }
-        if !only_thoughts_beside(parts) {
+        if !only_thoughts_beside(parts, message) {
             return remove_item(changes, parts);
         }
     }
@@ -102,9 +105,11 @@ fn says_more(message: &Step<'_>) -> bool {
     })
 }
 
-fn only_thoughts_beside(parts: &Step<'_>) -> bool {
+fn only_thoughts_beside(parts: &Step<'_>, message: &Step<'_>) -> bool {
+    let role = message.container.get("role").and_then(Value::as_str);
+    let thinks = matches!(role, Some("assistant" | "model"));
     let others = parts.container.as_array().unwrap_or_default().iter().enumerate().filter(|(at, _)| *at != parts.at);
-    others.map(|(_, part)| part).all(is_thought)
+    others.map(|(_, part)| part).all(|part| thinks && is_thought(part))
 }
 
 /// Anthropic's blocks and Gemini's parts.

@@ -43,13 +43,14 @@ impl<'a> Contents<'a> {
             (Some(role), _) => role,
             (None, "user") => Role::User,
             (None, "model") => Role::Assistant,
-            (None, "function") => Role::Tool,
-            (None, _) => return Err(content.wrong("role", "\"user\" or \"model\"")),
+            // The vendor's own clients say either.
+            (None, "function" | "tool") => Role::Tool,
+            (None, _) => return Err(content.wrong("role", "\"user\", \"model\" or \"tool\"")),
         };
         let mut message = Message { role, parts: Vec::new() };
         let mut calls = 0;
         for part in content.objects("parts")?.ok_or_else(|| content.missing("parts"))? {
-            self.part(&part, &mut message.parts, (number, &mut calls))?;
+            self.part(&part, &mut message, (number, &mut calls))?;
             part.rest_into(&mut self.foreign);
         }
         content.rest_into(&mut self.foreign);
@@ -59,11 +60,13 @@ impl<'a> Contents<'a> {
     fn part(
         &mut self,
         part: &Members<'_>,
-        parts: &mut Vec<Part>,
+        message: &mut Message,
         (content, calls): (usize, &mut usize),
     ) -> Result<(), CallError> {
         let signature = part.str("thoughtSignature")?;
-        let thought = part.bool("thought")? == Some(true);
+        // Only what the model itself said or called is a thought: the mark hides no other text or result.
+        let thought = part.bool("thought")? == Some(true) && message.role == Role::Assistant;
+        let parts = &mut message.parts;
         // What clients say of a part for themselves.
         part.get("partMetadata");
         let mut found = DATA.iter().filter(|name| part.get(name).is_some());
@@ -73,7 +76,7 @@ impl<'a> Contents<'a> {
             return Err(CallError::new(name.clone(), format!("`{name}` must not stand beside another kind of part.")));
         }
         match kind.copied() {
-            Some(_) if thought => {
+            Some("text" | "functionCall") if thought => {
                 let raw = self.document.raw(part.value()).to_owned();
                 parts.push(Part::Thought(Thought { family: Family::Gemini, raw }));
             }
