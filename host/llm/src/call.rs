@@ -194,6 +194,8 @@ pub struct Parameters {
     pub reasoning: Option<Reasoning>,
     /// The client's name for its own user.
     pub end_user: Option<Text>,
+    /// Another name for the same user, where the client sends both. No other dialect has a place for it.
+    pub end_user_again: Option<Text>,
     pub service_tier: Option<String>,
     /// Of an embedding.
     pub dimensions: Option<u64>,

@@ -5,7 +5,7 @@
 //! | Member | In the typed form |
 //! |---|---|
 //! | `metadata`, `prompt_cache_*`, `cache_control`, `stream_options.include_obfuscation` | left out: without effect on the answer |
-//! | `user`, `safety_identifier` | `end_user` |
+//! | `user`, `safety_identifier` | `end_user`; of both the first one counts |
 //! | `store: false`, `logprobs: false`, `top_logprobs: 0`, `logit_bias: {}`, `modalities: ["text"]`, `verbosity: "medium"` | left out: what holds without them |
 //! | `developer` | the system |
 //! | `max_completion_tokens`, `max_tokens` | `max_output_tokens`; the first one counts |

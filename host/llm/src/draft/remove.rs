@@ -3,8 +3,7 @@
 use super::EditError;
 use super::changes::Changes;
 use super::insert::{is_answer, is_of_turn};
-use super::members::{Step, find, set, way};
-use super::rewrite::END_USER_MEMBERS;
+use super::members::{Step, find, way};
 use super::segment::{Place, Seen};
 use crate::call::{Call, Operation};
 use crate::dialect::Dialect;
@@ -19,9 +18,7 @@ pub fn make(call: &Call, seen: Seen<'_>, root: &Value, changes: &mut Changes) ->
     match seen.place {
         // Each call of a tool has its arguments, and each has one result.
         Place::ToolArguments | Place::ToolResult => return Err(EditError::Forbidden),
-        Place::ToolDefinition => remove_member(changes, last),
-        Place::EndUserId if call.dialect == Dialect::Anthropic => remove_member(changes, last),
-        Place::EndUserId => set(changes, root, &[(&END_USER_MEMBERS, None)]),
+        Place::ToolDefinition | Place::EndUserId => remove_member(changes, last),
         Place::Text if call.operation == Operation::Embeddings => {
             // Of several parts of one content the part goes, and else what holds the text alone.
             let lists = || way.iter().filter(|step| step.container.as_array().is_some());

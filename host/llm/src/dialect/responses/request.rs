@@ -138,7 +138,10 @@ fn read_parameters(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError
     parameters.top_p = fields.f64("top_p")?;
     parameters.max_output_tokens = fields.u64("max_output_tokens")?;
     let identifier = fields.text("safety_identifier")?;
-    parameters.end_user = fields.text("user")?.or(identifier);
+    (parameters.end_user, parameters.end_user_again) = match fields.text("user")? {
+        Some(user) => (Some(user), identifier),
+        None => (identifier, None),
+    };
     parameters.service_tier = fields.str("service_tier")?.map(str::to_owned);
     let Some(reasoning) = fields.object("reasoning")? else { return Ok(()) };
     parameters.reasoning = match reasoning.str("effort")? {
