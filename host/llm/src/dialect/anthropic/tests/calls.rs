@@ -283,3 +283,16 @@ fn whether_thoughts_are_shown_is_read() {
         assert_eq!((call.thoughts_wanted, call.foreign.len()), (wanted, foreign), "{display}");
     }
 }
+
+#[test]
+fn edits_that_clear_the_context_are_left_out() {
+    let context = |edits: Value| read(json!({ "context_management": { "edits": edits } })).unwrap().foreign;
+    let clearing = json!([
+        { "type": "clear_thinking_20251015", "keep": "all" },
+        { "type": "clear_tool_uses_20250919", "trigger": { "type": "input_tokens", "value": 30000 }, "clear_at_least": null },
+    ]);
+    assert_eq!(context(clearing), [""; 0]);
+    assert_eq!(context(json!([{ "type": "compact_20260112" }])), ["/context_management/edits/0"]);
+    let other = read(json!({ "context_management": { "edits": [], "else": 1 } })).unwrap();
+    assert_eq!(other.foreign, ["/context_management/else"]);
+}
