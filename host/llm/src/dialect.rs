@@ -8,6 +8,7 @@ pub mod anthropic;
 pub mod bedrock;
 mod claude;
 pub mod gemini;
+mod hosted;
 pub mod openai;
 pub mod responses;
 #[cfg(test)]

@@ -11,7 +11,7 @@
 //! | `max_completion_tokens`, `max_tokens` | `max_output_tokens`; the first one counts |
 //! | `reasoning_effort` | `reasoning`; `none` is off; an unknown word is foreign |
 //! | `name` of a message, but of a tool's | foreign: no other dialect tells participants apart |
-//! | `tool_choice` as `allowed_tools` or of a custom tool; tools that are no functions | foreign |
+//! | `tool_choice` as `allowed_tools` or of a custom tool; tools that are no functions | foreign; of such tools also what reaches beyond the call, such as `/tools/0/server_url` |
 //! | `input_audio`, `file`, and unknown parts; `audio` of an answer | foreign |
 //! | `functions`, `function_call`, the role `function` | refused |
 //! | `annotations`, `reasoning`, `reasoning_content` of an earlier answer | left out: a thought is for its own vendor |

@@ -2,7 +2,7 @@
 
 use super::input;
 use crate::call::{Call, Effort, Format, Reasoning, Tool, ToolChoice};
-use crate::dialect::Asked;
+use crate::dialect::{Asked, hosted};
 use crate::error::CallError;
 use crate::json::{Document, Fields};
 
@@ -69,7 +69,7 @@ fn read_tools(fields: &Fields<'_>, document: &Document, call: &mut Call) -> Resu
     for (number, value) in fields.array("tools")?.unwrap_or_default().iter().enumerate() {
         let tool = Fields::of(value, format!("tools[{number}]"))?;
         if tool.required_str("type")? != "function" {
-            call.foreign.push(format!("/tools/{number}"));
+            hosted::note(value, &format!("/tools/{number}"), &mut call.foreign);
             continue;
         }
         let schema = tool.object("parameters")?.and(tool.get("parameters"));

@@ -253,3 +253,9 @@ fn inputs_to_embed_are_texts_or_tokens() {
     let error = embeddings(r#"{"model":"m","input":"a","encoding_format":"hex"}"#).unwrap_err();
     assert_eq!(error.message, "`encoding_format` must be \"float\" or \"base64\", and is \"hex\".");
 }
+
+#[test]
+fn what_a_hosted_tool_reaches_is_named() {
+    let call = chat(&with(r#""tools":[{"type":"mcp","server_url":"https://a.example"}]"#)).unwrap();
+    assert_eq!(call.foreign, ["/tools/0", "/tools/0/server_url"]);
+}
