@@ -12,7 +12,8 @@
 //! | `reasoning_effort` | `reasoning`; `none` is off; an unknown word is foreign |
 //! | `name` of a message, but of a tool's | foreign: no other dialect tells participants apart |
 //! | `tool_choice` as `allowed_tools` or of a custom tool; tools that are no functions | foreign; of such tools also what reaches beyond the call, such as `/tools/0/server_url` |
-//! | `input_audio`, `file`, and unknown parts; `audio` of an answer | foreign |
+//! | `text` parts, also as `input_text` or `output_text` | texts |
+//! | `input_audio`, `file`, `thinking`, and unknown parts; `audio` of an answer | foreign |
 //! | `functions`, `function_call`, the role `function` | refused |
 //! | `annotations`, `reasoning`, `reasoning_content` of an earlier answer | left out: a thought is for its own vendor |
 //! | `logprobs`, `logit_bias`, `prediction`, `web_search_options`, `modalities`, `store`, and all others | foreign |

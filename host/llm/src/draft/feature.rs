@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::call::{Call, Format, Reasoning};
-use crate::json::{Document, Value};
+use crate::json::{Document, Kind, Value};
 
 pub fn has(call: &Call, feature: &str) -> bool {
     match feature {
@@ -17,6 +17,7 @@ pub fn has(call: &Call, feature: &str) -> bool {
             reasoning.is_some_and(|reasoning| !matches!(reasoning, Reasoning::Off | Reasoning::Budget(0)))
         }
         "stored-conversation" => call.stateful.is_some(),
+        "opaque" => is_opaque(call),
         _ => false,
     }
 }
@@ -29,15 +30,34 @@ fn has_media(call: &Call, kind: &str) -> bool {
     let Ok(document) = Document::parse(call.source.clone()) else { return false };
     let mut members = Members::default();
     call.foreign.iter().any(|pointer| {
-        let mut value = Some(&document.root);
-        let mut owner = None;
-        for step in pointer.split('/').skip(1) {
-            owner = value;
-            value = value.and_then(|value| members.child(value, step));
-        }
+        let (owner, value) = members.at(&document.root, pointer);
         let last = pointer.rsplit('/').next().unwrap_or_default();
         last == kind || [value, owner].into_iter().flatten().any(|value| members.is_media(value, kind))
     })
+}
+
+/// Whether what the typed form has no place for holds text, so that what a plugin reads is not all that the provider reads.
+fn is_opaque(call: &Call) -> bool {
+    if call.foreign.is_empty() {
+        return false;
+    }
+    let Ok(document) = Document::parse(call.source.clone()) else { return true };
+    let mut members = Members::default();
+    // What is not found may be anything.
+    call.foreign.iter().any(|pointer| members.at(&document.root, pointer).1.is_none_or(holds_text))
+}
+
+/// Any string but the word for what an object is.
+fn holds_text(value: &Value) -> bool {
+    match &value.kind {
+        Kind::String(text) => !text.is_empty(),
+        Kind::Array(items) => items.iter().any(holds_text),
+        Kind::Object(members) => members.iter().any(|(name, value)| {
+            let is_kind = name == "type" && value.as_str().is_some();
+            !is_kind && holds_text(value)
+        }),
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) => false,
+    }
 }
 
 /// The members of the objects that pointers go through, by where the object begins: an object with many is searched once.
@@ -47,7 +67,17 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// A step of a JSON pointer (RFC 6901).
+    /// The value at a JSON pointer (RFC 6901), behind what it stands in.
+    fn at(&mut self, root: &'a Value, pointer: &str) -> (Option<&'a Value>, Option<&'a Value>) {
+        let (mut owner, mut value) = (None, Some(root));
+        for step in pointer.split('/').skip(1) {
+            owner = value;
+            value = value.and_then(|value| self.child(value, step));
+        }
+        (owner, value)
+    }
+
+    /// A step of it.
     fn child(&mut self, value: &'a Value, step: &str) -> Option<&'a Value> {
         if let Some(items) = value.as_array() {
             return items.get(step.parse::<usize>().ok()?);
