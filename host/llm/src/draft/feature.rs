@@ -56,7 +56,7 @@ fn holds_text(value: &Value) -> bool {
             let is_kind = name == "type" && value.as_str().is_some();
             !is_kind && holds_text(value)
         }),
-        Kind::Null | Kind::Bool(_) | Kind::Number(_) => false,
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Vector(_) => false,
     }
 }
 
