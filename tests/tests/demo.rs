@@ -65,6 +65,15 @@ fn the_demo_swaps_a_plugin_while_a_stream_runs() {
 }
 
 #[test]
+fn the_demo_shows_a_router() {
+    let demo = Demo::start();
+    let said = demo.paste(demo.command("a router"));
+    let told: Vec<&str> = said.stdout.lines().collect();
+    assert_eq!(told, ["\"upstream\":\"openai\"", "\"upstream\":\"anthropic\""], "{said:?}");
+    assert_eq!(demo.interrupt().code(), Some(0));
+}
+
+#[test]
 fn the_demo_shows_what_a_chain_does_with_a_request() {
     let demo = Demo::start();
     let said = demo.paste(demo.command("what the chain does with a request"));
@@ -110,7 +119,10 @@ fn the_official_openai_client_needs_nothing_but_base_url_and_key() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let saw: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
-    assert_eq!(saw["models"], serde_json::json!(["assistant", "echo-1", "embed-1", "refuse-1", "story-1", "think-1"]));
+    assert_eq!(
+        saw["models"],
+        serde_json::json!(["assistant", "auto", "echo-1", "embed-1", "refuse-1", "story-1", "think-1"])
+    );
     assert_eq!(saw["answer"], "Hello, gateway!");
     assert!(saw["answer_tokens"].as_u64().is_some_and(|count| count > 0), "{saw}");
     assert_eq!(saw["stream_words"], 12, "{saw}");

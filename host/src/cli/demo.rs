@@ -102,6 +102,9 @@ curl -sSN $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_AP
 # a target that fails: the model `assistant` is overloaded at the first provider, and the second one answers
 curl -sS $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" -d '{{"model":"assistant","messages":[{{"role":"user","content":"Who answers?"}}]}}'; echo; tail -n 1 {log}
 
+# a router: short calls of the model `auto` go to one provider, long ones to another
+for text in "Hello" "Tell me a story of 7 words, and let it be about a gateway that forgets nothing"; do curl -sS -o /dev/null $OPENAI_BASE_URL/chat/completions -H "authorization: Bearer $OPENAI_API_KEY" -H "content-type: application/json" -d "{{\"model\":\"auto\",\"messages\":[{{\"role\":\"user\",\"content\":\"$text\"}}]}}"; done; sleep 1; tail -n 2 {log} | grep -o '"upstream":"[a-z]*"'
+
 # the same model in another dialect
 curl -sS http://{address}/v1/messages -H "x-api-key: $OPENAI_API_KEY" -H "anthropic-version: 2023-06-01" -H "content-type: application/json" -d '{{"model":"assistant","max_tokens":100,"messages":[{{"role":"user","content":"Hello from another SDK"}}]}}'
 

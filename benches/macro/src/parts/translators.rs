@@ -91,7 +91,7 @@ fn take(stream: &Stream, call: &Call) -> Result<Taken> {
 
 /// What a client of this dialect asks.
 fn call(client: Dialect) -> Result<Call> {
-    let mut asked = Asked { dialect: client, operation: Operation::Chat, model: None, streamed: None };
+    let mut asked = Asked { dialect: client, operation: Operation::Chat, model: None, streamed: None, as_array: false };
     let message = json!({ "role": "user", "content": QUESTION });
     let body: Value = match client {
         Dialect::OpenAi => json!({ "model": MODEL, "stream": true, "messages": [message],

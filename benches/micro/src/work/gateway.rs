@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use anyhow::{Context, Result};
 use sluicegate::config::{self, Config, GatewayKey, PathMatch, Route, RouteMatch, Texts};
 use sluicegate::generation::{Foundation, Generation};
-use sluicegate::listen::{Allowance, Drain, Listener};
+use sluicegate::listen::{Allowance, ClientInfo, Drain, Listener, Terms};
 use sluicegate::secrets::Redaction;
 use sluicegate::server;
 use sluicegate::telemetry::access_log::AccessLog;
@@ -45,13 +45,13 @@ impl Exchanges {
         let (client, drain) = runtime.block_on(async {
             let foundation = foundation(&config)?;
             let generation = foundation.build(&config, 1).await?.generation;
-            let address = config.listeners.first().context("the configuration has no listener")?.address;
-            let listener = Listener::bind(address)?;
+            let listener = config.listeners.first().context("the configuration has no listener")?;
+            let listener = Listener::bind(listener.address, Terms::new(listener, &config.limits)?)?;
             let client = Client::start(listener.address(), setting.requests(), tell, setting.streams);
             let (drain, watch) = Drain::new();
-            let allowance = Allowance::new(&config.limits);
+            let allowance = Allowance::new(&config.limits, foundation.metrics.clone());
             // Without workers, connections are served on this event loop.
-            tokio::spawn(listener.serve(Arc::default(), allowance, watch, move |request, client| {
+            tokio::spawn(listener.serve(Arc::default(), allowance, watch, move |request, client: ClientInfo| {
                 let answer = generation.serve(request, client.connection);
                 // As the server does it.
                 Box::pin(async move { Ok::<_, Infallible>(answer.await) })
