@@ -5,12 +5,12 @@
 //! and [`trace`] shows it all to who asks.
 
 mod attempt;
-mod begin;
 mod canary;
 mod events;
 mod failover;
 mod finish;
 mod idle;
+mod inbound;
 mod media;
 mod model;
 mod open;
@@ -30,13 +30,13 @@ mod under;
 mod unread;
 mod upgrade;
 
-pub use begin::Inbound;
 pub use canary::{Canary, CanaryState, Rollback};
+pub use inbound::{Admission, Inbound};
 pub use model::{Keys, ModelPlans, ModelSide, Rest, SharedDraft, hints};
 pub use open::{ClientConnection, GenerationExchanges, OpenExchangeFacts, OpenExchanges};
 pub use plan::{Chain, ENTRIES_MAX, Ground, Link, Plan, credential_fields};
 pub use reply_body::{Cut, ReplyBody};
-pub use serve::{Admission, serve};
+pub use serve::serve;
 pub use shadow::Room;
 pub use targets::{Target, Targets};
 pub use trace::{ARMED_MAX, ArmError, COUNT_MAX, TIME_MAX, TraceLines, TraceRequest, Traces};

@@ -4,6 +4,7 @@
 //! spliced where something was changed. Towards another dialect, each dialect's reader names what it did not understand in
 //! [`Call::foreign`], so that nothing is dropped in silence.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -124,7 +125,7 @@ pub struct ToolCall {
 pub struct ToolResult {
     /// Of the call that it answers; empty where the dialect has none.
     pub id: String,
-    /// Of the tool; empty where the dialect does not say it. [`Call::tool_name`] finds it by the id.
+    /// Of the tool; empty where the dialect does not say it. [`Call::tool_names`] finds it by the id.
     pub name: String,
     pub content: Vec<ResultPart>,
     pub is_error: bool,
@@ -193,6 +194,8 @@ pub struct Parameters {
     pub reasoning: Option<Reasoning>,
     /// The client's name for its own user.
     pub end_user: Option<Text>,
+    /// Another name for the same user, where the client sends both. No other dialect has a place for it.
+    pub end_user_again: Option<Text>,
     pub service_tier: Option<String>,
     /// Of an embedding.
     pub dimensions: Option<u64>,
@@ -290,13 +293,15 @@ impl Call {
         }
     }
 
-    /// The tool that a call with this id named, for dialects whose results say the name.
-    pub fn tool_name(&self, id: &str) -> Option<&str> {
-        let mut calls = self.messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
-            Part::ToolCall(call) => Some(call),
+    /// The tools that calls named, by the ids of the calls, for dialects whose results say the name. The last of several with one id
+    /// counts.
+    pub fn tool_names(&self) -> HashMap<&str, &str> {
+        let parts = self.messages.iter().flat_map(|message| &message.parts);
+        let calls = parts.filter_map(|part| match part {
+            Part::ToolCall(call) => Some((call.id.as_str(), call.name.as_str())),
             _ => None,
         });
-        calls.rfind(|call| call.id == id).map(|call| call.name.as_str())
+        calls.collect()
     }
 
     /// Whether any part is an image.

@@ -8,10 +8,12 @@ pub mod anthropic;
 pub mod bedrock;
 mod claude;
 pub mod gemini;
+mod hosted;
 pub mod openai;
 pub mod responses;
 #[cfg(test)]
 pub(crate) mod testing;
+mod waiting;
 
 use std::borrow::Cow;
 

@@ -123,7 +123,8 @@ impl Draft {
         Ok(())
     }
 
-    /// `tools`, `images`, `audio`, `structured-output`, `thinking`, `stored-conversation`: whether the call needs it.
+    /// `tools`, `images`, `audio`, `structured-output`, `thinking`, `stored-conversation`: whether the call needs it. `opaque`: whether
+    /// there is text in members or parts that no segment stands for.
     pub fn has(&self, feature: &str) -> bool {
         feature::has(&self.call, feature)
     }

@@ -88,6 +88,13 @@ impl Setup {
         let declares = |phase: Phase| setup.phases.iter().any(|name| name == phase.as_str());
         let body = BodyNeed::check("body", setup.body, declares(Phase::Body))?;
         let reply_body = BodyNeed::check("reply-body", setup.reply_body, declares(Phase::ReplyBody))?;
+        if setup.need == wit::InstanceNeed::Body && declares(Phase::Delta) && declares(Phase::ReplyBody) {
+            return Err(
+                "its setup wants one instance for a body and declares `delta` and `reply-body`, whose pieces come by \
+                        turns: let it want one for the `exchange`"
+                    .into(),
+            );
+        }
         if setup.metrics.len() > METRICS_MAX {
             return Err(format!(
                 "its setup declares {} metrics; at most {METRICS_MAX} are possible",

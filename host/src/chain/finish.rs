@@ -77,7 +77,7 @@ impl Finisher {
         let has_finish = run.positions_that_ran().next().is_some() || run.has_shadows();
         match tokio::runtime::Handle::try_current() {
             Ok(handle) if has_finish => drop(handle.spawn(async move {
-                run.call_finish().await;
+                run.call_finish(outcome).await;
                 let duration = run.settle(outcome);
                 let shadows = run.end_shadows().await;
                 run.write_line(outcome, duration, shadows);
@@ -121,9 +121,9 @@ impl Drop for Finisher {
 
 impl Run {
     /// A failure here changes nothing for the client; it is counted and logged like any other.
-    async fn call_finish(&self) {
+    async fn call_finish(&self, outcome: Outcome) {
         self.publish_usage_seen();
-        self.note_answer_over();
+        self.note_answer_over(outcome);
         let positions: Vec<usize> = self.positions_that_ran().collect();
         for position in positions {
             // The answer is out: there is nothing left to refuse.

@@ -13,8 +13,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use sluicegate_runtime::{Call, Phase, ReplyHead};
 
-use super::begin::{Inbound, begin};
 use super::finish::Finisher;
+use super::inbound::{Admission, Inbound, begin};
 use super::media::is_stream;
 use super::pipe::{Pipe, Way};
 use super::plan::{Ground, Plan};
@@ -27,19 +27,10 @@ use super::under::Under;
 use crate::config::Dialect;
 use crate::error::{Code, Refusal};
 use crate::http::at_hand::AtHand;
-use crate::http::fields;
+use crate::http::fields::{self};
 use crate::http::render::render;
 use crate::telemetry::request_id::X_REQUEST_ID;
 use crate::upstream::UpstreamBody;
-
-/// Whether a request has somewhere to go.
-pub enum Admission {
-    Matched,
-    /// There is no route for it; the global chain still runs, so that its answers look like all others.
-    Unmatched(Box<Refusal>),
-    /// It cannot be served at all. No plugin sees it; the log does.
-    Unreadable(Box<Refusal>),
-}
 
 /// Serves a request by the plan of its route. Always answers.
 ///
@@ -144,6 +135,7 @@ impl Run {
 
     /// The answer's phases. What decides anew on the way takes the place of the answer for the entries in front of it.
     async fn backward(self: &Arc<Run>, reply: Reply) -> Source {
+        self.close_model();
         let mut reply = reply;
         for position in self.positions(Phase::ReplyHead).collect::<Vec<_>>() {
             // A stop moves the line in front of which entries take part.

@@ -35,6 +35,8 @@
 //! | `service_tier` | the tier | as theirs |
 //! | `speed` but `standard` | foreign | refused |
 //! | `cache_control` anywhere, `diagnostics`, `metadata`, `user_profile_id`, `workspace_id` | nothing | left out |
+//! | `context_management` with edits of `clear_thinking_…`, `clear_tool_uses_…` | nothing: others get the whole conversation | left out |
+//! | other edits of `context_management` | foreign: `/context_management/edits/0` | refused |
 //! | any member that is not known here, such as `container`, `mcp_servers`, `inference_geo` | foreign | refused |
 //!
 //! What a budget must be in relation to `max_tokens` is left to the provider: some betas of the vendor lift the rule.

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | the model in the path, and once more in the body | the model; two different names are the client's mistake | as theirs |
 //! | `systemInstruction` | the first system message | as theirs |
-//! | contents of `user`, `model`, `function` | messages of the user, the assistant, a tool | as theirs |
+//! | contents of `user`, `model`, `function` or `tool` | messages of the user, the assistant, a tool | as theirs |
 //! | `text` parts | texts | as theirs |
 //! | `inlineData` of an image | an inline image, its base64 in the standard alphabet | as theirs |
 //! | `fileData` of an image by a public address | an image by address | as theirs |
@@ -15,7 +15,8 @@
 //! | `functionCall` and `functionResponse` without ids | `call_1_0`, by the content and the call in it; a result finds its call by the name | as theirs |
 //! | a response of only `output`, `result` or `error` | the text in it; `error` is a result that is an error | as theirs |
 //! | any other response | its JSON as a text | as theirs |
-//! | `thought` parts | thoughts of the family Gemini, raw | left out |
+//! | `thought` texts and calls of the model | thoughts of the family Gemini, raw | left out |
+//! | `thought` of any other part | nothing: the part is what it is without it | left out |
 //! | `thoughtSignature` of a call | the call's signature | left out |
 //! | `thoughtSignature` of a text or alone | a thought behind the text | left out |
 //! | functions' `parameters` | the JSON schema that they stand for: types in small letters, `nullable`, counts in quotes | as theirs |
@@ -31,7 +32,7 @@
 //! | `safetySettings` with anything in them, `cachedContent` | foreign | refused |
 //! | `serviceTier` | the service tier in small letters | as theirs |
 //! | `labels`, `store`, `partMetadata` | nothing | left out |
-//! | `taskType` and `title` of embeddings, several parts of one content to embed | foreign | refused |
+//! | `taskType` and `title` of embeddings, several parts of one content to embed | foreign; each text is one of the call's | refused |
 //! | any member that is not known here | foreign | refused |
 //!
 //! | In our typed form | towards this dialect |

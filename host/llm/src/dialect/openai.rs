@@ -6,14 +6,15 @@
 //! | Member | In the typed form |
 //! |---|---|
 //! | `metadata`, `prompt_cache_*`, `cache_control`, `stream_options.include_obfuscation` | left out: without effect on the answer |
-//! | `user`, `safety_identifier` | `end_user` |
+//! | `user`, `safety_identifier` | `end_user`; of both the first one counts |
 //! | `store: false`, `logprobs: false`, `top_logprobs: 0`, `logit_bias: {}`, `modalities: ["text"]`, `verbosity: "medium"` | left out: what holds without them |
 //! | `developer` | the system |
 //! | `max_completion_tokens`, `max_tokens` | `max_output_tokens`; the first one counts |
 //! | `reasoning_effort` | `reasoning`; `none` is off; an unknown word is foreign |
 //! | `name` of a message, but of a tool's | foreign: no other dialect tells participants apart |
-//! | `tool_choice` as `allowed_tools` or of a custom tool; tools that are no functions | foreign |
-//! | `input_audio`, `file`, and unknown parts; `audio` of an answer | foreign |
+//! | `tool_choice` as `allowed_tools` or of a custom tool; tools that are no functions | foreign; of such tools also what reaches beyond the call, such as `/tools/0/server_url` |
+//! | `text` parts, also as `input_text` or `output_text` | texts |
+//! | `input_audio`, `file`, `thinking`, and unknown parts; `audio` of an answer | foreign |
 //! | `functions`, `function_call`, the role `function` | refused |
 //! | `annotations`, `reasoning`, `reasoning_content` of an earlier answer | left out: a thought is for its own vendor |
 //! | `logprobs`, `logit_bias`, `prediction`, `web_search_options`, `modalities`, `store`, and all others | foreign |

@@ -12,7 +12,7 @@
 //! | `reasoning` items | thoughts of the family OpenAI, raw | left out towards other families |
 //! | `previous_response_id`, `conversation`, `item_reference` | `stateful` | refused, named |
 //! | other items; `input_file`, `input_audio`, images by `file_id` | foreign | refused |
-//! | tools and choices of tools other than functions | foreign: `/tools/0`, `/tool_choice` | refused |
+//! | tools and choices of tools other than functions | foreign: `/tools/0`, `/tool_choice`; also what reaches beyond the call, such as `/tools/0/server_url` | refused |
 //! | `text.format` of another type, `text.verbosity` | foreign | refused |
 //! | `reasoning.effort` | reasoning | as theirs |
 //! | `reasoning.summary` of any length | thoughts are wanted | what shows them |

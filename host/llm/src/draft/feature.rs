@@ -1,7 +1,9 @@
 //! What a call needs of the model that answers it.
 
+use std::collections::HashMap;
+
 use crate::call::{Call, Format, Reasoning};
-use crate::json::{Document, Value};
+use crate::json::{Document, Kind, Value};
 
 pub fn has(call: &Call, feature: &str) -> bool {
     match feature {
@@ -15,6 +17,7 @@ pub fn has(call: &Call, feature: &str) -> bool {
             reasoning.is_some_and(|reasoning| !matches!(reasoning, Reasoning::Off | Reasoning::Budget(0)))
         }
         "stored-conversation" => call.stateful.is_some(),
+        "opaque" => is_opaque(call),
         _ => false,
     }
 }
@@ -25,34 +28,79 @@ fn has_media(call: &Call, kind: &str) -> bool {
         return false;
     }
     let Ok(document) = Document::parse(call.source.clone()) else { return false };
+    let mut members = Members::default();
     call.foreign.iter().any(|pointer| {
-        let mut value = Some(&document.root);
-        let mut owner = None;
-        for step in pointer.split('/').skip(1) {
-            owner = value;
-            value = value.and_then(|value| child(value, step));
-        }
+        let (owner, value) = members.at(&document.root, pointer);
         let last = pointer.rsplit('/').next().unwrap_or_default();
-        last == kind || [value, owner].into_iter().flatten().any(|value| is_media(value, kind))
+        last == kind || [value, owner].into_iter().flatten().any(|value| members.is_media(value, kind))
     })
 }
 
-/// A step of a JSON pointer (RFC 6901).
-fn child<'a>(value: &'a Value, step: &str) -> Option<&'a Value> {
-    match value.as_array() {
-        Some(items) => items.get(step.parse::<usize>().ok()?),
-        None => value.get(&step.replace("~1", "/").replace("~0", "~")),
+/// Whether what the typed form has no place for holds text, so that what a plugin reads is not all that the provider reads.
+fn is_opaque(call: &Call) -> bool {
+    if call.foreign.is_empty() {
+        return false;
+    }
+    let Ok(document) = Document::parse(call.source.clone()) else { return true };
+    let mut members = Members::default();
+    // What is not found may be anything.
+    call.foreign.iter().any(|pointer| members.at(&document.root, pointer).1.is_none_or(holds_text))
+}
+
+/// Any string but the word for what an object is.
+fn holds_text(value: &Value) -> bool {
+    match &value.kind {
+        Kind::String(text) => !text.is_empty(),
+        Kind::Array(items) => items.iter().any(holds_text),
+        Kind::Object(members) => members.iter().any(|(name, value)| {
+            let is_kind = name == "type" && value.as_str().is_some();
+            !is_kind && holds_text(value)
+        }),
+        Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Vector(_) => false,
     }
 }
 
-/// OpenAI's `input_audio`, Anthropic's `image`, Gemini's types of media, and what an answer is wanted in.
-fn is_media(value: &Value, kind: &str) -> bool {
-    let of = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let typed = of(value, "type").is_some_and(|name| name == kind || name == format!("input_{kind}"));
-    let media = ["mimeType", "mime_type"]
-        .iter()
-        .filter_map(|name| of(value, name))
-        .any(|name| name.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')));
-    let wanted = value.as_array().unwrap_or_default().iter().filter_map(Value::as_str);
-    typed || media || wanted.into_iter().any(|word| word.eq_ignore_ascii_case(kind))
+/// The members of the objects that pointers go through, by where the object begins: an object with many is searched once.
+#[derive(Default)]
+struct Members<'a> {
+    objects: HashMap<usize, HashMap<&'a str, &'a Value>>,
+}
+
+impl<'a> Members<'a> {
+    /// The value at a JSON pointer (RFC 6901), behind what it stands in.
+    fn at(&mut self, root: &'a Value, pointer: &str) -> (Option<&'a Value>, Option<&'a Value>) {
+        let (mut owner, mut value) = (None, Some(root));
+        for step in pointer.split('/').skip(1) {
+            owner = value;
+            value = value.and_then(|value| self.child(value, step));
+        }
+        (owner, value)
+    }
+
+    /// A step of it.
+    fn child(&mut self, value: &'a Value, step: &str) -> Option<&'a Value> {
+        if let Some(items) = value.as_array() {
+            return items.get(step.parse::<usize>().ok()?);
+        }
+        self.member(value, &step.replace("~1", "/").replace("~0", "~"))
+    }
+
+    fn member(&mut self, value: &'a Value, name: &str) -> Option<&'a Value> {
+        let members = value.as_object()?;
+        let by_name = || members.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let known = self.objects.entry(value.span.start).or_insert_with(by_name);
+        known.get(name).copied()
+    }
+
+    /// OpenAI's `input_audio`, Anthropic's `image`, Gemini's types of media, and what an answer is wanted in.
+    fn is_media(&mut self, value: &'a Value, kind: &str) -> bool {
+        let mut word = |name| self.member(value, name).and_then(Value::as_str);
+        let typed = word("type").is_some_and(|name| name.strip_prefix("input_").unwrap_or(name) == kind);
+        let media = ["mimeType", "mime_type"]
+            .into_iter()
+            .filter_map(word)
+            .any(|name| name.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')));
+        let mut wanted = value.as_array().unwrap_or_default().iter().filter_map(Value::as_str);
+        typed || media || wanted.any(|word| word.eq_ignore_ascii_case(kind))
+    }
 }

@@ -3,8 +3,7 @@
 use super::EditError;
 use super::changes::Changes;
 use super::insert::{is_answer, is_of_turn};
-use super::members::{Step, find, set, way};
-use super::rewrite::END_USER_MEMBERS;
+use super::members::{Step, find, way};
 use super::segment::{Place, Seen};
 use crate::call::{Call, Operation};
 use crate::dialect::Dialect;
@@ -19,11 +18,12 @@ pub fn make(call: &Call, seen: Seen<'_>, root: &Value, changes: &mut Changes) ->
     match seen.place {
         // Each call of a tool has its arguments, and each has one result.
         Place::ToolArguments | Place::ToolResult => return Err(EditError::Forbidden),
-        Place::ToolDefinition => remove_member(changes, last),
-        Place::EndUserId if call.dialect == Dialect::Anthropic => remove_member(changes, last),
-        Place::EndUserId => set(changes, root, &[(&END_USER_MEMBERS, None)]),
+        Place::ToolDefinition | Place::EndUserId => remove_member(changes, last),
         Place::Text if call.operation == Operation::Embeddings => {
-            let list = way.iter().find(|step| step.container.as_array().is_some()).ok_or(EditError::Forbidden)?;
+            // Of several parts of one content the part goes, and else what holds the text alone.
+            let lists = || way.iter().filter(|step| step.container.as_array().is_some());
+            let shared = lists().rfind(|step| step.container.as_array().is_some_and(|items| items.len() > 1));
+            let list = shared.or_else(|| lists().next()).ok_or(EditError::Forbidden)?;
             remove_item(changes, list)?;
         }
         Place::Text => {
@@ -54,7 +54,7 @@ fn remove_said(dialect: Dialect, inside: &[Step<'_>], changes: &mut Changes) -> 
             replace_value(changes, part, "\"\"");
             return Ok(());
         }
-        if !only_thoughts_beside(parts) {
+        if !only_thoughts_beside(parts, message) {
             return remove_item(changes, parts);
         }
     }
@@ -102,9 +102,11 @@ fn says_more(message: &Step<'_>) -> bool {
     })
 }
 
-fn only_thoughts_beside(parts: &Step<'_>) -> bool {
+fn only_thoughts_beside(parts: &Step<'_>, message: &Step<'_>) -> bool {
+    let role = message.container.get("role").and_then(Value::as_str);
+    let thinks = matches!(role, Some("assistant" | "model"));
     let others = parts.container.as_array().unwrap_or_default().iter().enumerate().filter(|(at, _)| *at != parts.at);
-    others.map(|(_, part)| part).all(is_thought)
+    others.map(|(_, part)| part).all(|part| thinks && is_thought(part))
 }
 
 /// Anthropic's blocks and Gemini's parts.

@@ -10,7 +10,6 @@ use super::members::{quoted, way};
 use super::segment::{Place, Seen};
 use super::{Draft, EditError};
 use crate::call::Call;
-use crate::dialect::Dialect;
 use crate::json::{Document, Kind, Value};
 
 /// How deep the place of a raw value may be in a call; the deepest are the arguments in Gemini's wrapped calls, with 7.
@@ -25,10 +24,6 @@ const RESPONSE: &str = "response";
 
 /// Members of Gemini's results that stand for the whole if they are alone.
 const RESULT_MEMBERS: [&str; 3] = ["output", "result", "error"];
-
-/// In these dialects two members name the end user.
-const END_USER_DIALECTS: [Dialect; 2] = [Dialect::OpenAi, Dialect::OpenAiResponses];
-pub const END_USER_MEMBERS: [&str; 2] = ["user", "safety_identifier"];
 
 /// A text that waits to be spliced.
 #[derive(Debug, Clone)]
@@ -54,7 +49,6 @@ pub fn check(call: &Call, seen: Seen<'_>, text: &str) -> Result<Option<Rewriting
         return Ok(None);
     }
     let bytes = match seen.place {
-        Place::EndUserId => quoted(text).len() * END_USER_MEMBERS.len(),
         Place::ToolResult => quoted(text).len() + RESULT_OPEN.len() + RESULT_CLOSE.len(),
         _ => quoted(text).len(),
     };
@@ -71,28 +65,20 @@ pub fn changes(draft: &Draft) -> Result<Changes, EditError> {
     for (number, Rewriting { text, .. }) in &*draft.rewritten {
         let Some((seen, span)) = draft.see(*number).and_then(|seen| Some((seen, seen.span?))) else { continue };
         let raw = !is_string(call, span);
-        let twins = seen.place == Place::EndUserId && END_USER_DIALECTS.contains(&call.dialect);
         if raw && seen.place == Place::ToolArguments {
             changes.replace(span.clone(), text.as_bytes());
             continue;
         }
         // Seldom needed, so it is parsed only then, and once.
-        if parsed.is_none() && (raw || twins) {
+        if parsed.is_none() && raw {
             parsed = Some(Document::parse(call.source.clone()).map_err(|_| EditError::Forbidden)?);
         }
         match &parsed {
             Some(document) if raw => rewrite_result(&mut changes, &document.root, span, text),
-            Some(document) if twins => rewrite_end_user(&mut changes, &document.root, text),
             _ => changes.replace(span.clone(), quoted(text)),
         }
     }
     Ok(changes)
-}
-
-/// Both members that name the end user, since both would tell of him.
-fn rewrite_end_user(changes: &mut Changes, root: &Value, text: &str) {
-    let standing = END_USER_MEMBERS.iter().filter_map(|name| root.get(name)).filter(|value| value.as_str().is_some());
-    standing.for_each(|value| changes.replace(value.span.clone(), quoted(text)));
 }
 
 /// A result that is no string stays JSON where the text is, and else becomes a string in the object that the dialect demands.

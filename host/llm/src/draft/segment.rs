@@ -23,6 +23,7 @@ pub enum Seat {
     Result { message: usize, part: usize, piece: usize },
     Tool(usize),
     EndUser,
+    EndUserAgain,
     Embedding(usize),
 }
 
@@ -81,7 +82,7 @@ impl Seat {
     pub fn message(self) -> Option<usize> {
         match self {
             Seat::Part { message, .. } | Seat::Result { message, .. } => Some(message),
-            Seat::Tool(_) | Seat::EndUser | Seat::Embedding(_) => None,
+            Seat::Tool(_) | Seat::EndUser | Seat::EndUserAgain | Seat::Embedding(_) => None,
         }
     }
 }
@@ -118,6 +119,7 @@ impl Segment {
                 Some(nobody(Place::ToolDefinition, Some(&tool.name), tool.description.as_ref()?))
             }
             Seat::EndUser => Some(nobody(Place::EndUserId, None, call.parameters.end_user.as_ref()?)),
+            Seat::EndUserAgain => Some(nobody(Place::EndUserId, None, call.parameters.end_user_again.as_ref()?)),
             Seat::Embedding(number) => {
                 let Embedding::Text(text) = call.embeddings.get(number)? else { return None };
                 Some(nobody(Place::Text, None, text))
@@ -241,6 +243,9 @@ fn seats(call: &Call) -> Vec<Segment> {
     }
     if call.parameters.end_user.is_some() {
         add(Seat::EndUser, None);
+    }
+    if call.parameters.end_user_again.is_some() {
+        add(Seat::EndUserAgain, None);
     }
     for (number, embedding) in call.embeddings.iter().enumerate() {
         if let Embedding::Text(_) = embedding {

@@ -80,11 +80,12 @@ impl<'a> Fields<'a> {
         self.get(member).map(|value| Fields::of(value, self.name(member))).transpose()
     }
 
-    /// Fields that nobody has taken and that are not null: their names in this object.
-    pub fn rest(&self) -> Vec<&'a str> {
+    /// Fields that nobody has taken and that are not null. Their values are with them, since to look each up again would take
+    /// a time that grows with the square of their number.
+    pub fn rest(&self) -> Vec<(&'a str, &'a Value)> {
         let taken = self.taken.borrow();
         let untaken = self.members.iter().zip(taken.iter()).filter(|((_, value), taken)| !**taken && !value.is_null());
-        untaken.map(|((name, _), _)| name.as_str()).collect()
+        untaken.map(|((name, value), _)| (name.as_str(), value)).collect()
     }
 
     /// The error for a member whose value is not what is expected: `expected` such as `"auto" or an object`.

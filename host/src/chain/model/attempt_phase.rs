@@ -12,6 +12,7 @@ use super::ModelSide;
 use super::call_phase::{Ready, unreadable};
 use crate::chain::run::Run;
 use crate::chain::stop::Stop;
+use crate::telemetry::outcome::Outcome;
 
 /// What one target is sent.
 pub(super) struct Prepared {
@@ -88,14 +89,27 @@ impl Run {
         });
     }
 
-    /// The answer is over: so is the attempt that brought it.
-    pub(in crate::chain) fn note_answer_over(&self) {
+    /// The answer is over, in whatever way: so is the attempt that brought it.
+    pub(in crate::chain) fn note_answer_over(&self, outcome: Outcome) {
         let now_ms = self.elapsed_ms();
         self.with_model(|model| {
-            if let Some(attempt) = model.attempts.last_mut().filter(|attempt| attempt.ended == "answered") {
-                attempt.duration_ms = Some(now_ms.saturating_sub(attempt.began_ms));
+            let Some(attempt) = model.attempts.last_mut().filter(|attempt| attempt.duration_ms.is_none()) else {
+                return;
+            };
+            attempt.duration_ms = Some(now_ms.saturating_sub(attempt.began_ms));
+            match outcome {
+                Outcome::UpstreamCut => attempt.ended = "cut",
+                Outcome::TimedOut => attempt.ended = "timed-out",
+                _ => {}
             }
         });
+    }
+
+    /// Nothing can be changed any more, also where a phase was given up in its middle.
+    pub(in crate::chain) fn close_model(&self) {
+        if self.model.is_some() {
+            self.with_model(|model| model.editable = Editable::Nothing);
+        }
     }
 
     fn with_model(&self, work: impl FnOnce(&mut ModelState)) {

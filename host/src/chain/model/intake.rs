@@ -105,8 +105,17 @@ const NOT_THE_CLIENTS: [&str; 11] = [
     "/prompt",
 ];
 
+/// Members of tools that a vendor runs itself, of the same kind.
+const NOT_THE_CLIENTS_IN_TOOLS: [&str; 7] =
+    ["server_url", "connector_id", "authorization", "headers", "vector_store_ids", "container", "environment"];
+
+fn is_not_the_clients(pointer: &str) -> bool {
+    let tool = pointer.strip_prefix("/tools/").and_then(|rest| rest.split_once('/'));
+    NOT_THE_CLIENTS.contains(&pointer) || tool.is_some_and(|(_, member)| NOT_THE_CLIENTS_IN_TOOLS.contains(&member))
+}
+
 fn refuse_what_is_not_the_clients(call: &Call) -> Result<(), Stop> {
-    let Some(member) = call.foreign.iter().find(|member| NOT_THE_CLIENTS.contains(&member.as_str())) else {
+    let Some(member) = call.foreign.iter().find(|member| is_not_the_clients(member)) else {
         return Ok(());
     };
     let message = format!(
@@ -143,4 +152,37 @@ fn not_supported() -> Stop {
     let message = "This gateway does not serve this endpoint: chat completions, responses, embeddings, messages, \
                    count_tokens, generateContent and lists of models are served on this route.";
     Stop::refuse(Refusal::new(Code::EndpointNotSupported, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(members: &str) -> bool {
+        let asked = Asked {
+            dialect: sluicegate_llm::Dialect::OpenAiResponses,
+            operation: sluicegate_llm::Operation::Chat,
+            model: None,
+            streamed: None,
+            as_array: false,
+        };
+        let call =
+            dialect::read_call(&asked, Bytes::from(format!(r#"{{"model":"m","input":"Hi",{members}}}"#))).unwrap();
+        refuse_what_is_not_the_clients(&call).is_err()
+    }
+
+    #[test]
+    fn no_tool_reaches_beyond_the_call() {
+        for tool in [
+            r#"{"type":"mcp","server_label":"s","server_url":"https://a.example"}"#,
+            r#"{"type":"mcp","server_label":"s","connector_id":"c"}"#,
+            r#"{"type":"file_search","vector_store_ids":["vs"]}"#,
+            r#"{"type":"code_interpreter","container":"cntr"}"#,
+        ] {
+            assert!(refused(&format!(r#""tools":[{tool}]"#)), "{tool}");
+            assert!(refused(&format!(r#""tools":[{{"type":"web_search"}},{tool}]"#)), "{tool}");
+        }
+        assert!(!refused(r#""tools":[{"type":"web_search"},{"type":"code_interpreter","container":{"type":"auto"}}]"#));
+        assert!(refused(r#""prompt":{"id":"p"}"#));
+    }
 }

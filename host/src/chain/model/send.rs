@@ -79,7 +79,11 @@ impl Run {
     ) -> Tried {
         let prepared = match self.attempt_phase(ready, number, side).await {
             Ok(prepared) => prepared,
-            Err(stop) => return Tried::Final(stop),
+            Err(stop) => {
+                let reason = stop.refusal().map(|refusal| refusal.code.to_string()).unwrap_or_default();
+                self.note_ended(Ended { word: "refused", reason, ..Ended::default() });
+                return Tried::Final(stop);
+            }
         };
         let tried = self.try_prepared(route, ready, &prepared, number, target, side).await;
         self.note_ended(match &tried {

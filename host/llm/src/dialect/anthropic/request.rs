@@ -10,6 +10,9 @@ use crate::json::{Document, Fields};
 /// Members that do not change what is answered: hints for caches, and whom the request is counted for.
 const WITHOUT_EFFECT: [&str; 4] = ["cache_control", "diagnostics", "user_profile_id", "workspace_id"];
 
+/// Edits of the context that only take away, by their names without the date: old thoughts, and old calls with their results.
+const CLEARING: [&str; 2] = ["clear_thinking_", "clear_tool_uses_"];
+
 /// The dialect has no name for a form, and others demand one.
 const FORMAT_NAME: &str = "answer";
 
@@ -25,6 +28,7 @@ pub fn read_call(asked: &Asked, document: &Document) -> Result<Call, CallError> 
     read_choice(&fields, &mut call)?;
     read_output(&fields, document, &mut call)?;
     read_parameters(&fields, &mut call)?;
+    read_context(&fields, &mut call)?;
     for member in WITHOUT_EFFECT {
         let _without_effect = fields.get(member);
     }
@@ -34,7 +38,7 @@ pub fn read_call(asked: &Asked, document: &Document) -> Result<Call, CallError> 
 
 /// Names what nobody took of an object that stands at this JSON pointer.
 pub fn add_rest(fields: &Fields<'_>, pointer: &str, foreign: &mut Vec<String>) {
-    foreign.extend(fields.rest().into_iter().map(|name| format!("{pointer}/{}", escaped(name))));
+    foreign.extend(fields.rest().into_iter().map(|(name, _)| format!("{pointer}/{}", escaped(name))));
 }
 
 /// RFC 6901, 3.
@@ -84,6 +88,20 @@ fn read_tools(fields: &Fields<'_>, document: &Document, call: &mut Call) -> Resu
         }
         add_rest(&tool, &pointer, &mut call.foreign);
     }
+    Ok(())
+}
+
+/// What the vendor itself leaves out of a long conversation. Others get the whole one, which says no less.
+fn read_context(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError> {
+    let Some(context) = fields.object("context_management")? else { return Ok(()) };
+    for (number, value) in context.array("edits")?.unwrap_or_default().iter().enumerate() {
+        let edit = Fields::of(value, format!("context_management.edits[{number}]"))?;
+        let kind = edit.required_str("type")?;
+        if !CLEARING.iter().any(|clearing| kind.starts_with(clearing)) {
+            call.foreign.push(format!("/context_management/edits/{number}"));
+        }
+    }
+    add_rest(&context, "/context_management", &mut call.foreign);
     Ok(())
 }
 

@@ -1,13 +1,12 @@
 //! Prints a conversation as the system's text and turns that alternate.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::call::{Call, Image, ImageSource, Message, Part, ResultPart, Role, ToolCall, ToolResult};
 use crate::dialect::Family;
+use crate::dialect::waiting::Waiting;
 use crate::error::{NoCounterpart, bounded};
 use crate::json::Document;
 
@@ -65,7 +64,7 @@ pub enum Source<'a> {
 /// The system's texts, wherever they stood, and the turns.
 pub fn turns(call: &Call) -> Result<(Option<Content<'_>>, Vec<Turn<'_>>), NoCounterpart> {
     let from = call.dialect.as_str();
-    let mut writer = Writer { from, unanswered: VecDeque::new() };
+    let mut writer = Writer { from, unanswered: Waiting::default() };
     let mut system = Vec::new();
     let mut turns: Vec<(&'static str, Vec<Block<'_>>)> = Vec::new();
     for (number, message) in call.messages.iter().enumerate() {
@@ -111,14 +110,14 @@ fn results_first(mut blocks: Vec<Block<'_>>) -> Vec<Block<'_>> {
     blocks
 }
 
-struct Writer<'a> {
+struct Writer {
     from: &'static str,
-    /// Calls to which the client gave no id: the one made for it, and the tool's name.
-    unanswered: VecDeque<(String, &'a str)>,
+    /// Calls to which the client gave no id, with the one made for it.
+    unanswered: Waiting,
 }
 
-impl<'a> Writer<'a> {
-    fn blocks(&mut self, number: usize, message: &'a Message) -> Result<Vec<Block<'a>>, NoCounterpart> {
+impl Writer {
+    fn blocks<'a>(&mut self, number: usize, message: &'a Message) -> Result<Vec<Block<'a>>, NoCounterpart> {
         let mut blocks = Vec::new();
         let mut calls = 0;
         for part in &message.parts {
@@ -158,7 +157,7 @@ impl<'a> Writer<'a> {
         Ok(blocks)
     }
 
-    fn image(&self, message: usize, image: &'a Image) -> Result<Block<'a>, NoCounterpart> {
+    fn image<'a>(&self, message: usize, image: &'a Image) -> Result<Block<'a>, NoCounterpart> {
         let source = match &image.source {
             ImageSource::Address(url) if url.starts_with("https://") => Source::Url { url },
             ImageSource::Address(url) => {
@@ -183,11 +182,11 @@ impl<'a> Writer<'a> {
         Ok(Block::Image { source })
     }
 
-    fn call(&mut self, message: usize, number: usize, call: &'a ToolCall) -> Result<Block<'a>, NoCounterpart> {
+    fn call<'a>(&mut self, message: usize, number: usize, call: &'a ToolCall) -> Result<Block<'a>, NoCounterpart> {
         let id = match call.id.as_str() {
             "" => {
                 let id = format!("call_{message}_{number}");
-                self.unanswered.push_back((id.clone(), &call.name));
+                self.unanswered.add(id.clone(), &call.name);
                 id
             }
             id => fitting(id),
@@ -202,7 +201,7 @@ impl<'a> Writer<'a> {
         Ok(Block::ToolUse { id, name: &call.name, input })
     }
 
-    fn result(&mut self, message: usize, result: &'a ToolResult) -> Result<Block<'a>, NoCounterpart> {
+    fn result<'a>(&mut self, message: usize, result: &'a ToolResult) -> Result<Block<'a>, NoCounterpart> {
         let tool_use_id = match result.id.as_str() {
             "" => self.answer_to(message, result)?,
             id => fitting(id),
@@ -221,8 +220,7 @@ impl<'a> Writer<'a> {
 
     /// The first call of this tool that has no result yet.
     fn answer_to(&mut self, message: usize, result: &ToolResult) -> Result<String, NoCounterpart> {
-        let at = self.unanswered.iter().position(|(_, name)| *name == result.name);
-        at.and_then(|at| self.unanswered.remove(at)).map(|(id, _)| id).ok_or_else(|| {
+        self.unanswered.take_of(&result.name).ok_or_else(|| {
             let name = bounded(&result.name, 64);
             NoCounterpart::new(format!(
                 "Message {message} of the {} call has a result of the tool `{name}` that answers no call before it, and {OWN} needs the \

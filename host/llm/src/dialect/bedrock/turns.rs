@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use super::thought::Reasoning;
 use crate::call::{Call, Image, ImageSource, Message, Part, ResultPart, Role, ToolCall, ToolResult};
 use crate::dialect::Family;
+use crate::dialect::waiting::Waiting;
 use crate::error::{NoCounterpart, bounded};
 
 const OWN: &str = "bedrock";
@@ -70,8 +71,12 @@ pub struct Turns {
 }
 
 pub fn turns(call: &Call) -> Result<Turns, NoCounterpart> {
-    let mut writer =
-        Writer { from: call.dialect.as_str(), system: Vec::new(), messages: Vec::new(), unanswered: Vec::new() };
+    let mut writer = Writer {
+        from: call.dialect.as_str(),
+        system: Vec::new(),
+        messages: Vec::new(),
+        unanswered: Waiting::default(),
+    };
     for (number, message) in call.messages.iter().enumerate() {
         writer.message(number, message)?;
     }
@@ -88,8 +93,8 @@ struct Writer {
     from: &'static str,
     system: Vec<System>,
     messages: Vec<Turn>,
-    /// Calls to which the client gave no id: the one made for it, and the tool's name.
-    unanswered: Vec<(String, String)>,
+    /// Calls to which the client gave no id, with the one made for it.
+    unanswered: Waiting,
 }
 
 impl Writer {
@@ -154,7 +159,7 @@ impl Writer {
         let tool_use_id = match called.id.as_str() {
             "" => {
                 let id = format!("call_{message}_{call}");
-                self.unanswered.push((id.clone(), called.name.clone()));
+                self.unanswered.add(id.clone(), &called.name);
                 id
             }
             id => fitting(id),
@@ -164,8 +169,8 @@ impl Writer {
 
     fn result(&mut self, number: usize, result: &ToolResult) -> Result<Block, NoCounterpart> {
         let tool_use_id = match result.id.as_str() {
-            "" => match self.unanswered.iter().position(|(_, name)| *name == result.name) {
-                Some(at) => self.unanswered.remove(at).0,
+            "" => match self.unanswered.take_of(&result.name) {
+                Some(id) => id,
                 None => {
                     let name = bounded(&result.name, 64);
                     return Err(self.refuse(

@@ -6,6 +6,7 @@ use super::members::Members;
 use super::parts::standard_base64;
 use crate::call::{Image, ImageSource, Message, Part, ResultPart, Role, Text, Thought, ToolCall, ToolResult};
 use crate::dialect::Family;
+use crate::dialect::waiting::Waiting;
 use crate::error::CallError;
 use crate::json::Document;
 
@@ -18,8 +19,8 @@ pub struct Contents<'a> {
     document: &'a Document,
     /// Pointers to what could not be taken.
     pub foreign: Vec<String>,
-    /// Calls without a result so far: id and name.
-    unanswered: Vec<(String, String)>,
+    /// Calls without a result so far.
+    unanswered: Waiting,
 }
 
 /// A part that only carries what must come back.
@@ -32,7 +33,7 @@ struct Signature<'a> {
 
 impl<'a> Contents<'a> {
     pub fn new(document: &'a Document) -> Contents<'a> {
-        Contents { document, foreign: Vec::new(), unanswered: Vec::new() }
+        Contents { document, foreign: Vec::new(), unanswered: Waiting::default() }
     }
 
     /// `number` is the content's, for the ids of its calls.
@@ -42,13 +43,14 @@ impl<'a> Contents<'a> {
             (Some(role), _) => role,
             (None, "user") => Role::User,
             (None, "model") => Role::Assistant,
-            (None, "function") => Role::Tool,
-            (None, _) => return Err(content.wrong("role", "\"user\" or \"model\"")),
+            // The vendor's own clients say either.
+            (None, "function" | "tool") => Role::Tool,
+            (None, _) => return Err(content.wrong("role", "\"user\", \"model\" or \"tool\"")),
         };
         let mut message = Message { role, parts: Vec::new() };
         let mut calls = 0;
         for part in content.objects("parts")?.ok_or_else(|| content.missing("parts"))? {
-            self.part(&part, &mut message.parts, (number, &mut calls))?;
+            self.part(&part, &mut message, (number, &mut calls))?;
             part.rest_into(&mut self.foreign);
         }
         content.rest_into(&mut self.foreign);
@@ -58,11 +60,13 @@ impl<'a> Contents<'a> {
     fn part(
         &mut self,
         part: &Members<'_>,
-        parts: &mut Vec<Part>,
+        message: &mut Message,
         (content, calls): (usize, &mut usize),
     ) -> Result<(), CallError> {
         let signature = part.str("thoughtSignature")?;
-        let thought = part.bool("thought")? == Some(true);
+        // Only what the model itself said or called is a thought: the mark hides no other text or result.
+        let thought = part.bool("thought")? == Some(true) && message.role == Role::Assistant;
+        let parts = &mut message.parts;
         // What clients say of a part for themselves.
         part.get("partMetadata");
         let mut found = DATA.iter().filter(|name| part.get(name).is_some());
@@ -72,7 +76,7 @@ impl<'a> Contents<'a> {
             return Err(CallError::new(name.clone(), format!("`{name}` must not stand beside another kind of part.")));
         }
         match kind.copied() {
-            Some(_) if thought => {
+            Some("text" | "functionCall") if thought => {
                 let raw = self.document.raw(part.value()).to_owned();
                 parts.push(Part::Thought(Thought { family: Family::Gemini, raw }));
             }
@@ -125,7 +129,7 @@ impl<'a> Contents<'a> {
         let args = call.get("args");
         let arguments = args.map_or("{}", |args| self.document.raw(args)).to_owned();
         call.rest_into(&mut self.foreign);
-        self.unanswered.push((id.clone(), name.clone()));
+        self.unanswered.add(id.clone(), &name);
         let signature = signature.map(|signature| (Family::Gemini, signature.to_owned()));
         Ok(ToolCall { id, name, arguments, span: args.map(|args| args.span.clone()), signature })
     }
@@ -133,10 +137,12 @@ impl<'a> Contents<'a> {
     fn result(&mut self, response: &Members<'_>) -> Result<ToolResult, CallError> {
         let name = response.required_str("name")?.to_owned();
         let said = response.str("id")?.filter(|id| !id.is_empty());
-        let answers = |(id, tool): &(String, String)| said.map_or(*tool == name, |said| id == said);
-        let id = match self.unanswered.iter().position(answers) {
-            Some(at) => self.unanswered.remove(at).0,
-            None => said.unwrap_or_default().to_owned(),
+        let id = match said {
+            Some(id) => {
+                self.unanswered.answer(id);
+                id.to_owned()
+            }
+            None => self.unanswered.take_of(&name).unwrap_or_default(),
         };
         let told = response.object("response")?;
         let value = response.get("response").ok_or_else(|| response.missing("response"))?;

@@ -123,7 +123,7 @@ impl<'a> Members<'a> {
 
     /// Adds the pointers of the members that nobody took.
     pub fn rest_into(&self, foreign: &mut Vec<String>) {
-        foreign.extend(self.fields.rest().iter().map(|name| format!("{}/{}", self.pointer, escaped(name))));
+        foreign.extend(self.fields.rest().iter().map(|(name, _)| format!("{}/{}", self.pointer, escaped(name))));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::content::Contents;
 use super::members::Members;
 use super::{config, tools};
-use crate::call::{Call, Embedding, Message, Operation, Role, Text};
+use crate::call::{Call, Embedding, Message, Operation, Role};
 use crate::dialect::{Asked, Dialect};
 use crate::error::{CallError, bounded};
 use crate::json::Document;
@@ -120,22 +120,20 @@ fn embeddings(root: &Members<'_>, call: &mut Call) -> Result<(), CallError> {
 fn embedding(request: &Members<'_>, call: &mut Call) -> Result<(), CallError> {
     let content = request.required_object("content")?;
     let parts = content.objects("parts")?.ok_or_else(|| content.missing("parts"))?;
-    let mut texts: Vec<Text> = Vec::new();
     for part in &parts {
-        texts.extend(part.text("text")?);
+        call.embeddings.extend(part.text("text")?.map(Embedding::Text));
         part.rest_into(&mut call.foreign);
     }
     if parts.is_empty() {
         let name = content.name("parts");
         return Err(CallError::new(name.clone(), format!("`{name}` must have a part with the text to embed.")));
     }
-    // Several parts become one vector here, and several elsewhere.
+    // Several parts become one vector here, and several elsewhere. Each is a text of the call all the same, for who reads them.
     if parts.len() > 1 {
         call.foreign.push(content.pointer("parts"));
     }
     content.get("role");
     content.rest_into(&mut call.foreign);
-    call.embeddings.extend(texts.into_iter().next().map(Embedding::Text));
     call.parameters.dimensions = request.u64("outputDimensionality")?;
     if request.str("taskType")?.is_some_and(|task| task != "TASK_TYPE_UNSPECIFIED") {
         call.foreign.push(request.pointer("taskType"));

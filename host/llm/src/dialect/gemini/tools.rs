@@ -1,5 +1,7 @@
 //! Reads the functions on offer and the choice among them.
 
+use std::collections::HashSet;
+
 use super::members::Members;
 use super::schema::json_schema;
 use crate::call::{Call, Tool, ToolChoice};
@@ -54,7 +56,8 @@ fn choice(calling: &Members<'_>, call: &mut Call) -> Result<Option<ToolChoice>, 
             [] => Some(ToolChoice::Required),
             [name] => Some(ToolChoice::Named((*name).to_owned())),
             _ => {
-                if !call.tools.iter().all(|tool| allowed.contains(&tool.name.as_str())) {
+                let allowed: HashSet<&str> = allowed.iter().copied().collect();
+                if !call.tools.iter().all(|tool| allowed.contains(tool.name.as_str())) {
                     call.foreign.push(calling.pointer("allowedFunctionNames"));
                 }
                 Some(ToolChoice::Required)

@@ -1,5 +1,7 @@
 //! Prints a conversation as contents, in its order.
 
+use std::collections::HashMap;
+
 use super::parts::{Called, Content, Part, Responded, Sealed, Told, object};
 use crate::call::{self, Call, Image, ImageSource, Message, ResultPart, Role, ToolCall, ToolResult};
 use crate::dialect::Family;
@@ -23,7 +25,15 @@ pub struct Turns {
 pub fn turns(call: &Call, model: &str) -> Result<Turns, NoCounterpart> {
     let from = call.dialect.as_str();
     let signs = !UNSIGNED_MODELS.iter().any(|old| model.starts_with(old));
-    let mut writer = Writer { call, signs, system: Vec::new(), contents: Vec::new() };
+    let mut writer = Writer {
+        call,
+        names: call.tool_names(),
+        signs,
+        system: Vec::new(),
+        contents: Vec::new(),
+        only_results: false,
+        has_call: false,
+    };
     for (number, message) in call.messages.iter().enumerate() {
         writer.message(number, message)?;
     }
@@ -38,15 +48,23 @@ pub fn turns(call: &Call, model: &str) -> Result<Turns, NoCounterpart> {
 
 struct Writer<'a> {
     call: &'a Call,
+    /// Of the tools, by the ids of their calls.
+    names: HashMap<&'a str, &'a str>,
     signs: bool,
     system: Vec<Part>,
     contents: Vec<Content>,
+    /// Whether the last content has nothing but results of tools.
+    only_results: bool,
+    /// Whether the model's turn under way has a call.
+    has_call: bool,
 }
 
 impl Writer<'_> {
     fn message(&mut self, number: usize, message: &Message) -> Result<(), NoCounterpart> {
         let mut parts = Vec::new();
         let mut sign = None;
+        // What the assistant says in a row is one turn.
+        self.has_call &= self.contents.last().is_some_and(|last| last.role == MODEL);
         for part in &message.parts {
             match part {
                 call::Part::Text(text) | call::Part::Refusal(text) => {
@@ -57,7 +75,7 @@ impl Writer<'_> {
                     return Err(self.refuse(number, "has an image of the system's, which has no counterpart in"));
                 }
                 call::Part::Image(image) => parts.push(self::image(image)),
-                call::Part::ToolCall(call) => parts.push(self.tool_call(number, call, sign.take(), &parts)?),
+                call::Part::ToolCall(call) => parts.push(self.tool_call(number, call, sign.take())?),
                 call::Part::ToolResult(result) => parts.push(self.result(number, result)?),
                 call::Part::Thought(thought) if thought.family == Family::Gemini => match Sealed::read(&thought.raw) {
                     Some(Sealed::Part(raw)) => parts.push(Part::Raw(raw)),
@@ -80,23 +98,18 @@ impl Writer<'_> {
         if parts.is_empty() {
             return;
         }
-        let joins = |last: &&mut Content| {
-            let only_results = |parts: &[Part]| parts.iter().all(Part::is_response);
-            last.role == role && (role == MODEL || (only_results(&last.parts) && only_results(&parts)))
-        };
-        match self.contents.last_mut().filter(joins) {
+        let only_results = parts.iter().all(Part::is_response);
+        let joins = role == MODEL || (self.only_results && only_results);
+        match self.contents.last_mut().filter(|last| last.role == role && joins) {
             Some(last) => last.parts.append(&mut parts),
-            None => self.contents.push(Content { role, parts }),
+            None => {
+                self.contents.push(Content { role, parts });
+                self.only_results = only_results;
+            }
         }
     }
 
-    fn tool_call(
-        &self,
-        number: usize,
-        call: &ToolCall,
-        sign: Option<String>,
-        before: &[Part],
-    ) -> Result<Part, NoCounterpart> {
+    fn tool_call(&mut self, number: usize, call: &ToolCall, sign: Option<String>) -> Result<Part, NoCounterpart> {
         let Some(args) = object(&call.arguments) else {
             let name = bounded(&call.name, 64);
             return Err(self.refuse(
@@ -107,16 +120,14 @@ impl Writer<'_> {
         let own = call.signature.as_ref().filter(|(family, _)| *family == Family::Gemini);
         let sign = sign.or_else(|| own.map(|(_, signature)| signature.clone()));
         // Only the first call of a turn has one.
-        let is_call = |part: &Part| matches!(part, Part::Plain(plain) if plain.function_call.is_some());
-        let continued = self.contents.last().filter(|last| last.role == MODEL).map_or(&[][..], |last| &last.parts);
-        let first = !before.iter().chain(continued).any(is_call);
+        let first = !std::mem::replace(&mut self.has_call, true);
         let sign = sign.or_else(|| (self.signs && first).then(|| UNSIGNED.to_owned()));
         Ok(Part::call(Called { id: call.id.clone(), name: call.name.clone(), args }, sign))
     }
 
     fn result(&self, number: usize, result: &ToolResult) -> Result<Part, NoCounterpart> {
         let name = match result.name.as_str() {
-            "" => self.call.tool_name(&result.id),
+            "" => self.names.get(result.id.as_str()).copied(),
             name => Some(name),
         };
         let Some(name) = name else {

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use super::request::read_end_user;
 use super::usage;
 use crate::answer::{Answer, Event};
 use crate::call::{Call, Embedding, Text};
@@ -31,9 +32,7 @@ pub fn read_request(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallErro
         Some("base64") => true,
         Some(_) => return Err(fields.wrong("encoding_format", "\"float\" or \"base64\"")),
     };
-    let user = fields.text("user")?;
-    let identifier = fields.text("safety_identifier")?;
-    call.parameters.end_user = user.or(identifier);
+    (call.parameters.end_user, call.parameters.end_user_again) = read_end_user(fields)?;
     Ok(())
 }
 

@@ -87,24 +87,18 @@ fn read_content(
     let mut parts = Vec::with_capacity(values.len());
     for (number, value) in values.iter().enumerate() {
         let part = Fields::of(value, format!("{}[{number}]", message.name("content")))?;
-        parts.extend(read_part(&part, role, &format!("{pointer}/content/{number}"), foreign)?);
+        parts.extend(read_part(&part, &format!("{pointer}/content/{number}"), foreign)?);
     }
     Ok(parts)
 }
 
-fn read_part(
-    part: &Fields<'_>,
-    role: Role,
-    pointer: &str,
-    foreign: &mut Vec<String>,
-) -> Result<Option<Part>, CallError> {
+fn read_part(part: &Fields<'_>, pointer: &str, foreign: &mut Vec<String>) -> Result<Option<Part>, CallError> {
     let read = match part.required_str("type")? {
-        "text" => Part::Text(required_text(part, "text")?),
+        // Some servers take the words of the vendor's other dialect too.
+        "text" | "input_text" | "output_text" => Part::Text(required_text(part, "text")?),
         "refusal" => Part::Refusal(required_text(part, "refusal")?),
         "image_url" => Part::Image(read_image(part, pointer, foreign)?),
-        // Mistral's form of a thought, sent back.
-        "thinking" if role == Role::Assistant => return Ok(None),
-        // Audio, files, and what is newer than this reader.
+        // Audio, files, Mistral's form of a thought, which its models read as text, and what is newer than this reader.
         _ => {
             foreign.push(pointer.to_owned());
             return Ok(None);

@@ -1,7 +1,7 @@
 //! Reads a client's call in OpenAI's dialect.
 
 use super::{embeddings, messages, tools};
-use crate::call::{Call, Effort, Operation, Parameters, Reasoning};
+use crate::call::{Call, Effort, Operation, Parameters, Reasoning, Text};
 use crate::dialect::{Asked, Dialect};
 use crate::error::CallError;
 use crate::json::{Document, Fields, Value};
@@ -23,9 +23,8 @@ pub fn read_call(asked: &Asked, document: &Document) -> Result<Call, CallError> 
             return Err(CallError::new("", "OpenAI's dialect has no request that only counts tokens."));
         }
     }
-    for name in fields.rest() {
-        let neutral = document.root.get(name).is_some_and(|value| is_neutral(name, value));
-        if !WITHOUT_EFFECT.contains(&name) && !neutral {
+    for (name, value) in fields.rest() {
+        if !WITHOUT_EFFECT.contains(&name) && !is_neutral(name, value) {
             call.foreign.push(pointer("", name));
         }
     }
@@ -75,8 +74,7 @@ fn refuse_legacy(fields: &Fields<'_>) -> Result<(), CallError> {
 
 fn read_parameters(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError> {
     let older = fields.u64("max_tokens")?;
-    let user = fields.text("user")?;
-    let identifier = fields.text("safety_identifier")?;
+    let (end_user, end_user_again) = read_end_user(fields)?;
     call.parameters = Parameters {
         temperature: fields.f64("temperature")?,
         top_p: fields.f64("top_p")?,
@@ -86,7 +84,8 @@ fn read_parameters(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError
         choices: read_choices(fields)?,
         presence_penalty: fields.f64("presence_penalty")?,
         frequency_penalty: fields.f64("frequency_penalty")?,
-        end_user: user.or(identifier),
+        end_user,
+        end_user_again,
         service_tier: fields.str("service_tier")?.map(str::to_owned),
         ..Parameters::default()
     };
@@ -98,6 +97,15 @@ fn read_parameters(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError
         }
     }
     Ok(())
+}
+
+/// The name of the end user, and the other one where there are two.
+pub fn read_end_user(fields: &Fields<'_>) -> Result<(Option<Text>, Option<Text>), CallError> {
+    let identifier = fields.text("safety_identifier")?;
+    Ok(match fields.text("user")? {
+        Some(user) => (Some(user), identifier),
+        None => (identifier, None),
+    })
 }
 
 fn read_stop(fields: &Fields<'_>) -> Result<Vec<String>, CallError> {
@@ -151,6 +159,6 @@ pub fn pointer(parent: &str, name: &str) -> String {
 
 /// Notes the members of an object that nobody took, but for those of `without_effect`.
 pub fn note_rest(fields: &Fields<'_>, parent: &str, without_effect: &[&str], foreign: &mut Vec<String>) {
-    let rest = fields.rest().into_iter().filter(|name| !without_effect.contains(name));
-    foreign.extend(rest.map(|name| pointer(parent, name)));
+    let rest = fields.rest().into_iter().filter(|(name, _)| !without_effect.contains(name));
+    foreign.extend(rest.map(|(name, _)| pointer(parent, name)));
 }

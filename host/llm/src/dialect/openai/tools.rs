@@ -2,6 +2,7 @@
 
 use super::request::note_rest;
 use crate::call::{Call, Format, Tool, ToolChoice};
+use crate::dialect::hosted;
 use crate::error::CallError;
 use crate::json::{Document, Fields, Value};
 
@@ -11,7 +12,7 @@ pub fn read(fields: &Fields<'_>, document: &Document, call: &mut Call) -> Result
         let tool = Fields::of(value, format!("tools[{number}]"))?;
         // Tools of a form of their own, such as `custom`.
         if tool.str("type")?.is_some_and(|kind| kind != "function") {
-            call.foreign.push(pointer);
+            hosted::note(value, &pointer, &mut call.foreign);
             continue;
         }
         tool.required("function")?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::NAME;
 use crate::call::{Call, Image, ImageSource, Message, Part, ResultPart, Role, ToolCall, ToolResult};
 use crate::dialect::said_to_be_error;
+use crate::dialect::waiting::Waiting;
 use crate::error::NoCounterpart;
 
 #[derive(Serialize)]
@@ -56,12 +57,6 @@ struct Function<'a> {
     arguments: &'a str,
 }
 
-/// Calls that wait for their results: name and id. Results of dialects without ids find theirs here.
-#[derive(Default)]
-struct Waiting<'a> {
-    calls: Vec<(&'a str, String)>,
-}
-
 pub fn write(call: &Call) -> Result<Vec<Turn<'_>>, NoCounterpart> {
     let mut turns = Vec::with_capacity(call.messages.len());
     let mut waiting = Waiting::default();
@@ -84,7 +79,7 @@ pub fn write(call: &Call) -> Result<Vec<Turn<'_>>, NoCounterpart> {
 }
 
 /// What a message says besides results; none where it was nothing else.
-fn turn<'a>(message: &'a Message, number: usize, waiting: &mut Waiting<'a>) -> Result<Option<Turn<'a>>, NoCounterpart> {
+fn turn<'a>(message: &'a Message, number: usize, waiting: &mut Waiting) -> Result<Option<Turn<'a>>, NoCounterpart> {
     let role = match message.role {
         Role::System => "system",
         Role::User | Role::Tool => "user",
@@ -117,7 +112,8 @@ fn turn<'a>(message: &'a Message, number: usize, waiting: &mut Waiting<'a>) -> R
         }
     }
     if message.role == Role::Assistant {
-        waiting.calls = tool_calls.iter().map(|call| (call.function.name, call.id.clone())).collect();
+        *waiting = Waiting::default();
+        tool_calls.iter().for_each(|call| waiting.add(call.id.clone(), call.function.name));
     }
     let only_results = said.is_empty() && message.parts.iter().any(|part| matches!(part, Part::ToolResult(_)));
     if only_results && message.role != Role::Assistant {
@@ -163,7 +159,7 @@ fn called(call: &ToolCall, number: usize, place: usize) -> Called<'_> {
     Called { id, r#type: "function", function: Function { name: &call.name, arguments } }
 }
 
-fn result_turn<'a>(result: &'a ToolResult, waiting: &mut Waiting<'a>) -> Result<Turn<'a>, NoCounterpart> {
+fn result_turn<'a>(result: &'a ToolResult, waiting: &mut Waiting) -> Result<Turn<'a>, NoCounterpart> {
     let mut parts = Vec::with_capacity(result.content.len());
     for part in &result.content {
         match part {
@@ -181,7 +177,7 @@ fn result_turn<'a>(result: &'a ToolResult, waiting: &mut Waiting<'a>) -> Result<
             _ => parts.insert(0, ContentPart::Text { text: Cow::Borrowed("Error") }),
         }
     }
-    let id = waiting.id_of(result).ok_or_else(|| {
+    let id = id_of(result, waiting).ok_or_else(|| {
         NoCounterpart::new(format!("The result of a tool belongs to no call in front of it, as {NAME} demands."))
     })?;
     Ok(Turn {
@@ -193,15 +189,14 @@ fn result_turn<'a>(result: &'a ToolResult, waiting: &mut Waiting<'a>) -> Result<
     })
 }
 
-impl Waiting<'_> {
-    /// The result's own id, or that of the first call that waits for a result of this tool.
-    fn id_of(&mut self, result: &ToolResult) -> Option<String> {
-        let fits = |(name, id): &(&str, String)| match result.id.is_empty() {
-            true => result.name.is_empty() || result.name == *name,
-            false => *id == result.id,
-        };
-        let place = self.calls.iter().position(fits);
-        let found = place.map(|place| self.calls.remove(place).1);
-        if result.id.is_empty() { found } else { Some(result.id.clone()) }
+/// The result's own id, or that of the first call that waits for a result of this tool.
+fn id_of(result: &ToolResult, waiting: &mut Waiting) -> Option<String> {
+    match (result.id.as_str(), result.name.as_str()) {
+        ("", "") => waiting.take_any(),
+        ("", name) => waiting.take_of(name),
+        (id, _) => {
+            waiting.answer(id);
+            Some(id.to_owned())
+        }
     }
 }

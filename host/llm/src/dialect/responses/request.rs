@@ -2,7 +2,7 @@
 
 use super::input;
 use crate::call::{Call, Effort, Format, Reasoning, Tool, ToolChoice};
-use crate::dialect::Asked;
+use crate::dialect::{Asked, hosted};
 use crate::error::CallError;
 use crate::json::{Document, Fields};
 
@@ -69,7 +69,7 @@ fn read_tools(fields: &Fields<'_>, document: &Document, call: &mut Call) -> Resu
     for (number, value) in fields.array("tools")?.unwrap_or_default().iter().enumerate() {
         let tool = Fields::of(value, format!("tools[{number}]"))?;
         if tool.required_str("type")? != "function" {
-            call.foreign.push(format!("/tools/{number}"));
+            hosted::note(value, &format!("/tools/{number}"), &mut call.foreign);
             continue;
         }
         let schema = tool.object("parameters")?.and(tool.get("parameters"));
@@ -138,7 +138,10 @@ fn read_parameters(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError
     parameters.top_p = fields.f64("top_p")?;
     parameters.max_output_tokens = fields.u64("max_output_tokens")?;
     let identifier = fields.text("safety_identifier")?;
-    parameters.end_user = fields.text("user")?.or(identifier);
+    (parameters.end_user, parameters.end_user_again) = match fields.text("user")? {
+        Some(user) => (Some(user), identifier),
+        None => (identifier, None),
+    };
     parameters.service_tier = fields.str("service_tier")?.map(str::to_owned);
     let Some(reasoning) = fields.object("reasoning")? else { return Ok(()) };
     parameters.reasoning = match reasoning.str("effort")? {
@@ -192,7 +195,7 @@ fn read_flags(fields: &Fields<'_>, foreign: &mut Vec<String>) -> Result<(), Call
 /// Names what nobody took of an object, as JSON pointers (RFC 6901).
 pub(super) fn add_rest(fields: &Fields<'_>, pointer: &str, foreign: &mut Vec<String>) {
     let rest = fields.rest();
-    foreign.extend(rest.iter().map(|name| format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))));
+    foreign.extend(rest.iter().map(|(name, _)| format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))));
 }
 
 /// The sentence for a call that goes on from what the provider keeps.

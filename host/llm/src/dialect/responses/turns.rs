@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::call::{Call, Image, ImageSource, Message, Part, ResultPart, Role, ToolCall, ToolResult};
+use crate::dialect::waiting::Waiting;
 use crate::dialect::{Family, said_to_be_error};
 use crate::error::NoCounterpart;
 
@@ -61,7 +62,7 @@ pub enum Content<'a> {
 
 pub fn items(call: &Call) -> Result<Vec<Item<'_>>, NoCounterpart> {
     let mut writer =
-        Writer { from: call.dialect.as_str(), items: Vec::new(), content: Vec::new(), unanswered: Vec::new() };
+        Writer { from: call.dialect.as_str(), items: Vec::new(), content: Vec::new(), unanswered: Waiting::default() };
     for (number, message) in call.messages.iter().enumerate() {
         writer.message(number, message)?;
     }
@@ -73,8 +74,8 @@ struct Writer<'a> {
     items: Vec<Item<'a>>,
     /// Of the message under way.
     content: Vec<Content<'a>>,
-    /// Calls to which the client gave no id: the one made for it, and the tool's name.
-    unanswered: Vec<(String, &'a str)>,
+    /// Calls to which the client gave no id, with the one made for it.
+    unanswered: Waiting,
 }
 
 impl<'a> Writer<'a> {
@@ -141,7 +142,7 @@ impl<'a> Writer<'a> {
         let call_id = match call.id.as_str() {
             "" => {
                 let id = format!("call_{message}_{number}");
-                self.unanswered.push((id.clone(), &call.name));
+                self.unanswered.add(id.clone(), &call.name);
                 id
             }
             id => id.to_owned(),
@@ -173,15 +174,14 @@ impl<'a> Writer<'a> {
 
     /// The first call of this tool that has no result yet.
     fn answer_to(&mut self, message: usize, result: &ToolResult) -> Result<String, NoCounterpart> {
-        match self.unanswered.iter().position(|(_, name)| *name == result.name) {
-            Some(at) => Ok(self.unanswered.remove(at).0),
-            None => Err(NoCounterpart::new(format!(
+        self.unanswered.take_of(&result.name).ok_or_else(|| {
+            NoCounterpart::new(format!(
                 "Message {message} of the {} call has a result of the tool `{}` that answers no call before it, and openai-responses \
                  needs the call's id.",
                 self.from,
                 crate::error::bounded(&result.name, 64)
-            ))),
-        }
+            ))
+        })
     }
 }
 

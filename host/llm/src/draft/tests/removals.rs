@@ -110,6 +110,8 @@ fn a_text_to_embed_goes_unless_it_is_the_only_one() {
     }
     let parts = r#"{"content":{"parts":[{"text":"a"},{"text":"b"}]}}"#;
     let mut draft = draft_of(Dialect::Gemini, Operation::Embeddings, parts);
+    draft.remove(1).unwrap();
+    assert_eq!(source(&mut draft), r#"{"content":{"parts":[{"text":"a"}]}}"#);
     assert_refused(&mut draft, EditError::Forbidden, |draft| draft.remove(0));
 }
 
@@ -129,4 +131,23 @@ fn what_a_call_needs_stays() {
         assert_refused(&mut whole, EditError::InvalidName, |draft| draft.remove(99));
         assert_refused(&mut draft(dialect, only), EditError::Forbidden, |draft| draft.remove(0));
     }
+}
+
+#[test]
+fn a_part_of_what_is_embedded_goes_alone() {
+    let source =
+        r#"{"requests":[{"content":{"parts":[{"text":"a"},{"text":"b"}]}},{"content":{"parts":[{"text":"c"}]}}]}"#;
+    let removed = |text| {
+        let mut draft = draft_of(Dialect::Gemini, Operation::Embeddings, source);
+        draft.remove(number(&draft, text)).unwrap();
+        super::source(&mut draft)
+    };
+    assert_eq!(removed("a"), source.replace(r#"{"text":"a"},"#, ""));
+    assert_eq!(removed("c"), source.replace(r#",{"content":{"parts":[{"text":"c"}]}}"#, ""));
+}
+
+#[test]
+fn a_mark_of_thoughts_takes_no_text_of_the_users_along() {
+    let source = r#"{"contents":[{"parts":[{"text":"a"},{"text":"b","thought":true}]},{"parts":[{"text":"c"}]}]}"#;
+    assert_removed(Dialect::Gemini, source, (r#"{"text":"a"},"#, ""), "a");
 }

@@ -111,16 +111,28 @@ fn a_result_that_is_an_object_stays_one() {
 }
 
 #[test]
-fn an_end_user_with_two_names_loses_both() {
-    let names = r#""user":"u-1","safety_identifier":"u-2", "#;
-    let both = OPENAI.replace(r#""user":"u-1", "#, names);
-    let hidden = r#""user":"x","safety_identifier":"x", "#;
-    assert_edited(Dialect::OpenAi, &both, (names, hidden), |draft| {
-        draft.rewrite(number(draft, "u-1"), "x").unwrap();
-    });
-    let in_front = r#",
-  "user":"u-1","safety_identifier":"u-2""#;
-    assert_edited(Dialect::OpenAi, &both, (in_front, ""), |draft| draft.remove(number(draft, "u-1")).unwrap());
+fn each_name_of_an_end_user_is_a_segment() {
+    let chat = OPENAI.replace(r#""user":"u-1", "#, r#""user":"u-1","safety_identifier":"u-2", "#);
+    let responses = RESPONSES.replace(r#""user":"u-1""#, r#""user":"u-1","safety_identifier":"u-2""#);
+    let embeddings = r#"{"model":"m","input":"a","user":"u-1","safety_identifier":"u-2"}"#.to_owned();
+    for (dialect, operation, both) in [
+        (Dialect::OpenAi, Operation::Chat, chat),
+        (Dialect::OpenAiResponses, Operation::Chat, responses),
+        (Dialect::OpenAi, Operation::Embeddings, embeddings),
+    ] {
+        let draft = draft_of(dialect, operation, &both);
+        let [(first, one), (second, other)] = &texts(&draft, "", "end-user-id")[..] else { panic!("not two names") };
+        assert_eq!((one.as_str(), other.as_str()), ("u-1", "u-2"));
+        let mut hidden = draft.clone();
+        hidden.rewrite(*second, "x").unwrap();
+        assert_eq!(source(&mut hidden), both.replace("u-2", "x"));
+        let mut removed = draft.clone();
+        removed.remove(*first).unwrap();
+        assert_eq!(texts(&removed, "", "end-user-id"), [(*second, "u-2".to_owned())]);
+        removed.remove(*second).unwrap();
+        assert_eq!(texts(&removed, "", "end-user-id"), []);
+        assert!(!source(&mut removed).contains("u-"));
+    }
 }
 
 #[test]
@@ -169,9 +181,5 @@ fn either_name_of_the_end_user_is_a_segment() {
         let user = number(draft, "u-1");
         assert_eq!(draft.place(user), Some("end-user-id"));
         draft.rewrite(user, "x").unwrap();
-    });
-    let both = RESPONSES.replace(r#""user":"u-1""#, r#""user":"u-1","safety_identifier":"u-2""#);
-    assert_edited(Dialect::OpenAiResponses, &both, (r#","user":"u-1","safety_identifier":"u-2""#, ""), |draft| {
-        draft.remove(number(draft, "u-1")).unwrap();
     });
 }

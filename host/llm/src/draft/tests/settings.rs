@@ -292,3 +292,30 @@ fn features_are_what_the_call_needs() {
     let kept = r#"{"model":"m","previous_response_id":"r","reasoning":{"effort":"low"},"tools":[{"type":"web_search"}],"text":{"format":{"type":"json_object"}}}"#;
     assert_eq!(has(Dialect::OpenAiResponses, kept), ["tools", "structured-output", "thinking", "stored-conversation"]);
 }
+
+#[test]
+fn text_that_no_segment_shows_makes_a_call_opaque() {
+    let opaque = |dialect, source: &str| draft(dialect, source).has("opaque");
+    let said = |dialect: Dialect, part: &str| {
+        let message = format!(r#"{{"role":"user","content":[{{"type":"text","text":"a"}},{part}]}}"#);
+        opaque(dialect, &format!(r#"{{"model":"m","max_tokens":9,"messages":[{message}]}}"#))
+    };
+    assert!(said(Dialect::OpenAi, r#"{"type":"file","file":{"file_data":"aGk"}}"#));
+    assert!(!said(Dialect::OpenAi, r#"{"type":"file","file":{}}"#));
+    assert!(said(Dialect::OpenAi, r#"{"type":"text","text":"b","odd":[{"more":"c"}]}"#));
+    let document = r#"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"Secret"}}"#;
+    assert!(said(Dialect::Anthropic, document));
+    assert!(said(Dialect::Anthropic, r#"{"type":"search_result","content":[{"type":"text","text":"Secret"}]}"#));
+    for source in [OPENAI, RESPONSES, ANTHROPIC, GEMINI] {
+        let dialect = match source {
+            OPENAI => Dialect::OpenAi,
+            RESPONSES => Dialect::OpenAiResponses,
+            ANTHROPIC => Dialect::Anthropic,
+            _ => Dialect::Gemini,
+        };
+        assert!(!opaque(dialect, source), "{source}");
+    }
+    assert!(opaque(Dialect::OpenAi, &with(Dialect::OpenAi, r#""a/b~":{"c":"d"}"#)));
+    assert!(!opaque(Dialect::OpenAi, &with(Dialect::OpenAi, r#""logprobs":true,"top_logprobs":2"#)));
+    assert!(!opaque(Dialect::OpenAiResponses, r#"{"model":"m","input":"a","tools":[{"type":"web_search"}]}"#));
+}

@@ -35,7 +35,7 @@ fn a_conversation_is_read_with_the_places_of_its_texts() {
     );
     let Part::ToolCall(tool_call) = &call.messages[2].parts[3] else { panic!() };
     assert_eq!((tool_call.id.as_str(), tool_call.arguments.as_str()), ("toolu_1", r#"{ "a": 1.0 }"#));
-    assert_eq!(call.tool_name("toolu_1"), Some("look"));
+    assert_eq!(call.tool_names().get("toolu_1"), Some(&"look"));
     let Part::ToolResult(result) = &call.messages[3].parts[0] else { panic!() };
     assert!(result.is_error && result.content.len() == 2);
     let ResultPart::Text(found) = &result.content[0] else { panic!() };
@@ -282,4 +282,17 @@ fn whether_thoughts_are_shown_is_read() {
         let call = read(json!({ "thinking": { "type": "adaptive", "display": display } })).unwrap();
         assert_eq!((call.thoughts_wanted, call.foreign.len()), (wanted, foreign), "{display}");
     }
+}
+
+#[test]
+fn edits_that_clear_the_context_are_left_out() {
+    let context = |edits: Value| read(json!({ "context_management": { "edits": edits } })).unwrap().foreign;
+    let clearing = json!([
+        { "type": "clear_thinking_20251015", "keep": "all" },
+        { "type": "clear_tool_uses_20250919", "trigger": { "type": "input_tokens", "value": 30000 }, "clear_at_least": null },
+    ]);
+    assert_eq!(context(clearing), [""; 0]);
+    assert_eq!(context(json!([{ "type": "compact_20260112" }])), ["/context_management/edits/0"]);
+    let other = read(json!({ "context_management": { "edits": [], "else": 1 } })).unwrap();
+    assert_eq!(other.foreign, ["/context_management/else"]);
 }

@@ -250,7 +250,7 @@ fn a_clients_mistake_is_named_in_one_sentence() {
         (
             json!({ "contents": [{ "role": "assistant", "parts": [] }] }),
             "contents[0].role",
-            "`contents[0].role` must be \"user\" or \"model\", and is \"assistant\".",
+            "`contents[0].role` must be \"user\", \"model\" or \"tool\", and is \"assistant\".",
         ),
         (
             part(json!({})),

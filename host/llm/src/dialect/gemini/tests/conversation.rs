@@ -28,10 +28,11 @@ fn thought(raw: &str) -> Part {
 fn roles_and_the_systems_instruction_are_messages() {
     let call = read(json!({
         "systemInstruction": { "role": "user", "parts": [{ "text": "S" }] },
-        "contents": [{ "parts": [{ "text": "A" }] }, { "role": "model", "parts": [{ "text": "B" }] }, { "role": "function", "parts": [] }],
+        "contents": [{ "parts": [{ "text": "A" }] }, { "role": "model", "parts": [{ "text": "B" }] }, { "role": "function", "parts": [] },
+            { "role": "tool", "parts": [] }],
     }));
     let roles: Vec<Role> = call.unwrap().messages.iter().map(|message| message.role).collect();
-    assert_eq!(roles, [Role::System, Role::User, Role::Assistant, Role::Tool]);
+    assert_eq!(roles, [Role::System, Role::User, Role::Assistant, Role::Tool, Role::Tool]);
 }
 
 #[test]
@@ -68,6 +69,19 @@ fn thoughts_and_signatures_are_kept_for_the_vendor() {
         found[2..],
         ["S", "E", "A"].map(|signature| thought(&format!(r#"{{"text":"","thoughtSignature":"{signature}"}}"#)))
     );
+}
+
+#[test]
+fn no_one_but_the_model_thinks() {
+    let said = json!({ "text": "Hi", "thought": true });
+    let told = json!({ "functionResponse": { "name": "f", "response": { "output": "x" } }, "thought": true });
+    for role in ["user", "function", "tool"] {
+        let found = messages(json!([{ "role": role, "parts": [said, told] }])).remove(0).parts;
+        assert!(matches!(&found[..], [Part::Text(text), Part::ToolResult(_)] if text.text == "Hi"), "{found:?}");
+    }
+    let system = read(json!({ "systemInstruction": { "parts": [said] } })).unwrap();
+    assert!(matches!(&system.messages[0].parts[..], [Part::Text(_)]));
+    assert!(matches!(&parts(json!([told]))[..], [Part::ToolResult(_)]));
 }
 
 #[test]

@@ -35,6 +35,16 @@ fn one_content_or_several_are_read() {
 }
 
 #[test]
+fn each_part_of_a_content_is_a_text() {
+    let parts = json!({ "parts": [{ "text": "a" }, { "inlineData": {} }, { "text": "b" }] });
+    assert_eq!(texts(&read(&json!({ "content": parts }))), ["a", "b"]);
+    assert_eq!(
+        texts(&read(&json!({ "requests": [{ "content": parts }, { "content": content("c") }] }))),
+        ["a", "b", "c"]
+    );
+}
+
+#[test]
 fn what_others_cannot_embed_is_foreign() {
     let cases = [
         (json!({ "content": content("a"), "taskType": "CLUSTERING" }), "/taskType"),

@@ -112,6 +112,10 @@ fn what_has_no_place_is_named() {
         (with(r#""tools":[{"type":"function","function":{"name":"a","x":1}}]"#), &["/tools/0/function/x"]),
         (with(r#""tool_choice":{"type":"allowed_tools","allowed_tools":{}}"#), &["/tool_choice"]),
         (with(r#""response_format":{"type":"grammar"}"#), &["/response_format"]),
+        (
+            saying(r#"{"role":"assistant","content":[{"type":"thinking","thinking":[{"type":"text","text":"Hm"}]}]}"#),
+            &["/messages/0/content/0"],
+        ),
         (saying(audio), &["/messages/0/content/0", "/messages/0/content/1/odd"]),
         (saying(r#"{"role":"assistant","audio":{"id":"a"}}"#), &["/messages/0/audio"]),
         (
@@ -252,4 +256,19 @@ fn inputs_to_embed_are_texts_or_tokens() {
     assert_eq!(call.foreign, ["/input_type"]);
     let error = embeddings(r#"{"model":"m","input":"a","encoding_format":"hex"}"#).unwrap_err();
     assert_eq!(error.message, "`encoding_format` must be \"float\" or \"base64\", and is \"hex\".");
+}
+
+#[test]
+fn what_a_hosted_tool_reaches_is_named() {
+    let call = chat(&with(r#""tools":[{"type":"mcp","server_url":"https://a.example"}]"#)).unwrap();
+    assert_eq!(call.foreign, ["/tools/0", "/tools/0/server_url"]);
+}
+
+#[test]
+fn a_text_has_three_names() {
+    for kind in ["text", "input_text", "output_text"] {
+        let call = chat(&saying(&format!(r#"{{"role":"user","content":[{{"type":"{kind}","text":"a"}}]}}"#))).unwrap();
+        assert!(matches!(&call.messages[0].parts[..], [Part::Text(text)] if text.text == "a"), "{kind}");
+        assert_eq!(call.foreign, [""; 0]);
+    }
 }

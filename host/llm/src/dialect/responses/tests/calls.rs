@@ -194,3 +194,30 @@ fn foreign_members_of_another_dialect_are_refused_by_name() {
     call.foreign.push("/logprobs".to_owned());
     assert_eq!(refusal(&call), "`/logprobs` of the openai-chat dialect has no counterpart in openai-responses.");
 }
+
+#[test]
+fn what_a_hosted_tool_reaches_is_named() {
+    let cases = [
+        (json!({ "type": "mcp", "server_label": "s", "server_url": "https://a.example" }), vec!["/tools/0/server_url"]),
+        (
+            json!({ "type": "mcp", "connector_id": "c", "authorization": "t", "headers": {} }),
+            vec!["/tools/0/connector_id", "/tools/0/authorization", "/tools/0/headers"],
+        ),
+        (json!({ "type": "file_search", "vector_store_ids": ["vs"] }), vec!["/tools/0/vector_store_ids"]),
+        (json!({ "type": "code_interpreter", "container": "cntr" }), vec!["/tools/0/container"]),
+        (
+            json!({ "type": "code_interpreter", "container": { "type": "auto", "file_ids": ["file"] } }),
+            vec!["/tools/0/container"],
+        ),
+        (json!({ "type": "code_interpreter", "container": { "type": "auto" } }), vec![]),
+        (
+            json!({ "type": "shell", "environment": { "type": "container_reference", "container_id": "cntr" } }),
+            vec!["/tools/0/environment"],
+        ),
+        (json!({ "type": "web_search" }), vec![]),
+    ];
+    for (tool, members) in cases {
+        let foreign = read(json!({ "tools": [tool] })).unwrap().foreign;
+        assert_eq!(foreign, [vec!["/tools/0"], members].concat(), "{tool}");
+    }
+}

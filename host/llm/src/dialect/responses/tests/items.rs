@@ -69,7 +69,7 @@ fn items_become_turns_in_their_order() {
     let [Part::ToolResult(one), Part::ToolResult(two)] = call.messages[4].parts.as_slice() else { panic!() };
     assert!(matches!(one.content.as_slice(), [ResultPart::Text(text)] if text.text == "one" && text.span.is_some()));
     assert!(matches!(two.content.as_slice(), [ResultPart::Text(_), ResultPart::Image(_)]));
-    assert_eq!(call.tool_name("c2"), Some("g"));
+    assert_eq!(call.tool_names().get("c2"), Some(&"g"));
 }
 
 #[test]

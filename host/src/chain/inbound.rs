@@ -1,4 +1,4 @@
-//! What is made of a request's head before the chain meets it.
+//! A request as it came in, and the exchange that is made of it before any plugin sees it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +14,7 @@ use super::plan::{Ground, Plan};
 use super::run::{Log, Run};
 use super::trace::Recorder;
 use super::upgrade::Upgrade;
+use crate::error::Refusal;
 use crate::http::fields::{self, ClientSide, RequestHost};
 use crate::http::forwarded::Forwarded;
 use crate::http::path;
@@ -30,6 +31,15 @@ pub struct Inbound {
     pub host: Option<RequestHost>,
     pub started: Instant,
     pub id: RequestId,
+}
+
+/// Whether a request has somewhere to go.
+pub enum Admission {
+    Matched,
+    /// There is no route for it; the global chain still runs, so that its answers look like all others.
+    Unmatched(Box<Refusal>),
+    /// It cannot be served at all. No plugin sees it; the log does.
+    Unreadable(Box<Refusal>),
 }
 
 /// Takes the head apart: what the client presents goes where plugins cannot see it.
