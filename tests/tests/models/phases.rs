@@ -233,6 +233,8 @@ async fn a_target_without_a_feature_gets_no_call_that_needs_it() {
     let head = "[models.plain]\ntargets = [{ provider = \"openai\", model = \"echo-1\", features = [\"images\"] }, { provider = \"anthropic\", model = \"echo-1\" }]\n";
     let models = editing(head, &[&["record"]]).await;
     ask(&models, Client::OpenAi, "plain", false, "hello", true).await;
+    // A line is written once plugins have heard of the end, which another exchange may overtake.
+    models.gateway.wait_for_log(1);
     ask(&models, Client::OpenAi, "plain", false, "hello", false).await;
     let lines = models.gateway.wait_for_log(2);
     let upstreams: Vec<&Value> = lines.iter().map(|line| &line["upstream"]).collect();
