@@ -5,8 +5,8 @@ use std::path::Path;
 use sluicegate_build_plugins::Build;
 use wasmparser::{ComponentTypeRef, Parser, Payload, Validator};
 
-/// Of a bundled plugin.
-const BYTES_MAX: usize = 110_000;
+/// Of a bundled plugin whose config is read by the SDK and whose bodies are not JSON.
+const BYTES_MAX: usize = 120_000;
 /// Of the smallest policy: what the SDK itself weighs.
 const SMALLEST_BYTES_MAX: usize = 40_000;
 
@@ -86,7 +86,7 @@ fn a_plugin_imports_what_it_calls_and_exports_the_phases_that_it_has() {
     assert_eq!(rate_limit.exports, ["head", "policy", "reply-head"]);
     assert_eq!(redact.imports, ["log", "metrics", "notes", "reply", "request"]);
     assert_eq!(redact.exports, ["body", "policy", "reply-body", "reply-head"]);
-    assert_eq!(router.imports, ["identity", "labels", "log", "random", "request", "targets"]);
+    assert_eq!(router.imports, ["identity", "labels", "log", "model-call", "random", "request", "targets"]);
     assert_eq!(router.exports, ["policy", "route"]);
     for (component, names) in [
         (api_key, "places"),
