@@ -58,6 +58,8 @@ async fn an_answer_of_grpc_is_never_buffered() {
     origin.go_on();
     let heard = talk.hear_out().await;
     assert_eq!((heard.status, heard.text().as_str(), heard.complete), (200, WHOLE, true));
+    // Lines may overtake each other.
+    gateway.wait_for_log(1);
     let refused = ask("deny").open(gateway.address()).await.hear_out().await;
     assert_eq!(
         (refused.status, refused.field("x-sluicegate-code")),
