@@ -250,6 +250,23 @@ impl Effort {
     pub const ALL: [Effort; 6] =
         [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High, Effort::ExtraHigh, Effort::Highest];
 
+    /// OpenAI's word, which is also the contract's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Effort::Minimal => "minimal",
+            Effort::Low => "low",
+            Effort::Medium => "medium",
+            Effort::High => "high",
+            Effort::ExtraHigh => "xhigh",
+            Effort::Highest => "max",
+        }
+    }
+
+    /// By that word.
+    pub fn from_name(name: &str) -> Option<Effort> {
+        Effort::ALL.into_iter().find(|effort| effort.as_str() == name)
+    }
+
     /// Tokens of thinking that stand for it with a vendor who counts them. The steps double, as the vendors' own defaults roughly do.
     pub fn budget_tokens(self) -> u64 {
         match self {

@@ -15,9 +15,8 @@ use crate::answer::{EndReason, Event, Piece};
 use crate::call::Call;
 use crate::dialect::{Dialect, WriteStream, write_stream};
 use crate::error::Broken;
-use crate::intake::Decode;
 use crate::json::{Document, Splice, Value};
-use crate::sse;
+use crate::sse::{self, Frame};
 use blocks::{Blocks, Passing};
 use places::{Place, Places};
 
@@ -51,7 +50,7 @@ pub struct Patch {
 }
 
 struct Last {
-    raw: Bytes,
+    frame: Frame,
     texts: Vec<Rewritten>,
 }
 
@@ -82,38 +81,38 @@ impl Patch {
     }
 
     /// Passes an event of the stream on, with other texts. Fails where it has a text that is not among these: it would pass unseen.
-    pub fn frame(&mut self, raw: &Bytes, texts: Vec<Rewritten>, out: &mut Vec<u8>) -> Result<(), Broken> {
+    pub fn frame(&mut self, frame: Frame, texts: Vec<Rewritten>, out: &mut Vec<u8>) -> Result<(), Broken> {
         self.changed.extend(texts.iter().filter(|text| text.is_changed()).map(|text| text.choice));
-        let Some(document) = document(raw)? else {
-            out.extend_from_slice(raw);
+        let Some(document) = document(&frame)? else {
+            out.extend_from_slice(&frame.raw);
             return Ok(());
         };
         match self.dialect {
-            Dialect::Anthropic => match self.blocks.pass(&document.root, raw, &texts, out) {
+            Dialect::Anthropic => match self.blocks.pass(&document.root, &frame.raw, &texts, out) {
                 Passing::Held => Ok(()),
                 Passing::Unread => {
-                    out.extend_from_slice(raw);
+                    out.extend_from_slice(&frame.raw);
                     Ok(())
                 }
-                Passing::Read => self.write(raw, &document, &texts, out),
+                Passing::Read => self.write(&frame, &document, &texts, out),
             },
             Dialect::Gemini if !self.last.is_empty() || says_why(&document) => {
-                self.last_bytes += raw.len();
+                self.last_bytes += frame.raw.len();
                 if self.last_bytes > sse::EVENT_BYTES_MAX {
                     return Err(Broken::new("What follows the end of a candidate is too long."));
                 }
-                self.last.push(Last { raw: raw.clone(), texts });
+                self.last.push(Last { frame, texts });
                 Ok(())
             }
-            _ => self.write(raw, &document, &texts, out),
+            _ => self.write(&frame, &document, &texts, out),
         }
     }
 
     /// The provider's stream is over.
     pub fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
-        for Last { raw, texts } in std::mem::take(&mut self.last) {
-            if let Some(document) = document(&raw)? {
-                self.write(&raw, &document, &texts, out)?;
+        for Last { frame, texts } in std::mem::take(&mut self.last) {
+            if let Some(document) = document(&frame)? {
+                self.write(&frame, &document, &texts, out)?;
             }
         }
         Ok(())
@@ -157,15 +156,14 @@ impl Patch {
         }
     }
 
-    fn write(&self, raw: &Bytes, document: &Document, texts: &[Rewritten], out: &mut Vec<u8>) -> Result<(), Broken> {
+    fn write(&self, frame: &Frame, document: &Document, texts: &[Rewritten], out: &mut Vec<u8>) -> Result<(), Broken> {
         let Some(data) = changed(self.dialect, document, texts, &self.changed)? else {
-            out.extend_from_slice(raw);
+            out.extend_from_slice(&frame.raw);
             return Ok(());
         };
-        let name = frames(raw)?.into_iter().find(|frame| frame.data.is_some()).map(|frame| frame.name);
         // The texts between are a provider's JSON and a plugin's text as JSON.
         let data = String::from_utf8(data).map_err(|_| Broken::new("A changed event is not UTF-8."))?;
-        sse::write(&name.unwrap_or_default(), &data, out);
+        sse::write(&frame.name, &data, out);
         Ok(())
     }
 }
@@ -183,18 +181,11 @@ pub fn whole(dialect: Dialect, answer: &Bytes, texts: &[Rewritten]) -> Result<By
     Ok(changed(dialect, &document, texts, &choices)?.map_or_else(|| answer.clone(), Bytes::from))
 }
 
-fn frames(raw: &Bytes) -> Result<Vec<sse::Frame>, Broken> {
-    let (mut decoder, mut frames) = (sse::Decoder::default(), Vec::new());
-    decoder.push(raw, &mut frames)?;
-    decoder.end(&mut frames)?;
-    Ok(frames)
-}
-
 /// What an event says; none of one that says nothing, or the stream's end.
-fn document(raw: &Bytes) -> Result<Option<Document>, Broken> {
-    let data = frames(raw)?.into_iter().find_map(|frame| frame.data);
-    let Some(data) = data.filter(|data| !data.trim().is_empty() && data.trim() != "[DONE]") else { return Ok(None) };
-    Document::parse(Bytes::from(data)).map(Some).map_err(|_| Broken::new("An event of the stream is no JSON."))
+fn document(frame: &Frame) -> Result<Option<Document>, Broken> {
+    let Some(data) = frame.said() else { return Ok(None) };
+    let document = Document::parse(Bytes::copy_from_slice(data.as_bytes()));
+    document.map(Some).map_err(|_| Broken::new("An event of the stream is no JSON."))
 }
 
 fn says_why(document: &Document) -> bool {

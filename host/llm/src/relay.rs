@@ -1,7 +1,5 @@
 //! An answer on its way from a provider's dialect to the client's, and what is learnt of it on the way.
 
-use bytes::Bytes;
-
 use crate::answer::Event;
 use crate::call::Call;
 use crate::dialect::gemini::ArrayFrames;
@@ -54,7 +52,7 @@ pub struct Apart {
 pub enum Step {
     Event(Event),
     /// The bytes that the events since the last one stand in, and perhaps none did.
-    Frame(Bytes),
+    Frame(sse::Frame),
 }
 
 enum Way {
@@ -225,7 +223,7 @@ impl Apart {
             let read = read_frame(self.reader.as_mut(), &frame, &mut events);
             self.look(events, steps)?;
             read.map_err(Failure::Broken)?;
-            steps.push(Step::Frame(frame.raw));
+            steps.push(Step::Frame(frame));
         }
         Ok(())
     }

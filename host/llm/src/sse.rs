@@ -5,6 +5,7 @@ use memchr::memchr2;
 
 use crate::error::Broken;
 use crate::intake::Decode;
+use crate::json::Document;
 
 /// Of one event with its lines' ends. An inline image of a model fits; a line without an end does not fill the memory.
 pub const EVENT_BYTES_MAX: usize = 4 << 20;
@@ -133,6 +134,15 @@ impl Frame {
     /// What the event says, without white space around; None where that is nothing, or what some servers end a stream with.
     pub fn said(&self) -> Option<&str> {
         self.data.as_deref().map(str::trim).filter(|data| !data.is_empty() && *data != "[DONE]")
+    }
+
+    /// What it says, for dialects whose events say objects.
+    pub fn object(&self) -> Result<Option<Document>, Broken> {
+        let Some(data) = self.said() else { return Ok(None) };
+        let document = Document::parse(Bytes::copy_from_slice(data.as_bytes())).ok();
+        let object = document.filter(|document| document.root.as_object().is_some());
+        let broken = || Broken::found("An event's data was expected to be a JSON object", data.as_bytes());
+        object.map(Some).ok_or_else(broken)
     }
 }
 

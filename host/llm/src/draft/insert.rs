@@ -117,15 +117,7 @@ impl<'a> Insertion<'a> {
             set(changes, root, &[(&["input"], Some(format!("[{json}]")))]);
             return Ok(());
         };
-        if input.as_array().is_some() {
-            changes.insert_item(input, at.unwrap_or(items.len()), &json);
-            return Ok(());
-        }
-        let (open, close) = (r#"{"type":"message","role":"user","content":"#, "}");
-        match at {
-            Some(_) => changes.wrap(&input.span, &format!("[{json},{open}"), &format!("{close}]")),
-            None => changes.wrap(&input.span, &format!("[{open}"), &format!("{close},{json}]")),
-        }
+        put_beside(input, at, &json, r#"{"type":"message","role":"user","content":"#, changes);
         Ok(())
     }
 
@@ -144,16 +136,7 @@ impl<'a> Insertion<'a> {
         };
         let block = format!(r#"{{"type":"text","text":{}}}"#, quoted(self.text));
         let at = place_in(draft, root, before, system);
-        match system.as_array() {
-            Some(blocks) => changes.insert_item(system, at.unwrap_or(blocks.len()), &block),
-            None => {
-                let (open, close) = (r#"{"type":"text","text":"#, "}");
-                match at {
-                    Some(_) => changes.wrap(&system.span, &format!("[{block},{open}"), &format!("{close}]")),
-                    None => changes.wrap(&system.span, &format!("[{open}"), &format!("{close},{block}]")),
-                }
-            }
-        }
+        put_beside(system, at, &block, r#"{"type":"text","text":"#, changes);
         Ok(())
     }
 
@@ -178,6 +161,16 @@ impl<'a> Insertion<'a> {
             None => set_at(changes, request, &[GEMINI_SYSTEM], &[(GEMINI_PARTS, Some(format!("[{part}]")))]),
         }
         Ok(())
+    }
+}
+
+/// Puts an item into a list, at a place or behind all others. A single text in the list's place becomes its only other item: `open` is
+/// the beginning of the object that it stands in there.
+fn put_beside(list: &Value, at: Option<usize>, item: &str, open: &str, changes: &mut Changes) {
+    match (list.as_array(), at) {
+        (Some(items), at) => changes.insert_item(list, at.unwrap_or(items.len()), item),
+        (None, Some(_)) => changes.wrap(&list.span, &format!("[{item},{open}"), "}]"),
+        (None, None) => changes.wrap(&list.span, &format!("[{open}"), &format!("}},{item}]")),
     }
 }
 

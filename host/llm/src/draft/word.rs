@@ -33,8 +33,8 @@ pub fn get(call: &Call, name: &str) -> Option<String> {
         },
         REASONING_EFFORT => match call.parameters.reasoning.as_ref()? {
             Reasoning::Off | Reasoning::Budget(0) => "none",
-            Reasoning::Effort(effort) => effort_word(*effort),
-            Reasoning::Budget(tokens) => effort_word(Effort::of_budget(*tokens)),
+            Reasoning::Effort(effort) => effort.as_str(),
+            Reasoning::Budget(tokens) => Effort::of_budget(*tokens).as_str(),
             // As much as the model finds right is no effort.
             Reasoning::Adaptive => return None,
         },
@@ -42,22 +42,6 @@ pub fn get(call: &Call, name: &str) -> Option<String> {
         _ => return None,
     };
     Some(word.to_owned())
-}
-
-/// OpenAI's words, which are also the contract's.
-fn effort_word(effort: Effort) -> &'static str {
-    match effort {
-        Effort::Minimal => "minimal",
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-        Effort::ExtraHigh => "xhigh",
-        Effort::Highest => "max",
-    }
-}
-
-fn effort(word: &str) -> Option<Effort> {
-    Effort::ALL.into_iter().find(|effort| effort_word(*effort) == word)
 }
 
 /// Whether there is such a word, and calls of this kind have it: embeddings have none.
@@ -173,7 +157,7 @@ fn response_format(
 }
 
 fn reasoning_effort(call: &Call, request: &Value, value: Option<&str>, changes: &mut Changes) -> Result<(), EditError> {
-    let effort = value.map(|word| effort(word).map(Some).or((word == "none").then_some(None)));
+    let effort = value.map(|word| Effort::from_name(word).map(Some).or((word == "none").then_some(None)));
     // None: taken out; Some(None): no thinking at all.
     let effort = match effort {
         Some(None) => return Err(EditError::InvalidValue),
@@ -188,7 +172,7 @@ fn reasoning_effort(call: &Call, request: &Value, value: Option<&str>, changes: 
             let word = match effort.flatten() {
                 None => None,
                 Some(Effort::Minimal) => return Err(EditError::InvalidValue),
-                Some(effort) => Some(effort_word(effort)),
+                Some(effort) => Some(effort.as_str()),
             };
             set_at(changes, request, &[OUTPUT_CONFIG], &[(&["effort"], word.map(quoted))]);
             let thinking: Names = &["thinking"];
@@ -221,7 +205,7 @@ fn reasoning_effort(call: &Call, request: &Value, value: Option<&str>, changes: 
                 // The vendor's highest is one step lower.
                 Some(Some(Effort::Highest)) => return Err(EditError::InvalidValue),
                 Some(Some(effort)) if counts => (Some(effort.budget_tokens().to_string()), None),
-                Some(Some(effort)) => (None, Some(quoted(&effort_word(effort).to_ascii_uppercase()))),
+                Some(Some(effort)) => (None, Some(quoted(&effort.as_str().to_ascii_uppercase()))),
             };
             set_at(changes, request, &path, &[(budget, tokens), (level, word)]);
         }

@@ -10,9 +10,16 @@ fn text(choice: u32, before: &str, after: &str) -> Rewritten {
     Rewritten { choice, kind: TextKind::Text, before: before.to_owned(), after: after.to_owned() }
 }
 
+fn frame(raw: &str) -> Frame {
+    let (mut decoder, mut frames) = (sse::Decoder::default(), Vec::new());
+    decoder.push(raw.as_bytes(), &mut frames).expect("an event");
+    assert_eq!(frames.len(), 1, "{raw:?}");
+    frames.remove(0)
+}
+
 fn passed(patch: &mut Patch, raw: &str, texts: &[Rewritten]) -> String {
     let mut out = Vec::new();
-    patch.frame(&Bytes::from(raw.to_owned()), texts.to_vec(), &mut out).expect("the text is there");
+    patch.frame(frame(raw), texts.to_vec(), &mut out).expect("the text is there");
     String::from_utf8(out).expect("JSON")
 }
 
@@ -40,10 +47,10 @@ fn a_text_is_changed_in_its_place_and_what_tells_it_again_is_gone() {
 #[test]
 fn a_changed_text_that_is_nowhere_fails_instead_of_passing_the_old_one() {
     let mut patch = Patch::new(&call(Dialect::OpenAi));
-    let raw = Bytes::from_static(b"data: {\"choices\":[{\"delta\":{\"content\":\"ab\"}}]}\n\n");
-    assert!(patch.frame(&raw, vec![text(0, "a", "x")], &mut Vec::new()).is_err());
+    let raw = "data: {\"choices\":[{\"delta\":{\"content\":\"ab\"}}]}\n\n";
+    assert!(patch.frame(frame(raw), vec![text(0, "a", "x")], &mut Vec::new()).is_err());
     // Nor does one pass that was never shown.
-    assert!(patch.frame(&raw, Vec::new(), &mut Vec::new()).is_err());
+    assert!(patch.frame(frame(raw), Vec::new(), &mut Vec::new()).is_err());
 }
 
 #[test]

@@ -66,7 +66,8 @@ fn nothing_that_nobody_read_goes_on_behind_the_end() {
     let (out, end, ..) = relayed(&[text.as_bytes()]);
     assert_eq!((out, end), ([BEGIN, END, comment].concat(), Ok(())));
     let (steps, end, _) = apart(&[text.as_bytes()]);
-    let frames = steps.iter().filter_map(|step| if let Step::Frame(raw) = step { Some(raw.as_ref()) } else { None });
+    let frames =
+        steps.iter().filter_map(|step| if let Step::Frame(frame) = step { Some(frame.raw.as_ref()) } else { None });
     assert_eq!(frames.collect::<Vec<&[u8]>>().concat(), [BEGIN, END, comment].concat().as_bytes());
     assert_eq!(end, Ok(()));
 }

@@ -40,10 +40,10 @@ impl Run {
         self.with_model(|model| {
             model.attempts.push(Attempt { target: number, began_ms: self.elapsed_ms(), ..Attempt::default() });
         });
-        let Some(draft) = ready.draft.as_ref().filter(|_| !self.plan.chain.positions(Phase::Attempt).is_empty()) else {
+        if self.plan.chain.positions(Phase::Attempt).is_empty() {
             return Ok(prepared);
-        };
-        let draft = draft.separate();
+        }
+        let draft = ready.draft.separate();
         self.with_model(|model| {
             model.call = Box::new(draft.clone());
             model.upstream = std::mem::take(&mut prepared.head);

@@ -15,30 +15,28 @@ use crate::config::Feature;
 use crate::error::{Code, Refusal};
 use crate::telemetry::outcome::Outcome;
 
-/// A call, and the draft of it where there are plugins that may look at it.
+/// A call as plugins left it, and what further ones look at.
 pub(super) struct Ready {
     pub(super) call: Arc<Call>,
-    pub(super) draft: Option<SharedDraft>,
+    pub(super) draft: SharedDraft,
     /// What it needs of a target; found out where a target of its model does not have all.
     pub(super) needs: Vec<Feature>,
 }
 
 impl Run {
     pub(super) async fn call_phase(&self, asked: &Asked, call: Arc<Call>) -> Result<Ready, Stop> {
+        let draft = SharedDraft::new(asked.clone(), call.clone());
         if self.plan.chain.links().is_empty() {
-            return Ok(Ready { call, draft: None, needs: Vec::new() });
+            return Ok(Ready { call, draft, needs: Vec::new() });
         }
-        let draft = SharedDraft::new(asked.clone(), call);
         let mut state = ModelState::new(Box::new(draft.clone()));
         state.editable = Editable::Call;
         self.exchange.lock().model = Some(Box::new(state));
         let decided = self.call_plugins(&draft).await;
-        if let Some(model) = &mut self.exchange.lock().model {
-            model.editable = Editable::Nothing;
-        }
+        self.close_model();
         decided?;
         let call = draft.finished().map_err(|error| unreadable(&error))?;
-        Ok(Ready { call, draft: Some(draft), needs: Vec::new() })
+        Ok(Ready { call, draft, needs: Vec::new() })
     }
 
     async fn call_plugins(&self, draft: &SharedDraft) -> Result<(), Stop> {

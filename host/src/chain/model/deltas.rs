@@ -63,8 +63,8 @@ impl Deltas {
             match self.steps.next() {
                 None => break,
                 Some(Step::Event(event)) => self.take(event, &mut out).await?,
-                Some(Step::Frame(raw)) => {
-                    let written = self.writer.frame(&raw, &mut out);
+                Some(Step::Frame(frame)) => {
+                    let written = self.writer.frame(frame, &mut out);
                     self.written(written)?;
                 }
             }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
-use sluicegate_llm::{Asked, Call, Draft, Endpoint, dialect, list};
+use sluicegate_llm::{Asked, Call, Endpoint, dialect, list};
 use sluicegate_runtime::Answer;
+use sluicegate_runtime::model::ModelCall;
 
 use super::call_phase::Ready;
 use super::{Chosen, ModelExchange, ModelPlans};
@@ -50,8 +51,7 @@ impl Run {
         let name = &ready.call.model;
         let Some((name, targets)) = plans.find(name) else { return Err(no_model(name, plans)) };
         if targets.iter().any(|target| target.model.as_ref().is_some_and(|side| side.config.features.is_some())) {
-            let draft = Draft::new(asked.clone(), ready.call.clone());
-            ready.needs = Feature::ALL.into_iter().filter(|feature| draft.has(feature.as_str())).collect();
+            ready.needs = Feature::ALL.into_iter().filter(|feature| ready.draft.has(feature.as_str())).collect();
         }
         self.exchange.choose_candidates(targets.clone());
         let chosen = Chosen { model: name.to_owned(), targets: targets.clone() };

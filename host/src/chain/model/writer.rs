@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use sluicegate_llm::dialect::{WriteStream, write_answer, write_stream};
 use sluicegate_llm::patch::{self, Patch, Rewritten, TextKind};
+use sluicegate_llm::sse::Frame;
 use sluicegate_llm::{Answer, Broken, Call, Dialect, EndReason, Event, Piece};
 
 use super::typed::Way;
@@ -51,7 +52,7 @@ impl Kind {
         }
     }
 
-    fn is_arguments(self) -> TextKind {
+    fn text_kind(self) -> TextKind {
         match self {
             Kind::Text | Kind::Refusal => TextKind::Text,
             Kind::ToolArguments(_) => TextKind::ToolArguments,
@@ -93,8 +94,7 @@ impl Writer {
     /// A text that went through the plugins.
     pub(super) fn text(&mut self, choice: u32, kind: Kind, before: String, after: String, out: &mut Vec<u8>) {
         let is_empty = after.is_empty();
-        let rewritten =
-            || Rewritten { choice, kind: kind.is_arguments(), before: before.clone(), after: after.clone() };
+        let rewritten = || Rewritten { choice, kind: kind.text_kind(), before: before.clone(), after: after.clone() };
         match self {
             Writer::PatchedStream(stream) => {
                 stream.texts.push(rewritten());
@@ -131,13 +131,13 @@ impl Writer {
     }
 
     /// The bytes that the events since the last ones stood in.
-    pub(super) fn frame(&mut self, raw: &Bytes, out: &mut Vec<u8>) -> Result<(), Broken> {
+    pub(super) fn frame(&mut self, frame: Frame, out: &mut Vec<u8>) -> Result<(), Broken> {
         let Writer::PatchedStream(stream) = self else { return Ok(()) };
         out.append(&mut stream.ahead);
         let is_dropped = stream.drops_usage && stream.only_usage.take() == Some(true);
         stream.only_usage = None;
         let texts = std::mem::take(&mut stream.texts);
-        if is_dropped { Ok(()) } else { stream.patch.frame(raw, texts, out) }
+        if is_dropped { Ok(()) } else { stream.patch.frame(frame, texts, out) }
     }
 
     /// The end, as the provider has it; a stream that is patched has it in its own bytes.

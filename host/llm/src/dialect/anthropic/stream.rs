@@ -79,12 +79,10 @@ impl ReadFrames for Frames {
     type Decoder = Decoder;
 
     fn frame(&mut self, frame: &Frame, events: &mut Vec<Event>) -> Result<(), Broken> {
-        let Some(data) = frame.said() else { return Ok(()) };
-        let document = Document::parse(Bytes::copy_from_slice(data.as_bytes()))
-            .ok()
-            .filter(|document| document.root.as_object().is_some())
-            .ok_or_else(|| Broken::found("An event's data was expected to be a JSON object", data.as_bytes()))?;
-        self.event(&frame.name, &document, events)
+        match frame.object()? {
+            Some(document) => self.event(&frame.name, &document, events),
+            None => Ok(()),
+        }
     }
 
     fn is_over(&self) -> bool {

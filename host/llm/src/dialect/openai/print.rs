@@ -196,14 +196,7 @@ fn effort(reasoning: &Reasoning, model: &str) -> Option<&'static str> {
         Reasoning::Effort(effort) => *effort,
         Reasoning::Budget(tokens) => Effort::of_budget(*tokens),
     };
-    Some(match effort {
-        Effort::Minimal => "minimal",
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-        Effort::ExtraHigh => "xhigh",
-        Effort::Highest => "max",
-    })
+    Some(effort.as_str())
 }
 
 /// The words are the vendor's own; what is the same as none, or what Anthropic says, is left out.

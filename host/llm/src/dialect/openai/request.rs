@@ -127,17 +127,10 @@ fn read_choices(fields: &Fields<'_>) -> Result<Option<u32>, CallError> {
 }
 
 fn reasoning(effort: &str) -> Option<Reasoning> {
-    let effort = match effort {
-        "none" => return Some(Reasoning::Off),
-        "minimal" => Effort::Minimal,
-        "low" => Effort::Low,
-        "medium" => Effort::Medium,
-        "high" => Effort::High,
-        "xhigh" => Effort::ExtraHigh,
-        "max" => Effort::Highest,
-        _ => return None,
-    };
-    Some(Reasoning::Effort(effort))
+    match effort {
+        "none" => Some(Reasoning::Off),
+        word => Effort::from_name(word).map(Reasoning::Effort),
+    }
 }
 
 /// Whether a member says no more than what holds without it.

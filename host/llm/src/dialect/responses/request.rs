@@ -147,16 +147,10 @@ fn read_parameters(fields: &Fields<'_>, call: &mut Call) -> Result<(), CallError
     parameters.reasoning = match reasoning.str("effort")? {
         None => None,
         Some("none") => Some(Reasoning::Off),
-        Some("minimal") => Some(Reasoning::Effort(Effort::Minimal)),
-        Some("low") => Some(Reasoning::Effort(Effort::Low)),
-        Some("medium") => Some(Reasoning::Effort(Effort::Medium)),
-        Some("high") => Some(Reasoning::Effort(Effort::High)),
-        Some("xhigh") => Some(Reasoning::Effort(Effort::ExtraHigh)),
-        Some("max") => Some(Reasoning::Effort(Effort::Highest)),
-        Some(_) => {
+        Some(word) => Some(Effort::from_name(word).map(Reasoning::Effort).ok_or_else(|| {
             let expected = "\"none\", \"minimal\", \"low\", \"medium\", \"high\", \"xhigh\" or \"max\"";
-            return Err(reasoning.wrong("effort", expected));
-        }
+            reasoning.wrong("effort", expected)
+        })?),
     };
     // Without one of them the vendor shows nothing of a thought.
     for member in ["summary", "generate_summary"] {

@@ -222,15 +222,7 @@ fn effort(reasoning: &Reasoning) -> Option<&'static str> {
         Reasoning::Effort(effort) => *effort,
         Reasoning::Budget(tokens) => Effort::of_budget(*tokens),
     };
-    let effort = match effort {
-        Effort::Minimal => "minimal",
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-        Effort::ExtraHigh => "xhigh",
-        Effort::Highest => "max",
-    };
-    Some(effort)
+    Some(effort.as_str())
 }
 
 /// The tiers of one vendor have one meaning; of another's, only what stands for the usual one.
