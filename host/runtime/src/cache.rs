@@ -18,7 +18,7 @@ use crate::setup::Setup;
 
 /// Raised whenever the form of a file changes, or what is made of one and the same component; also with each change of the contract,
 /// whose types are compared with a component's when it is made, and not when it is read.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 const MAGIC: &[u8; 8] = b"sluicegc";
 /// Bytes of one file.
 const FILE_BYTES_MAX: u64 = 512 << 20;

@@ -9,12 +9,14 @@ mod host;
 mod layout;
 mod lift;
 mod lower;
+mod mutable;
 mod params;
 mod shim;
 mod table;
 mod types;
 mod unbundle;
 mod weld;
+mod wipe;
 
 use std::collections::BTreeSet;
 
@@ -22,6 +24,7 @@ use wasmtime::{Engine, Instance, InstancePre, Linker, Module, ModuleExport, Stor
 
 use self::host::Returned;
 use self::unbundle::{Odd, Unbundled};
+use self::wipe::Wiper;
 use crate::call::{Call, Verdict};
 use crate::capability::CORE_INTERFACES;
 use crate::failure::Failure;
@@ -40,6 +43,7 @@ pub(crate) struct Prepared {
     pre: InstancePre<PluginState>,
     memory: Option<ModuleExport>,
     phases: [Option<ModuleExport>; Phase::ALL.len()],
+    wiper: Option<Wiper>,
 }
 
 impl Prepared {
@@ -54,6 +58,7 @@ impl Prepared {
             pre: linker.instantiate_pre(module)?,
             memory: module.get_export_index(weld::MEMORY),
             phases: Phase::ALL.map(|phase| module.get_export_index(phase.as_str())),
+            wiper: Wiper::of(module),
         })
     }
 
@@ -124,6 +129,18 @@ impl Guest {
             });
         }
         Ok(())
+    }
+
+    /// Keeps the state of an instance that was never called: it is what `wipe` gives back.
+    pub(crate) fn remember(&self, store: &mut Store<PluginState>, prepared: &Prepared) {
+        if let Some(wiper) = &prepared.wiper {
+            wiper.remember(store, self.instance);
+        }
+    }
+
+    /// Gives back the state in which the instance was made. False where that is not possible: nobody else may have it then.
+    pub(crate) fn wipe(&self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
+        prepared.wiper.as_ref().is_some_and(|wiper| wiper.wipe(store, self.instance))
     }
 
     /// Looks up the entry of each phase.

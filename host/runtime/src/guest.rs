@@ -142,6 +142,21 @@ impl Guest {
         }
     }
 
+    /// See [`direct::Guest::remember`]; of a component nothing is kept.
+    pub(crate) fn remember(&self, store: &mut Store<PluginState>, prepared: &Prepared) {
+        if let (Guest::Direct(guest), Prepared::Direct(prepared)) = (self, prepared) {
+            guest.remember(store, prepared);
+        }
+    }
+
+    /// See [`direct::Guest::wipe`]; a component is never wiped.
+    pub(crate) fn wipe(&self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
+        match (self, prepared) {
+            (Guest::Direct(guest), Prepared::Direct(prepared)) => guest.wipe(store, prepared),
+            _ => false,
+        }
+    }
+
     /// Resolves the function of each phase, so that a wrong signature is found at load.
     pub(crate) fn resolve(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> wasmtime::Result<()> {
         match (self, prepared) {

@@ -168,6 +168,17 @@ impl Instance {
         self.guest.resolve(&mut self.store, prepared).map_err(|error| classify(&error, false, None))
     }
 
+    /// To be called before its first call: what it is now is what `wipe` gives back.
+    pub(crate) fn remember(&mut self, prepared: &Prepared) {
+        self.guest.remember(&mut self.store, prepared);
+    }
+
+    /// Gives back the state in which it was made: no byte of a request is left that a guest could find. False where that is not
+    /// possible; it must not be used again then.
+    pub(crate) fn wipe(&mut self, prepared: &Prepared) -> bool {
+        self.store.data().wasi.is_none() && self.guest.wipe(&mut self.store, prepared)
+    }
+
     /// Linear memory in use, in bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.store.data().limiter.memory_bytes()

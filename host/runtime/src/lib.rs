@@ -27,6 +27,7 @@ mod limits;
 mod live;
 mod load;
 pub mod model;
+mod pagemap;
 mod phase;
 mod plugin;
 mod pool;

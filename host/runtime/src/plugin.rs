@@ -18,7 +18,8 @@ use crate::version::Version;
 /// How instances are shared between requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Isolation {
-    /// A fresh instance, made from the image taken after `configure`: no byte of one request can reach the next.
+    /// A fresh instance, made from the image taken after `configure`, or wiped until it is equal to one: no byte of one request
+    /// can reach the next.
     Request,
     /// Warm instances, recycled by count, memory and idle time.
     Pooled,
@@ -116,8 +117,7 @@ impl Plugin {
 
     /// A warm instance, or a new one.
     pub(crate) async fn acquire(&self) -> Result<Instance, Failure> {
-        let warm = if self.isolation == Isolation::Pooled { self.pool.take() } else { None };
-        match warm {
+        match self.pool.take() {
             Some(instance) => Ok(instance),
             // Apart, so that a call of a warm instance does not carry the room for it.
             None => Box::pin(self.create()).await,
@@ -125,8 +125,8 @@ impl Plugin {
     }
 
     /// Takes back an instance whose last call went well.
-    pub(crate) fn release(&self, instance: Instance) {
-        if self.isolation == Isolation::Pooled && !self.slots.is_short() {
+    pub(crate) fn release(&self, mut instance: Instance) {
+        if !self.slots.is_short() && (self.isolation == Isolation::Pooled || instance.wipe(&self.prepared)) {
             self.pool.put(instance);
             // A call may have begun to wait in between, and have seen no idle instance.
             if self.slots.is_short() {
@@ -146,6 +146,9 @@ impl Plugin {
                     return Err(Failure::new(FailureKind::BadReturn, message));
                 }
             }
+        }
+        if self.isolation == Isolation::Request {
+            instance.remember(&self.prepared);
         }
         Ok(instance)
     }

@@ -19,7 +19,7 @@ use crate::phase::Phase;
 /// What the store of a module knows of it.
 #[derive(Default)]
 pub(crate) struct Lent {
-    memory: Option<Memory>,
+    pub(super) memory: Option<Memory>,
     /// Bytes that a guest may hand over in one call of the host.
     bytes_max: usize,
     blocks: Blocks,
@@ -52,6 +52,11 @@ impl Lent {
         if let Some(bytes) = bytes {
             self.blocks.begin_bytes(bytes);
         }
+    }
+
+    /// Keeps nothing of what was handed over.
+    pub(super) fn forget(&mut self) {
+        self.enter(None);
     }
 
     pub(super) fn returned(&mut self) -> Returned {

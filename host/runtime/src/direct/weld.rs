@@ -17,6 +17,7 @@ use wasmparser::{
     TypeSectionReader,
 };
 
+use super::mutable;
 use super::unbundle::{Odd, Unbundled};
 use crate::bounded::{FUNCTIONS, IMPORTS, TYPES, sections};
 use crate::phase::Phase;
@@ -29,11 +30,18 @@ pub(super) const DELIVER: &str = "deliver";
 pub(super) const TAKE: &str = "take";
 /// The name under which the memory is exported.
 pub(super) const MEMORY: &str = "memory";
+/// The memory once more, where it and the [`global`]s are all that a call can change.
+pub(super) const ALL_STATE: &str = "all-state";
 
 const EXPORTS: u8 = 7;
 const START: u8 = 8;
 /// `DELIVER` and `TAKE`.
 const IMPORTS_ADDED: u32 = 2;
+
+/// The name of one of the globals that a call can change.
+pub(super) fn global(number: usize) -> String {
+    format!("global-{number}")
+}
 
 /// The module with its imports named as the contract names them, and with an export for each phase, named as the phase.
 ///
@@ -70,6 +78,8 @@ struct Welder<'a> {
     memory: Option<u32>,
     realloc: Option<u32>,
     entries: Vec<Entry>,
+    /// Those that a call can change, if it can change nothing but them and the memory.
+    globals: Option<Vec<u32>>,
     has_imports: bool,
 }
 
@@ -95,6 +105,7 @@ impl<'a> Welder<'a> {
             memory: None,
             realloc: None,
             entries: Vec::new(),
+            globals: mutable::globals(&all)?,
             has_imports: false,
         };
         for group in TypeSectionReader::new(types).map_err(unreadable)? {
@@ -353,6 +364,12 @@ impl Reencode for Welder<'_> {
     fn parse_export_section(&mut self, exports: &mut ExportSection, _: ExportSectionReader<'_>) -> Result<(), Error> {
         if let Some(memory) = self.memory {
             exports.export(MEMORY, ExportKind::Memory, memory);
+            if let Some(globals) = &self.globals {
+                exports.export(ALL_STATE, ExportKind::Memory, memory);
+                for (number, index) in globals.iter().enumerate() {
+                    exports.export(&global(number), ExportKind::Global, *index);
+                }
+            }
         }
         let fronts = u32::try_from(self.fronts().count()).unwrap_or(u32::MAX);
         for (number, entry) in (self.first_added() + 1 + fronts..).zip(&self.entries) {

@@ -1,0 +1,93 @@
+//! Gives an instance back the state in which it was made, so that it can serve another request as a new one would.
+//!
+//! What a call can change of most modules is told by their exports ([`mutable`](super::mutable)): one memory, and numbers in
+//! globals. The system knows which pages of the memory may have been written to, and those alone are restored.
+
+use std::sync::OnceLock;
+
+use wasmtime::{Global, Instance, Module, ModuleExport, Store, Val};
+
+use super::weld;
+use crate::instance::PluginState;
+use crate::pagemap::{PAGES_MAX, Pagemap};
+
+/// Bytes of memory beyond which a new instance is not dearer.
+const MEMORY_BYTES_MAX: usize = 2 << 20;
+
+/// What can be changed in the instances of a module, and what it is in a new one.
+pub(super) struct Wiper {
+    pagemap: &'static Pagemap,
+    globals: Vec<ModuleExport>,
+    new: OnceLock<State>,
+}
+
+struct State {
+    globals: Vec<Val>,
+    memory_bytes: usize,
+    /// None for one of zeros.
+    pages: Vec<Option<Box<[u8]>>>,
+}
+
+impl Wiper {
+    /// None where more can be changed, or the system does not tell what was.
+    pub(super) fn of(module: &Module) -> Option<Wiper> {
+        module.get_export_index(weld::ALL_STATE)?;
+        let globals = (0..).map_while(|number| module.get_export_index(&weld::global(number))).collect();
+        Some(Wiper { pagemap: Pagemap::get()?, globals, new: OnceLock::new() })
+    }
+
+    /// Keeps the state of an instance that was never called.
+    pub(super) fn remember(&self, store: &mut Store<PluginState>, instance: Instance) {
+        let Some(memory) = store.data().lent.memory.filter(|memory| memory.data_size(&*store) <= MEMORY_BYTES_MAX) else {
+            return;
+        };
+        self.new.get_or_init(|| {
+            let globals = self.globals(store, instance).iter().map(|global| global.get(&mut *store)).collect();
+            State { globals, ..State::of(memory.data(&*store), self.pagemap.page_bytes) }
+        });
+    }
+
+    /// False where the instance cannot be wiped: nobody else may have it then.
+    pub(super) fn wipe(&self, store: &mut Store<PluginState>, instance: Instance) -> bool {
+        let (Some(new), Some(memory)) = (self.new.get(), store.data().lent.memory) else { return false };
+        store.data_mut().lent.forget();
+        let globals = self.globals(store, instance);
+        globals.len() == new.globals.len()
+            && globals.iter().zip(&new.globals).all(|(global, value)| global.set(&mut *store, *value).is_ok())
+            && new.restore(memory.data_mut(&mut *store), self.pagemap)
+    }
+
+    fn globals(&self, store: &mut Store<PluginState>, instance: Instance) -> Vec<Global> {
+        let find = |export| instance.get_module_export(&mut *store, export)?.into_global();
+        self.globals.iter().filter_map(find).collect()
+    }
+}
+
+impl State {
+    /// Without globals.
+    fn of(memory: &[u8], page_bytes: usize) -> State {
+        let page = |bytes: &[u8]| bytes.iter().any(|byte| *byte != 0).then(|| bytes.into());
+        State { globals: Vec::new(), memory_bytes: memory.len(), pages: memory.chunks(page_bytes).map(page).collect() }
+    }
+
+    fn restore(&self, memory: &mut [u8], pagemap: &Pagemap) -> bool {
+        if memory.len() != self.memory_bytes {
+            return false;
+        }
+        let parts = memory.chunks_mut(PAGES_MAX * pagemap.page_bytes).zip(self.pages.chunks(PAGES_MAX));
+        for (part, pages) in parts {
+            let Some(mut written) = pagemap.written(part) else { return false };
+            while written != 0 {
+                let page = written.trailing_zeros() as usize;
+                written &= written - 1;
+                let bytes = part.chunks_mut(pagemap.page_bytes).nth(page);
+                match (bytes, pages.get(page)) {
+                    (Some(bytes), Some(Some(new))) => bytes.copy_from_slice(new),
+                    (Some(bytes), Some(None)) => bytes.fill(0),
+                    _ => return false,
+                }
+            }
+        }
+        true
+    }
+}
