@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::{StatusCode, Version};
+use http::Version;
 use sluicegate_runtime::{Call, Version as PluginVersion};
 
 use super::open::{ClientConnection, OpenExchange};
@@ -203,10 +203,11 @@ impl Run {
             reply_bytes: self.exchange.reply_bytes.load(Ordering::Relaxed),
             first_byte: log.first_byte,
             duration,
-            upgrade: log
-                .status
-                .filter(|status| *status == StatusCode::SWITCHING_PROTOCOLS)
-                .and_then(|_| self.upgrade.as_ref().map(|upgrade| upgrade.protocol().to_owned())),
+            upgrade: self
+                .upgrade
+                .as_ref()
+                .filter(|upgrade| upgrade.has_switched())
+                .map(|upgrade| upgrade.protocol().to_owned()),
             model: self.model.as_ref().and_then(|model| model.model().map(str::to_owned)),
             usage: self.model.as_ref().map(|model| model.seen().clone()).unwrap_or_default(),
             labels: state.labels.clone(),

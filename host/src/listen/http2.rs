@@ -26,6 +26,7 @@ use super::allowance::Closed;
 use super::connection::{Ground, HEAD_GRACE};
 use super::service::Service;
 use super::{ClientInfo, report};
+use crate::chain::Tunnel;
 use crate::config::Limits;
 
 /// What a client may send ahead on one stream, in bytes, and on all of a connection; Envoy's advice for the edge.
@@ -65,6 +66,7 @@ impl Http2Limits {
             .timer(TokioTimer::new())
             .max_concurrent_streams(self.streams_max)
             .max_header_list_size(self.head_bytes_max)
+            .enable_connect_protocol()
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_send_buf_size(SEND_BUFFER_BYTES)
@@ -90,7 +92,12 @@ pub(super) async fn serve<S: Service>(
         let (flow, asked) = (streams.announce(), withdrawals.asked(&client.connection));
         ground.answer(request, client.clone()).map(|answer| {
             asked.answered();
-            answer.map(|response| response.map(|body| WindowBody::new(body, flow)))
+            answer.map(|mut response| {
+                if let Some(tunnel) = Tunnel::taken_from(&mut response) {
+                    flow.becomes(tunnel);
+                }
+                response.map(|body| WindowBody::new(body, flow))
+            })
         })
     });
     let connection = limits.builder(streams.clone()).serve_connection(TokioIo::new(io), service);
