@@ -164,7 +164,9 @@ pub struct Streams(h2::client::SendRequest<Bytes>);
 pub struct Extended {
     pub head: response::Parts,
     pub sending: h2::SendStream<Bytes>,
-    pub body: h2::RecvStream,
+    body: h2::RecvStream,
+    /// And not yet asked for.
+    read: Vec<u8>,
 }
 
 /// Asks for another protocol.
@@ -199,9 +201,11 @@ impl Streams {
     pub async fn ask(&mut self, request: Request<()>, early: &'static str) -> Extended {
         let mut sender = self.0.clone().ready().await.expect("the connection is open");
         let (answer, mut sending) = sender.send_request(request, false).expect("a valid request");
-        sending.send_data(early.into(), false).expect("the stream is open");
+        if !early.is_empty() {
+            sending.send_data(early.into(), false).expect("the stream is open");
+        }
         let (head, body) = answer.await.expect("an answer").into_parts();
-        Extended { head, sending, body }
+        Extended { head, sending, body, read: Vec::new() }
     }
 }
 
@@ -212,13 +216,13 @@ impl Extended {
 
     /// So many bytes, or as many as come before the stream ends.
     pub async fn read(&mut self, count: usize) -> Vec<u8> {
-        let mut read = Vec::new();
-        while read.len() < count
+        while self.read.len() < count
             && let Some(piece) = self.next().await
         {
-            read.extend(piece.expect("the stream is open"));
+            self.read.extend(piece.expect("the stream is open"));
         }
-        read
+        let rest = self.read.split_off(count.min(self.read.len()));
+        std::mem::replace(&mut self.read, rest)
     }
 
     /// None at an end in good order.
