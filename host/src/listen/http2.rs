@@ -6,6 +6,7 @@
 //! request.
 
 mod abuse;
+mod resets;
 mod stream;
 
 use std::pin::pin;
@@ -20,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use self::abuse::Withdrawals;
+use self::resets::SeenResets;
 use self::stream::{Streams, WindowBody};
 use super::activity::Activity;
 use super::allowance::Closed;
@@ -100,7 +102,8 @@ pub(super) async fn serve<S: Service>(
             })
         })
     });
-    let connection = limits.builder(streams.clone()).serve_connection(TokioIo::new(io), service);
+    let io = TokioIo::new(SeenResets::new(io, client, &ground.allowance));
+    let connection = limits.builder(streams.clone()).serve_connection(io, service);
     let mut connection = pin!(connection);
     // It has been told that it ends (GOAWAY).
     let mut leaves = false;
@@ -134,15 +137,18 @@ pub(super) async fn serve<S: Service>(
         ground.allowance.closed(Closed::SlowReader);
     }
     if let Err(error) = result {
-        if is_abuse(&error) {
-            ground.allowance.closed(Closed::Http2Abuse);
+        if let Some(closed) = ended_by_h2(&error) {
+            ground.allowance.closed(closed);
         }
         report::connection_failed(client, &error);
     }
 }
 
-/// h2 has told the client that it asks too much.
-fn is_abuse(error: &hyper::Error) -> bool {
-    let of_h2 = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
-    of_h2.is_some_and(|error| error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
+/// h2 has told the client why it ends the connection.
+fn ended_by_h2(error: &hyper::Error) -> Option<Closed> {
+    let of_h2 = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    of_h2.is_library().then(|| match of_h2.reason() {
+        Some(h2::Reason::ENHANCE_YOUR_CALM) => Closed::Http2Abuse,
+        _ => Closed::Http2Protocol,
+    })
 }
