@@ -95,12 +95,10 @@ impl Finisher {
 
 impl Drop for Finisher {
     fn drop(&mut self) {
-        if self.open.is_none() {
-            return;
-        }
+        let Some(open) = &self.open else { return };
         let (outcome, fault, code) = if std::thread::panicking() {
             (Outcome::Failed, Fault::Gateway, Some(Code::Internal))
-        } else if self.run.ground.open.are_cut() {
+        } else if open.is_cut() {
             (Outcome::TimedOut, Fault::Gateway, Some(Code::Draining))
         } else if self.run.ground.open.is_ended() {
             (Outcome::TimedOut, Fault::Gateway, Some(Code::GenerationEnded))
