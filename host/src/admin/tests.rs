@@ -297,6 +297,27 @@ async fn a_unix_socket_takes_any_host_and_only_its_owner() {
 }
 
 #[tokio::test]
+async fn a_unix_socket_is_its_owners_alone_from_its_first_moment_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let (watched, ended) = (path.clone(), Arc::new(AtomicBool::new(false)));
+    let ends = ended.clone();
+    let watching = std::thread::spawn(move || {
+        let mut seen = std::collections::BTreeSet::new();
+        while !ends.load(Ordering::Acquire) {
+            seen.extend(fs::metadata(&watched).map(|metadata| metadata.permissions().mode() & 0o777));
+        }
+        seen
+    });
+    for _ in 0..2_000 {
+        drop(Listener::bind(&AdminAddress::Unix(path.clone())).await.unwrap());
+    }
+    ended.store(true, Ordering::Release);
+    let seen = watching.join().unwrap();
+    assert!(seen.is_empty() || seen == [0o600].into(), "modes {seen:?}");
+}
+
+#[tokio::test]
 async fn a_socket_left_behind_is_replaced_and_a_file_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("admin.sock");
