@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use notify::{EventKind, RecursiveMode, Watcher};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -300,21 +301,17 @@ async fn a_unix_socket_takes_any_host_and_only_its_owner() {
 async fn a_unix_socket_is_its_owners_alone_from_its_first_moment_on() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("admin.sock");
-    let (watched, ended) = (path.clone(), Arc::new(AtomicBool::new(false)));
-    let ends = ended.clone();
-    let watching = std::thread::spawn(move || {
-        let mut seen = std::collections::BTreeSet::new();
-        while !ends.load(Ordering::Acquire) {
-            seen.extend(fs::metadata(&watched).map(|metadata| metadata.permissions().mode() & 0o777));
-        }
-        seen
-    });
-    for _ in 0..2_000 {
-        drop(Listener::bind(&AdminAddress::Unix(path.clone())).await.unwrap());
-    }
-    ended.store(true, Ordering::Release);
-    let seen = watching.join().unwrap();
-    assert!(seen.is_empty() || seen == [0o600].into(), "modes {seen:?}");
+    let (sender, events) = std::sync::mpsc::channel();
+    let mut watcher = notify::recommended_watcher(move |event| drop(sender.send(event))).unwrap();
+    watcher.watch(folder.path(), RecursiveMode::NonRecursive).unwrap();
+    let listener = Listener::bind(&AdminAddress::Unix(path.clone())).await.unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    drop(listener);
+    let kinds = events.iter().map(|event: notify::Result<notify::Event>| event.unwrap().kind);
+    let until_removed: Vec<_> = kinds.take_while(|kind| !kind.is_remove()).collect();
+    assert!(until_removed.iter().any(EventKind::is_create), "{until_removed:?}");
+    // The mode that it has now is the one that it was made with.
+    assert!(!until_removed.iter().any(EventKind::is_modify), "{until_removed:?}");
 }
 
 #[tokio::test]
