@@ -45,6 +45,11 @@ impl Raw {
         self.stream.set_zero_linger().expect("the connection is open");
     }
 
+    /// Says that it will write nothing more.
+    pub async fn end_writing(&mut self) {
+        self.stream.shutdown().await.expect("the connection is open");
+    }
+
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let written = timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await.expect("the other side reads");
         written.expect("the connection is open");

@@ -150,3 +150,45 @@ async fn a_client_that_takes_an_answer_byte_by_byte_is_cut() {
     assert_eq!(gateway.wait_for_log(1)[0]["outcome"], "client_gone");
     wait_for_metric(&gateway, CLOSED, &["reason=\"slow_reader\""], 1.0).await;
 }
+
+#[tokio::test]
+async fn an_upgraded_connection_holds_its_places_until_it_ends() {
+    let upstream = RawUpstream::start(|mut raw: Raw, _: Notes| async move {
+        if raw.read_head().await.contains("upgrade") {
+            raw.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n").await;
+        } else {
+            raw.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+        }
+        raw.closed().await;
+    })
+    .await;
+    let asks = "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    let text = |limit: &str| {
+        let route = config::route(&upstream.url(), "upgrades = [\"echo\"]");
+        format!("[admin]\naddress = \"127.0.0.1:0\"\n[limits]\n{limit} = 1\n{route}")
+    };
+    // That of its address.
+    let gateway = Gateway::start(&text("connections_per_address_max"), &[]);
+    let mut tunnel = Raw::connect(gateway.address()).await;
+    tunnel.write(asks).await;
+    tunnel.read_head().await;
+    Raw::connect(gateway.address()).await.closed().await;
+    assert_eq!(metric(&gateway, CLOSED, &["reason=\"address_limit\""]).await, 1.0);
+    assert_eq!(metric(&gateway, "sluicegate_connections_open", &[]).await, 1.0);
+    drop(tunnel);
+    wait_for_metric(&gateway, "sluicegate_connections_open", &[], 0.0).await;
+    let mut next = Raw::connect(gateway.address()).await;
+    next.write(GET).await;
+    next.read_until("ok").await;
+    // That of the whole gateway: the next connection waits in the system's queue.
+    let gateway = Gateway::start(&text("connections_max"), &[]);
+    let mut tunnel = Raw::connect(gateway.address()).await;
+    tunnel.write(asks).await;
+    tunnel.read_head().await;
+    let mut next = Raw::connect(gateway.address()).await;
+    next.write(GET).await;
+    let early = tokio::time::timeout(std::time::Duration::from_millis(300), next.read_until("ok")).await;
+    assert!(early.is_err(), "a second connection was served beside the tunnel");
+    drop(tunnel);
+    next.read_until("ok").await;
+}
