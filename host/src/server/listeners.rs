@@ -96,12 +96,7 @@ impl Listeners {
 
     /// The configuration serves: new ones begin to, kept ones go on as they are configured now, and the others accept nobody any
     /// longer. Their open requests may go on for `drain_timeout`.
-    pub(super) async fn take_over(
-        &self,
-        shared: &Arc<Shared>,
-        prepared: Prepared,
-        drain_timeout: Duration,
-    ) {
+    pub(super) async fn take_over(&self, shared: &Arc<Shared>, prepared: Prepared, drain_timeout: Duration) {
         let before = self.addresses();
         for (address, tls) in prepared.addresses().iter().filter(|(address, _)| !before.contains(address)) {
             tracing::info!("listening on {}://{address}", if *tls { "https" } else { "http" });

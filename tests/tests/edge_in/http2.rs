@@ -183,7 +183,8 @@ async fn malformed_requests_are_reset_and_reach_no_upstream() {
     let frame = wait_for(&mut raw, |frame| frame.kind == RST_STREAM).await.unwrap();
     assert_eq!(frame.error(), PROTOCOL_ERROR);
     assert!(upstream.received().is_empty());
-    wait_for_metric(&gateway, "sluicegate_http2_streams_reset_total", &["error=\"protocol_error\""], resets + 1.0).await;
+    wait_for_metric(&gateway, "sluicegate_http2_streams_reset_total", &["error=\"protocol_error\""], resets + 1.0)
+        .await;
     gateway.wait_for_stderr("a request breaks the rules of HTTP/2; its stream was reset");
     wait_for_metric(&gateway, "sluicegate_connections_closed_total", &["reason=\"http2_protocol\""], ends).await;
     assert!(resets > 0.0 && ends > 0.0, "{resets} {ends}");

@@ -7,7 +7,8 @@ use sluicegate_tests::{Gateway, Notes, RawUpstream, Upstream, config, metric, wa
 use crate::support::Script;
 
 const ADMIN: &str = "[admin]\naddress = \"127.0.0.1:0\"\n\n";
-const SWITCHES: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo/2\r\nx-from: up\r\n\r\n";
+const SWITCHES: &str =
+    "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo/2\r\nx-from: up\r\n\r\n";
 
 /// A gateway that allows these protocols on its one route. `lines` are further ones of the route, `limits` those of the gateway.
 fn gateway(upstream: &str, lines: &str, limits: &str) -> Gateway {
@@ -105,7 +106,9 @@ async fn the_upstream_is_asked_as_by_http1_and_nothing_passes_before_its_101() {
     assert_eq!(head.headers["x-from"], "up");
     assert_eq!(head.headers["via"], "1.1 sluicegate");
     let asked = &upstream.notes.all()[1];
-    for field in ["connection: upgrade\r\n", "upgrade: echo/2\r\n", "via: 2.0 sluicegate\r\n", "x-forwarded-host: x\r\n"] {
+    for field in
+        ["connection: upgrade\r\n", "upgrade: echo/2\r\n", "via: 2.0 sluicegate\r\n", "x-forwarded-host: x\r\n"]
+    {
         assert_eq!(asked.matches(field).count(), 1, "{field:?} in {asked}");
     }
     assert!(!asked.contains(":protocol") && !asked.contains("transfer-encoding"), "{asked}");
@@ -268,13 +271,8 @@ async fn a_client_that_breaks_leaves_the_upstream_in_no_doubt() {
     drop((client, stream));
     // Its connection.
     let mut raw = http2::frames(gateway.address(), &[]).await;
-    let fields = [
-        (":method", "CONNECT"),
-        (":protocol", "echo/2"),
-        (":scheme", "http"),
-        (":authority", "x"),
-        (":path", "/talk"),
-    ];
+    let fields =
+        [(":method", "CONNECT"), (":protocol", "echo/2"), (":scheme", "http"), (":authority", "x"), (":path", "/talk")];
     raw.write(http2::Frame::new(http2::HEADERS, http2::END_HEADERS, 1, http2::block(&fields)).bytes()).await;
     http2::wait_for(&mut raw, |frame| frame.kind == http2::HEADERS).await.unwrap();
     raw.reset();
