@@ -7,6 +7,7 @@
 mod attempt;
 mod canary;
 mod events;
+pub mod extended_connect;
 mod failover;
 mod finish;
 mod idle;

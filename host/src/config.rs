@@ -34,6 +34,7 @@ pub use model::*;
 pub use near::nearest;
 pub use place::Place;
 pub use read::TEXT_BYTES_MAX;
+pub use resolve::collide;
 pub use schema::{bind, exchanges_schema, included_schema, schema};
 pub use texts::{TextFile, Texts};
 

@@ -104,6 +104,8 @@ codes! {
     TargetTooLong, Client, 414, "client_target_too_long";
     /// The head is longer than a limit.
     HeadTooLarge, Client, 431, "client_head_too_large";
+    /// Over HTTP/2 the client wants to speak another protocol that the route does not allow (RFC 9220, 3).
+    ProtocolNotAllowed, Client, 501, "client_protocol_not_allowed";
     /// A plugin failed, and its entry denies on error.
     PluginFailed, Policy, 500, "policy_failed";
     /// A plugin's breaker is open, and its entry denies on error.
@@ -122,6 +124,8 @@ codes! {
     UpstreamTls, Upstream, 502, "upstream_tls_failed";
     /// The answer cannot be understood, or was cut before its head ended.
     UpstreamBroken, Upstream, 502, "upstream_broken";
+    /// Asked for another protocol in the place of a client of HTTP/2, it has answered well and without switching.
+    NotUpgraded, Upstream, 502, "upstream_not_upgraded";
     /// The answer's coding is unknown or broken, and a policy must read it.
     UpstreamCoding, Upstream, 502, "upstream_unsupported_coding";
     /// The upstream did not answer in time.

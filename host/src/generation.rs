@@ -48,6 +48,7 @@ impl Generation {
         let (mut head, body) = request.into_parts();
         if head.version == Version::HTTP_2 {
             fields::join_cookies(&mut head.headers);
+            chain::extended_connect::as_get(&mut head);
         }
         let id = RequestId::from_headers(&head.headers);
         let forwarded = client.forwarded(&head.headers);

@@ -25,6 +25,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -121,6 +122,7 @@ impl Listener {
         let service = Arc::new(service);
         let rooms = Arc::new(Rooms::new());
         let mut connections = JoinSet::new();
+        let cut = Arc::new(AtomicBool::new(false));
         let mut draining = drain.clone();
         loop {
             let (stream, peer, permit) = tokio::select! {
@@ -139,6 +141,7 @@ impl Listener {
                 drain: drain.clone(),
                 service: Arc::clone(&service),
                 rooms: rooms.clone(),
+                cut: cut.clone(),
             };
             // It leaves this event loop for the one of its worker.
             let Ok(stream) = stream.into_std() else { continue };
@@ -162,9 +165,9 @@ impl Listener {
         tokio::select! {
             () = async { while connections.join_next().await.is_some() {} } => {}
             () = draining.ended() => {
-                let cut = connections.len();
+                cut.store(true, Ordering::Release);
+                report::cut_by_deadline(connections.len());
                 connections.shutdown().await;
-                report::cut_by_deadline(cut);
             }
         }
     }

@@ -5,6 +5,7 @@ mod change;
 mod generations;
 mod history;
 mod inherited;
+mod listeners;
 mod notify;
 mod restart;
 mod signals;
@@ -32,15 +33,15 @@ use self::change::LastRefused;
 use self::generations::{Current, Generations, Origin};
 use self::history::History;
 use self::inherited::{Inherited, InheritedError};
+use self::listeners::{Listeners, Prepared};
 use self::signals::Signals;
 use self::watch::Fingerprint;
 use crate::admin::{AdminError, AdminServer, AdminState};
 use crate::chain::{OpenExchanges, ReplyBody, Traces};
 use crate::clock::SystemClock;
 use crate::config::{self, AdminAddress, Config, Diagnostics, Texts};
-use crate::error::Refusal;
 use crate::generation::{BuildError, Built, Foundation, Kept};
-use crate::listen::{Allowance, Answers, BindError, ClientInfo, Drain, DrainWatch, Listener, Terms, TermsError};
+use crate::listen::{Allowance, BindError, ClientInfo, Drain, DrainWatch, Listener, Terms, TermsError};
 use crate::plugin_source::{Patience, PluginSources};
 use crate::secrets::Redaction;
 use crate::state::counters::Counters;
@@ -88,8 +89,7 @@ pub enum StartError {
 /// Bound and ready; [`Server::run`] serves.
 pub struct Server {
     shared: Arc<Shared>,
-    listeners: Vec<Listener>,
-    workers: Arc<Workers>,
+    listeners: Prepared,
     admin: Option<AdminServer>,
     drain: Drain,
     watch: DrainWatch,
@@ -104,10 +104,7 @@ struct Shared {
     history: Option<History>,
     watch: DrainWatch,
     allowance: Allowance,
-    /// Where clients reach it, with the ports that the system chose.
-    addresses: Vec<SocketAddr>,
-    /// Of each listener, for connections that are yet to come.
-    terms: Vec<Arc<ArcSwap<Terms>>>,
+    listeners: Listeners,
     config_path: PathBuf,
     /// Held while a configuration is built and swapped in.
     changing: Arc<Mutex<()>>,
@@ -189,14 +186,13 @@ impl Server {
             Some(socket) => Listener::adopt(socket, terms),
             None => Listener::bind(listener.address, terms),
         });
-        let listeners = bound.collect::<Result<Vec<_>, _>>()?;
+        let configured = config.listeners.iter().map(|listener| listener.address);
+        let listeners = Prepared::new(configured.zip(bound.collect::<Result<Vec<_>, _>>()?).collect());
         inherited.are_all_taken()?;
         let workers = Arc::new(Workers::start(config.workers).map_err(StartError::Workers)?);
         let (drain, watch) = Drain::new();
         let allowance = Allowance::new(&config.limits, foundation.metrics.clone());
         let admin = config.admin.clone();
-        let addresses = listeners.iter().map(Listener::address).collect();
-        let terms = listeners.iter().map(Listener::terms).collect();
         let config_path = texts.files.first().map(|main| main.path.clone()).unwrap_or_default();
         let texts = Arc::new(texts);
         let (generation, config) = (Arc::new(generation), Arc::new(config));
@@ -207,8 +203,7 @@ impl Server {
             history,
             watch: watch.clone(),
             allowance,
-            addresses,
-            terms,
+            listeners: Listeners::new(workers, watch.clone()),
             config_path,
             changing: Arc::default(),
             changed: Notify::default(),
@@ -223,17 +218,12 @@ impl Server {
             None => None,
         };
         let signals = Signals::catch().map_err(StartError::Signals)?;
-        Ok(Server { shared, listeners, workers, admin, drain, watch, signals })
+        Ok(Server { shared, listeners, admin, drain, watch, signals })
     }
 
-    /// Where clients reach it, with the ports that the system chose.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.shared.addresses
-    }
-
-    /// Whether each of the addresses speaks TLS.
-    pub fn speak_tls(&self) -> impl Iterator<Item = bool> {
-        self.shared.terms.iter().map(|terms| terms.load().speaks_tls())
+    /// Where clients will reach it, with the ports that the system chose.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.addresses().into_iter().map(|(address, _)| address).collect()
     }
 
     pub fn admin_address(&self) -> Option<&AdminAddress> {
@@ -247,19 +237,10 @@ impl Server {
 
     /// Serves until a signal, drains, and returns when the last exchange has its outcome in the log.
     pub async fn run(self) {
-        let Server { shared, listeners, workers, admin, drain, mut watch, signals } = self;
+        let Server { shared, listeners, admin, drain, mut watch, signals } = self;
         shared.foundation.runtime.serves();
-        let mut serving = JoinSet::new();
-        for listener in listeners {
-            let (serving_by, refusing_by) = (shared.clone(), shared.clone());
-            let service = Answers {
-                answer: move |request, client| serve(&serving_by, request, client),
-                refuse_unread: move |refusal: &Refusal, client: &ClientInfo| {
-                    refusing_by.generations.current_generation().refuse_unread(refusal, &client.connection)
-                },
-            };
-            serving.spawn(listener.serve(workers.clone(), shared.allowance.clone(), watch.clone(), service));
-        }
+        let drain_timeout = shared.generations.current().config.limits.drain_timeout;
+        shared.listeners.take_over(&shared, listeners, drain_timeout).await;
         let admin = admin.map(|admin| {
             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
             // The admin listener answers until the last exchange has ended: it says that the gateway drains.
@@ -272,7 +253,7 @@ impl Server {
         background.spawn(signals::watch(shared.clone(), drain, signals));
         notify::tell("READY=1");
         watch.begun().await;
-        while serving.join_next().await.is_some() {}
+        shared.listeners.ended().await;
         let open = &shared.foundation.open;
         if tokio::time::timeout(SETTLE_MAX, open.wait_until_none()).await.is_err() {
             tracing::warn!("{} exchanges had not ended when the time for it was over", open.count());

@@ -1,16 +1,19 @@
-//! Clients of HTTP/2: a proper one, and one that writes its frames itself.
+//! Clients of HTTP/2: a proper one, one that sees streams, and one that writes its frames itself.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, response};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::client::Reply;
+use crate::gateway::PATIENCE;
 use crate::raw::Raw;
 
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -150,6 +153,90 @@ pub async fn wait_for(raw: &mut Raw, wanted: impl Fn(&Frame) -> bool) -> Option<
         let frame = next_frame(raw).await?;
         if wanted(&frame) {
             return Some(frame);
+        }
+    }
+}
+
+/// A client that sees streams as h2 has them: their resets, and other protocols on them.
+pub struct Streams(h2::client::SendRequest<Bytes>);
+
+/// A stream on which the client has asked for another protocol (RFC 8441), and what it was answered.
+pub struct Extended {
+    pub head: response::Parts,
+    pub sending: h2::SendStream<Bytes>,
+    body: h2::RecvStream,
+    /// And not yet asked for.
+    read: Vec<u8>,
+}
+
+/// Asks for another protocol.
+pub fn extended(protocol: &'static str) -> Request<()> {
+    let request = Request::connect("http://x/talk").extension(h2::ext::Protocol::from_static(protocol));
+    request.body(()).expect("a valid request")
+}
+
+impl Streams {
+    /// Once the gateway has said that it knows such requests.
+    pub async fn connect(address: SocketAddr) -> Streams {
+        let stream = TcpStream::connect(address).await.expect("the gateway accepts");
+        let (sender, connection) = h2::client::handshake(stream).await.expect("a connection");
+        tokio::spawn(connection);
+        let started = Instant::now();
+        while !sender.is_extended_connect_protocol_enabled() {
+            assert!(started.elapsed() < PATIENCE, "the gateway does not say that it knows extended CONNECT");
+            tokio::task::yield_now().await;
+        }
+        Streams(sender)
+    }
+
+    pub async fn extended(&mut self, protocol: &'static str, fields: &[(&'static str, &str)]) -> Extended {
+        let mut request = extended(protocol);
+        for (name, value) in fields {
+            request.headers_mut().insert(*name, value.parse().expect("a valid value"));
+        }
+        self.ask(request, "").await
+    }
+
+    /// The request stays open. `early` is sent behind its head.
+    pub async fn ask(&mut self, request: Request<()>, early: &'static str) -> Extended {
+        let mut sender = self.0.clone().ready().await.expect("the connection is open");
+        let (answer, mut sending) = sender.send_request(request, false).expect("a valid request");
+        if !early.is_empty() {
+            sending.send_data(early.into(), false).expect("the stream is open");
+        }
+        let (head, body) = answer.await.expect("an answer").into_parts();
+        Extended { head, sending, body, read: Vec::new() }
+    }
+}
+
+impl Extended {
+    pub fn send(&mut self, bytes: impl Into<Bytes>) {
+        self.sending.send_data(bytes.into(), false).expect("the stream is open");
+    }
+
+    /// So many bytes, or as many as come before the stream ends.
+    pub async fn read(&mut self, count: usize) -> Vec<u8> {
+        while self.read.len() < count
+            && let Some(piece) = self.next().await
+        {
+            self.read.extend(piece.expect("the stream is open"));
+        }
+        let rest = self.read.split_off(count.min(self.read.len()));
+        std::mem::replace(&mut self.read, rest)
+    }
+
+    /// None at an end in good order.
+    pub async fn next(&mut self) -> Option<Result<Bytes, h2::Error>> {
+        loop {
+            match timeout(PATIENCE, self.body.data()).await.expect("something happens")? {
+                // What carries the end alone.
+                Ok(piece) if piece.is_empty() => {}
+                Ok(piece) => {
+                    self.body.flow_control().release_capacity(piece.len()).expect("no more than what came");
+                    return Some(Ok(piece));
+                }
+                Err(error) => return Some(Err(error)),
+            }
         }
     }
 }

@@ -45,6 +45,11 @@ impl Raw {
         self.stream.set_zero_linger().expect("the connection is open");
     }
 
+    /// Says that it will write nothing more.
+    pub async fn end_writing(&mut self) {
+        self.stream.shutdown().await.expect("the connection is open");
+    }
+
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
         let written = timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await.expect("the other side reads");
         written.expect("the connection is open");
@@ -148,12 +153,21 @@ impl Notes {
     }
 
     pub async fn wait_for_some(&self, is_it: impl Fn(&str) -> bool) {
+        self.wait_until(|notes| notes.iter().any(|one| is_it(one))).await;
+    }
+
+    /// Until it stands there so many times.
+    pub async fn wait_for_count(&self, note: &str, count: usize) {
+        self.wait_until(|notes| notes.iter().filter(|one| *one == note).count() >= count).await;
+    }
+
+    async fn wait_until(&self, is_it: impl Fn(&[String]) -> bool) {
         let waiting = async {
             loop {
                 let added = self.0.1.notified();
                 tokio::pin!(added);
                 added.as_mut().enable();
-                if self.all().iter().any(|one| is_it(one)) {
+                if is_it(&self.all()) {
                     return;
                 }
                 added.await;

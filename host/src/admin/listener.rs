@@ -1,15 +1,19 @@
 //! Where the admin listener listens: a loopback address or a Unix socket.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UnixListener, UnixSocket};
 
 use super::AdminError;
 use crate::config::AdminAddress;
+
+/// Connections that the system has accepted and we have not.
+const BACKLOG: u32 = 128;
 
 pub(super) type Stream = Box<dyn ReadWrite>;
 
@@ -51,9 +55,8 @@ impl Listener {
             AdminAddress::Unix(path) => {
                 let failed = |source| AdminError::Bind { address: path.display().to_string(), source };
                 remove_stale(path)?;
-                let listener = UnixListener::bind(path).map_err(failed)?;
+                let listener = bind_private(path).map_err(failed)?;
                 let file = SocketFile(path.clone());
-                fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
                 Ok(Listener { socket: Socket::Unix { _file: file, listener }, address: address.clone() })
             }
         }
@@ -76,6 +79,15 @@ impl Drop for SocketFile {
         // Someone else may have removed it; then there is nothing left to do.
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// Nobody but its owner can connect, and could not for a moment: the file gets the mode that the socket has before (`unix(7)` on
+/// Linux), and not one that is changed afterwards.
+fn bind_private(path: &Path) -> io::Result<UnixListener> {
+    let socket = UnixSocket::new_stream()?;
+    File::from(socket.as_fd().try_clone_to_owned()?).set_permissions(Permissions::from_mode(0o600))?;
+    socket.bind(path)?;
+    socket.listen(BACKLOG)
 }
 
 /// A process that was killed leaves its socket behind. Whether anyone still listens, connecting tells.

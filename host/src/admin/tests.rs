@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use notify::{EventKind, RecursiveMode, Watcher};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -294,6 +295,23 @@ async fn a_unix_socket_takes_any_host_and_only_its_owner() {
     running.stop.take();
     (&mut running.task).await.unwrap();
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_unix_socket_is_its_owners_alone_from_its_first_moment_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let (sender, events) = std::sync::mpsc::channel();
+    let mut watcher = notify::recommended_watcher(move |event| drop(sender.send(event))).unwrap();
+    watcher.watch(folder.path(), RecursiveMode::NonRecursive).unwrap();
+    let listener = Listener::bind(&AdminAddress::Unix(path.clone())).await.unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    drop(listener);
+    let kinds = events.iter().map(|event: notify::Result<notify::Event>| event.unwrap().kind);
+    let until_removed: Vec<_> = kinds.take_while(|kind| !kind.is_remove()).collect();
+    assert!(until_removed.iter().any(EventKind::is_create), "{until_removed:?}");
+    // The mode that it has now is the one that it was made with.
+    assert!(!until_removed.iter().any(EventKind::is_modify), "{until_removed:?}");
 }
 
 #[tokio::test]

@@ -59,15 +59,7 @@ impl Run {
                 Err(fault(Stop::refuse(Refusal::new(code, message))))
             }
             Ok(Ok(answer)) if fields::has_unknown_transfer_coding(answer.headers()) => {
-                let upstream = &target.upstream.config().name;
-                let why = "its transfer-coding is other than `chunked`";
-                tracing::warn!(
-                    request_id = self.exchange.facts.id,
-                    "the answer of upstream `{upstream}` is refused: {why}"
-                );
-                let message = format!("Upstream `{upstream}` sent an answer that cannot be used.");
-                let stop = Stop::refuse(Refusal::new(Code::UpstreamBroken, message));
-                Err(Failed { stop, reached: Reached::Answered })
+                Err(self.unfit(target, "its transfer-coding is other than `chunked`"))
             }
             Ok(Ok(mut answer)) => {
                 let version = answer.version();
@@ -75,10 +67,24 @@ impl Run {
                 if !self.takes_trailers {
                     answer.headers_mut().remove(header::TRAILER);
                 }
-                Ok(answer)
+                let status = answer.status();
+                match &self.upgrade {
+                    Some(upgrade) if !upgrade.is_answered_by(status, answer.headers_mut()) => {
+                        Err(self.unfit(target, "its `sec-websocket-accept` is not the one to the key that it was sent"))
+                    }
+                    _ => Ok(answer),
+                }
             }
             Ok(Err(error)) => Err(Failed { stop: self.upstream_failed(&error), reached: reached(&error) }),
         }
+    }
+
+    fn unfit(&self, target: &Target, why: &str) -> Failed {
+        let upstream = &target.upstream.config().name;
+        tracing::warn!(request_id = self.exchange.facts.id, "the answer of upstream `{upstream}` is refused: {why}");
+        let message = format!("Upstream `{upstream}` sent an answer that cannot be used.");
+        let stop = Stop::refuse(Refusal::new(Code::UpstreamBroken, message));
+        Failed { stop, reached: Reached::Answered }
     }
 
     fn note_attempt(&self, number: u32) {
@@ -141,7 +147,7 @@ impl Run {
             headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
         }
         if let Some(upgrade) = &self.upgrade {
-            upgrade.announce(&mut headers);
+            upgrade.ask(&mut headers);
         }
         if decodes_reply {
             headers.insert(header::ACCEPT_ENCODING, coding::acceptable(headers.get(header::ACCEPT_ENCODING)));

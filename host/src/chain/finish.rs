@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::{StatusCode, Version};
+use http::Version;
 use sluicegate_runtime::{Call, Version as PluginVersion};
 
 use super::open::{ClientConnection, OpenExchange};
@@ -95,12 +95,10 @@ impl Finisher {
 
 impl Drop for Finisher {
     fn drop(&mut self) {
-        if self.open.is_none() {
-            return;
-        }
+        let Some(open) = &self.open else { return };
         let (outcome, fault, code) = if std::thread::panicking() {
             (Outcome::Failed, Fault::Gateway, Some(Code::Internal))
-        } else if self.run.ground.open.are_cut() {
+        } else if open.is_cut() {
             (Outcome::TimedOut, Fault::Gateway, Some(Code::Draining))
         } else if self.run.ground.open.is_ended() {
             (Outcome::TimedOut, Fault::Gateway, Some(Code::GenerationEnded))
@@ -203,10 +201,11 @@ impl Run {
             reply_bytes: self.exchange.reply_bytes.load(Ordering::Relaxed),
             first_byte: log.first_byte,
             duration,
-            upgrade: log
-                .status
-                .filter(|status| *status == StatusCode::SWITCHING_PROTOCOLS)
-                .and_then(|_| self.upgrade.as_ref().map(|upgrade| upgrade.protocol().to_owned())),
+            upgrade: self
+                .upgrade
+                .as_ref()
+                .filter(|upgrade| upgrade.has_switched())
+                .map(|upgrade| upgrade.protocol().to_owned()),
             model: self.model.as_ref().and_then(|model| model.model().map(str::to_owned)),
             usage: self.model.as_ref().map(|model| model.seen().clone()).unwrap_or_default(),
             labels: state.labels.clone(),

@@ -8,6 +8,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use sluicegate_runtime::{Exchange, ExchangeFacts, RequestHead};
 
+use super::extended_connect;
 use super::model::{self, ModelExchange};
 use super::open::ClientConnection;
 use super::plan::{Ground, Plan};
@@ -48,6 +49,7 @@ pub(super) fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (
     let forwarded = forwarded.as_deref();
     let tls = forwarded.and_then(|forwarded| forwarded.tls).unwrap_or(client.tls);
     let allowed = plan.route.as_ref().map_or(&[][..], |route| &route.upgrades);
+    let connects = extended_connect::asks(&head);
     let upgrade = if allowed.is_empty() { None } else { Upgrade::asked(&mut head, &body, allowed) };
     let expects = !body.is_end_stream() && fields::expects_continue(head.version, &head.headers);
     let hop = fields::clean_request(&mut head.headers);
@@ -111,5 +113,6 @@ pub(super) fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (
     run.takes_trailers = takes_trailers;
     run.expects = expects;
     run.upgrade = upgrade;
+    run.connects = connects;
     (Arc::new(run), body)
 }

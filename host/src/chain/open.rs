@@ -54,6 +54,8 @@ pub struct ClientConnection {
     brings_others: bool,
     /// What its requests say of the client upstream.
     pub(super) forwarded_for: HeaderValue,
+    /// Its listener cuts all that it has left.
+    cut: Arc<AtomicBool>,
     end: Notify,
 }
 
@@ -176,10 +178,6 @@ impl GenerationExchanges {
         &self.everywhere.upgraded
     }
 
-    pub(super) fn are_cut(&self) -> bool {
-        self.everywhere.are_cut()
-    }
-
     /// `lane`: less than there are; another one would be a mistake in this file.
     fn lock(&self, lane: usize) -> MutexGuard<'_, Slab<Open>> {
         self.open[lane].lock().unwrap_or_else(PoisonError::into_inner)
@@ -195,6 +193,7 @@ impl ClientConnection {
             rules: Arc::default(),
             brings_others: false,
             forwarded_for: forwarded_for(address),
+            cut: Arc::default(),
             end: Notify::new(),
         }
     }
@@ -202,6 +201,11 @@ impl ClientConnection {
     pub fn under(self, rules: Arc<AddressRules>) -> ClientConnection {
         let brings_others = rules.trusted_proxies.contain(self.address);
         ClientConnection { rules, brings_others, ..self }
+    }
+
+    /// True in `cut` says that from then on it is not the client who ends it.
+    pub fn cut_with(self, cut: Arc<AtomicBool>) -> ClientConnection {
+        ClientConnection { cut, ..self }
     }
 
     /// Whether it is served at all. Those whom a trusted proxy brings are judged one by one.
@@ -231,6 +235,14 @@ impl ClientConnection {
     /// Returns when the connection must end.
     pub async fn wanted(&self) {
         self.end.notified().await;
+    }
+}
+
+impl OpenExchange {
+    /// The gateway itself cuts it: because it ends, or gives up the listener.
+    pub(super) fn is_cut(&self) -> bool {
+        let of_connection = |open: &Open| open.connection.cut.load(Ordering::Acquire);
+        self.of.everywhere.are_cut() || self.of.lock(self.lane).get(self.slot).is_some_and(of_connection)
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Run {
     pub(super) expects: bool,
     /// Some where it asks for another protocol, and its route allows that.
     pub(super) upgrade: Option<Box<Upgrade>>,
+    /// Over HTTP/2 its client asks for another protocol: whatever is no error makes it speak that.
+    pub(super) connects: bool,
     /// When the route's time for the whole exchange is over.
     pub(super) deadline: Option<tokio::time::Instant>,
     /// Entries at positions below it take part in the answer. Grows as `head` passes them, so that no entry meets the answer to
@@ -102,6 +104,7 @@ impl Run {
             takes_trailers: false,
             expects: false,
             upgrade: None,
+            connects: false,
             depth: AtomicUsize::new(0),
             ran: AtomicU64::new(0),
             held: (0..length).map(|_| tokio::sync::Mutex::new(Held::reusing())).collect(),

@@ -118,6 +118,7 @@ impl Run {
         let Some(route) = &self.plan.route else {
             return Err(Stop::refuse(Refusal::new(Code::NoRoute, "No route of this gateway matches this request.")));
         };
+        self.check_protocol()?;
         if let (Some(model), Some(plans)) = (&self.model, &self.plan.models) {
             return Box::pin(self.forward_model(route, model, plans, body)).await;
         }
@@ -248,8 +249,11 @@ impl Run {
 
     /// Seals the head and hands both to the server.
     fn respond(self: &Arc<Run>, mut source: Source, mut finisher: Finisher) -> Response<ReplyBody> {
-        let has_body = self.reply_has_body();
         let tunnel = self.switch(&mut source, &mut finisher);
+        if let Some(stop) = self.misleads(tunnel.is_some()) {
+            source = self.last_word(stop);
+        }
+        let has_body = self.reply_has_body();
         let mut state = self.exchange.lock();
         let events = state.reply.as_ref().and_then(|head| self.event_tail(head));
         let mut response = Response::new(ReplyBody::new(source, finisher, events));

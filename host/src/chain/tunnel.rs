@@ -182,7 +182,14 @@ impl AsyncRead for Side<'_> {
         let read = ready!(Pin::new(&mut side.stream).poll_read(context, buffer));
         match (&read, buffer.filled().len() - before) {
             (Err(_), _) => side.note_error(),
-            (Ok(()), 0) => side.seen.half_closed.store(true, Ordering::Relaxed),
+            (Ok(()), 0) => {
+                // hyper takes a stream of HTTP/2 that was reset for one that has ended. Writing to it tells them apart.
+                if let Poll::Ready(Err(error)) = Pin::new(&mut side.stream).poll_flush(context) {
+                    side.note_error();
+                    return Poll::Ready(Err(error));
+                }
+                side.seen.half_closed.store(true, Ordering::Relaxed);
+            }
             (Ok(()), count) => {
                 side.seen.moved.store(true, Ordering::Relaxed);
                 if side.is_client {

@@ -2,17 +2,20 @@
 //!
 //! It goes through the chain like any other. Only once the upstream has answered 101, and the chain has let that answer pass, does a
 //! [`Tunnel`] begin; until then not a byte of the other protocol has passed in either direction.
+//! A client of HTTP/2 asks in another way, for one of its streams: see [`extended_connect`](super::extended_connect).
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, request};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use sluicegate_runtime::{BodyMode, Phase};
 
+use super::extended_connect::Handshake;
 use super::finish::Finisher;
 use super::pipe::Way;
 use super::reply_body::{ReplyBody, Source};
@@ -26,7 +29,11 @@ pub(super) struct Upgrade {
     /// As the client spelled it.
     protocol: HeaderValue,
     client: OnUpgrade,
+    /// Of a client of HTTP/2, in whose place it is made.
+    handshake: Option<Handshake>,
     place: Mutex<Option<Place>>,
+    /// The client was told that the other protocol is spoken from here on.
+    switched: AtomicBool,
 }
 
 /// Connections that speak another protocol by now, or are about to; in the whole process.
@@ -56,6 +63,12 @@ impl Upgrade {
     /// A body would have to pass whole in front of the other protocol; who asks with one is not taken at the word.
     pub(super) fn asked(head: &mut request::Parts, body: &Incoming, allowed: &[String]) -> Option<Box<Upgrade>> {
         let client = head.extensions.remove::<OnUpgrade>()?;
+        if let Some(protocol) = head.extensions.remove::<Protocol>() {
+            let is_allowed = allowed.iter().any(|allowed| protocol.as_str().eq_ignore_ascii_case(allowed));
+            let protocol = HeaderValue::from_str(protocol.as_str()).ok().filter(|_| is_allowed)?;
+            let handshake = Handshake::of(&protocol)?;
+            return Some(Upgrade::boxed(protocol, client, Some(handshake)));
+        }
         if head.version != Version::HTTP_11 || !body.is_end_stream() || !names_upgrade(&head.headers) {
             return None;
         }
@@ -67,13 +80,34 @@ impl Upgrade {
             allowed.iter().any(is_it) && (head.method == Method::GET || !protocol.eq_ignore_ascii_case(b"websocket"))
         });
         let protocol = HeaderValue::from_bytes(known.next()?).ok()?;
-        Some(Box::new(Upgrade { protocol, client, place: Mutex::default() }))
+        Some(Upgrade::boxed(protocol, client, None))
     }
 
-    /// Asks the next hop for it.
-    pub(super) fn announce(&self, headers: &mut HeaderMap) {
+    fn boxed(protocol: HeaderValue, client: OnUpgrade, handshake: Option<Handshake>) -> Box<Upgrade> {
+        Box::new(Upgrade { protocol, client, handshake, place: Mutex::default(), switched: AtomicBool::new(false) })
+    }
+
+    /// Asks the upstream for it.
+    pub(super) fn ask(&self, headers: &mut HeaderMap) {
+        self.announce(headers);
+        if let Some(handshake) = &self.handshake {
+            handshake.ask(headers);
+        }
+    }
+
+    /// Whether the upstream's answer is one to what it was asked; a client of HTTP/1.1 sees to that itself.
+    pub(super) fn is_answered_by(&self, status: StatusCode, headers: &mut HeaderMap) -> bool {
+        let Some(handshake) = &self.handshake else { return true };
+        handshake.is_answered_by(headers) || status != StatusCode::SWITCHING_PROTOCOLS
+    }
+
+    fn announce(&self, headers: &mut HeaderMap) {
         headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, self.protocol.clone());
+    }
+
+    pub(super) fn has_switched(&self) -> bool {
+        self.switched.load(Ordering::Relaxed)
     }
 
     pub(super) fn protocol(&self) -> &str {
@@ -124,7 +158,11 @@ impl Run {
     /// Says to the client that from here on the other protocol is spoken.
     pub(super) fn announce_switch(&self, response: &mut Response<ReplyBody>, tunnel: Tunnel) {
         if let Some(upgrade) = &self.upgrade {
-            upgrade.announce(response.headers_mut());
+            upgrade.switched.store(true, Ordering::Relaxed);
+            match upgrade.handshake {
+                None => upgrade.announce(response.headers_mut()),
+                Some(_) => *response.status_mut() = StatusCode::OK,
+            }
         }
         response.extensions_mut().insert(tunnel);
     }

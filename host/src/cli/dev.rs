@@ -197,13 +197,13 @@ impl Workshop {
     }
 
     fn announce(&self, server: &Server) {
-        let Some(address) = server.addresses().first() else { return };
+        let Some(address) = server.addresses().first().copied() else { return };
         eprintln!(
             "\n{} runs as a plugin on http://{address}, {}. To paste into another terminal:\n\n{}\n\n{}Each save is built and \
              swapped in. Ctrl-C ends.\n",
             self.package.name,
             self.setting.behind(),
-            self.setting.curl(&self.package, *address),
+            self.setting.curl(&self.package, address),
             self.setting.note()
         );
     }

@@ -24,10 +24,6 @@ pub(super) fn run(options: &ConfigFile) -> anyhow::Result<()> {
 
 /// Where it can be reached, once it can.
 pub(super) fn announce(server: &Server) {
-    for (address, tls) in server.addresses().iter().zip(server.speak_tls()) {
-        let scheme = if tls { "https" } else { "http" };
-        tracing::info!("listening on {scheme}://{address}");
-    }
     match server.admin_address() {
         Some(AdminAddress::Tcp(address)) => tracing::info!("admin on http://{address}"),
         Some(AdminAddress::Unix(path)) => tracing::info!("admin on unix:{}", path.display()),

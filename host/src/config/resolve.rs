@@ -28,6 +28,7 @@ use super::raw::text::Name;
 use super::texts::Texts;
 
 pub use chains::{granted, isolation, limits};
+pub use edge::collide;
 
 /// The names in all files, also of what has mistakes of its own: a reference to that is no second mistake.
 pub struct Declared {

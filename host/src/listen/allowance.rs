@@ -37,6 +37,8 @@ pub(super) enum Closed {
     SlowReader,
     /// It costs more than it asks for.
     Http2Abuse,
+    /// It breaks the rules of HTTP/2.
+    Http2Protocol,
 }
 
 /// One connection among those of its address.
@@ -88,6 +90,11 @@ impl Allowance {
         self.0.metrics.connection_closed(closed.as_str());
     }
 
+    /// By the name of the error that the client was told.
+    pub(super) fn stream_reset(&self, error: &'static str) {
+        self.0.metrics.stream_reset(error);
+    }
+
     fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
         self.0.by_address.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,6 +110,7 @@ impl Closed {
             Closed::SlowHead => "slow_head",
             Closed::SlowReader => "slow_reader",
             Closed::Http2Abuse => "http2_abuse",
+            Closed::Http2Protocol => "http2_protocol",
         }
     }
 }

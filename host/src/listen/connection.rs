@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::Request;
@@ -38,6 +39,8 @@ pub(super) struct Ground<S: Service> {
     pub(super) drain: DrainWatch,
     pub(super) service: Arc<S>,
     pub(super) rooms: Arc<Rooms<S::Answer>>,
+    /// The listener cuts what is left.
+    pub(super) cut: Arc<AtomicBool>,
 }
 
 /// Returns when it has ended.
@@ -53,7 +56,7 @@ pub(super) async fn serve<S: Service>(accepted: Accepted, mut ground: Ground<S>)
             None => return,
         },
     };
-    let connection = ClientConnection::new(address.ip()).under(terms.addresses.clone());
+    let connection = ClientConnection::new(address.ip()).under(terms.addresses.clone()).cut_with(ground.cut.clone());
     if !connection.is_admitted() {
         return ground.close(address, Closed::AddressDenied, "this listener does not serve its address");
     }

@@ -23,6 +23,18 @@ enum Stage {
     Ended,
 }
 
+impl Stage {
+    fn earlier(self, other: Stage) -> Stage {
+        match (self, other) {
+            (Stage::Ended, _) | (_, Stage::Ended) => Stage::Ended,
+            (Stage::Serving, stage) | (stage, Stage::Serving) => stage,
+            (Stage::Draining { closes, deadline }, Stage::Draining { closes: closes_too, deadline: deadline_too }) => {
+                Stage::Draining { closes: closes.min(closes_too), deadline: deadline.min(deadline_too) }
+            }
+        }
+    }
+}
+
 impl Drain {
     pub fn new() -> (Drain, DrainWatch) {
         let (sender, receiver) = watch::channel(Stage::Serving);
@@ -49,6 +61,26 @@ impl Drain {
 }
 
 impl DrainWatch {
+    /// For a part of what ends: it can end earlier, and ends with the whole in any case.
+    ///
+    /// Must be called within a Tokio runtime.
+    pub fn with_own_end(&self) -> (Drain, DrainWatch) {
+        let (drain, watch) = Drain::new();
+        let (mut whole, part) = (self.stage.clone(), drain.stage.clone());
+        tokio::spawn(async move {
+            loop {
+                let of_whole = *whole.borrow_and_update();
+                part.send_if_modified(|stage| std::mem::replace(stage, stage.earlier(of_whole)) != *stage);
+                tokio::select! {
+                    changed = whole.changed() => if changed.is_err() { return },
+                    // Nobody is left who would be told.
+                    () = part.closed() => return,
+                }
+            }
+        });
+        (drain, watch)
+    }
+
     pub fn is_draining(&self) -> bool {
         *self.stage.borrow() != Stage::Serving
     }

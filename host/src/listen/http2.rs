@@ -6,6 +6,7 @@
 //! request.
 
 mod abuse;
+mod resets;
 mod stream;
 
 use std::pin::pin;
@@ -20,12 +21,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use self::abuse::Withdrawals;
+use self::resets::SeenResets;
 use self::stream::{Streams, WindowBody};
 use super::activity::Activity;
 use super::allowance::Closed;
 use super::connection::{Ground, HEAD_GRACE};
 use super::service::Service;
 use super::{ClientInfo, report};
+use crate::chain::Tunnel;
 use crate::config::Limits;
 
 /// What a client may send ahead on one stream, in bytes, and on all of a connection; Envoy's advice for the edge.
@@ -65,6 +68,7 @@ impl Http2Limits {
             .timer(TokioTimer::new())
             .max_concurrent_streams(self.streams_max)
             .max_header_list_size(self.head_bytes_max)
+            .enable_connect_protocol()
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_send_buf_size(SEND_BUFFER_BYTES)
@@ -90,10 +94,16 @@ pub(super) async fn serve<S: Service>(
         let (flow, asked) = (streams.announce(), withdrawals.asked(&client.connection));
         ground.answer(request, client.clone()).map(|answer| {
             asked.answered();
-            answer.map(|response| response.map(|body| WindowBody::new(body, flow)))
+            answer.map(|mut response| {
+                if let Some(tunnel) = Tunnel::taken_from(&mut response) {
+                    flow.becomes(tunnel);
+                }
+                response.map(|body| WindowBody::new(body, flow))
+            })
         })
     });
-    let connection = limits.builder(streams.clone()).serve_connection(TokioIo::new(io), service);
+    let io = TokioIo::new(SeenResets::new(io, client, &ground.allowance));
+    let connection = limits.builder(streams.clone()).serve_connection(io, service);
     let mut connection = pin!(connection);
     // It has been told that it ends (GOAWAY).
     let mut leaves = false;
@@ -127,15 +137,18 @@ pub(super) async fn serve<S: Service>(
         ground.allowance.closed(Closed::SlowReader);
     }
     if let Err(error) = result {
-        if is_abuse(&error) {
-            ground.allowance.closed(Closed::Http2Abuse);
+        if let Some(closed) = ended_by_h2(&error) {
+            ground.allowance.closed(closed);
         }
         report::connection_failed(client, &error);
     }
 }
 
-/// h2 has told the client that it asks too much.
-fn is_abuse(error: &hyper::Error) -> bool {
-    let of_h2 = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
-    of_h2.is_some_and(|error| error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
+/// h2 has told the client why it ends the connection.
+fn ended_by_h2(error: &hyper::Error) -> Option<Closed> {
+    let of_h2 = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    of_h2.is_library().then(|| match of_h2.reason() {
+        Some(h2::Reason::ENHANCE_YOUR_CALM) => Closed::Http2Abuse,
+        _ => Closed::Http2Protocol,
+    })
 }

@@ -37,6 +37,14 @@ pub(super) fn connection_closed(client: SocketAddr, closed: Closed, why: &str) {
     tracing::debug!(%client, fault = Fault::Client.as_str(), reason, "a connection was closed: {why}");
 }
 
+/// Its head was malformed, or its body not as long as it said.
+pub(super) fn stream_refused(client: &ClientInfo) {
+    tracing::debug!(
+        client = %client.address, fault = Fault::Client.as_str(),
+        "a request breaks the rules of HTTP/2; its stream was reset"
+    );
+}
+
 pub(super) fn stream_stalled(client: &ClientInfo, stall_max: Duration) {
     tracing::info!(
         client = %client.address, fault = Fault::Client.as_str(),

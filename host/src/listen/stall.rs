@@ -1,6 +1,7 @@
 //! Ends a connection whose client takes nothing: without it, an answer would wait for a stalled reader for ever.
 //!
-//! It stands right above the socket, and is also where bytes are put back that were read to find out what is spoken.
+//! It stands right above the socket, and is also where bytes are put back that were read to find out what is spoken, and where a
+//! client is missed that has left behind bytes of which nobody reads any yet.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -10,13 +11,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use futures_util::FutureExt;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Activity;
 use super::terms::Terms;
 use crate::http::pace::{Pace, TooSlow};
+
+/// While a request is answered and nothing is read, such as behind a pipelined one: so often it is looked whether its client is there.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A stream whose writes fail when the client takes nothing, or next to nothing, for a while.
 pub(super) struct StallGuard {
@@ -30,6 +35,10 @@ pub(super) struct StallGuard {
     put_back: BytesMut,
     /// Nothing was read yet.
     silent: bool,
+    /// Whoever reads waits for more, or has been told of the end.
+    listened_to: bool,
+    /// Until the next look.
+    look: Option<Pin<Box<Sleep>>>,
 }
 
 impl StallGuard {
@@ -42,6 +51,8 @@ impl StallGuard {
             pace: Pace::new(terms.stall_max, terms.slow_bytes_per_second),
             put_back: BytesMut::new(),
             silent: true,
+            listened_to: true,
+            look: None,
         }
     }
 
@@ -80,6 +91,23 @@ impl StallGuard {
     pub(super) fn reset(self) {
         // If it fails, the connection is gone already.
         let _ = self.stream.set_zero_linger();
+    }
+
+    /// Of a client who is not listened to: that it has closed stands behind what was not read yet.
+    fn has_left(&mut self, context: &mut Context<'_>) -> bool {
+        if self.listened_to || self.activity.answers_none() {
+            self.look = None;
+            return false;
+        }
+        let ready = self.stream.ready(Interest::READABLE).now_or_never();
+        if ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed())) {
+            return true;
+        }
+        let look = self.look.get_or_insert_with(|| Box::pin(sleep(LOOK_INTERVAL)));
+        while look.as_mut().poll(context).is_ready() {
+            look.as_mut().reset(Instant::now() + LOOK_INTERVAL);
+        }
+        false
     }
 
     fn judge(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -122,11 +150,14 @@ impl AsyncRead for StallGuard {
             let length = this.put_back.len().min(buffer.remaining());
             buffer.put_slice(&this.put_back[..length]);
             this.put_back.advance(length);
+            this.listened_to = false;
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
-        this.silent &= buffer.filled().len() == before;
+        let nothing = buffer.filled().len() == before;
+        this.silent &= nothing;
+        this.listened_to = nothing;
         read
     }
 }
@@ -153,7 +184,11 @@ impl AsyncWrite for StallGuard {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        if this.has_left(context) {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the client has left")));
+        }
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

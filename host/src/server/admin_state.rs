@@ -29,7 +29,7 @@ impl AdminState for State {
         foundation.metrics.text(&Live {
             generation: self.0.generations.current().generation.id,
             generations_live: self.0.generations.count() as u64,
-            connections_open: self.0.allowance.connections_open(self.0.addresses.len()) as u64,
+            connections_open: self.0.allowance.connections_open(self.0.listeners.count()) as u64,
             instances_live: foundation.runtime.instances_live() as u64,
             counter_entries: foundation.counters.entries() as u64,
             counter_denied_when_full: foundation.counters.denied_when_full(),
@@ -72,7 +72,7 @@ impl AdminState for State {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "generation": generation.id,
-            "listen": self.0.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "listen": self.0.listeners.addresses().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "routes": routes,
             "upstreams": upstreams,
             "providers": providers,

@@ -115,7 +115,7 @@ impl Shared {
         }
     }
 
-    async fn change_now(&self, wanted: Wanted) -> Result<Applied, Refused> {
+    async fn change_now(self: &Arc<Shared>, wanted: Wanted) -> Result<Applied, Refused> {
         let origin = wanted.origin();
         let changed = self.try_change(wanted).await;
         self.foundation.metrics.config_changed(origin, changed.is_ok());
@@ -143,7 +143,7 @@ impl Shared {
         changed
     }
 
-    async fn try_change(&self, wanted: Wanted) -> Result<Applied, Refused> {
+    async fn try_change(self: &Arc<Shared>, wanted: Wanted) -> Result<Applied, Refused> {
         let save = match &wanted {
             Wanted::Text { text, save: true } => Some(text.clone()),
             _ => None,
@@ -161,17 +161,18 @@ impl Shared {
         let id = self.generations.next_id();
         let Built { generation, plugin_files } = self.foundation.build(&candidate.config, id).await?;
         let Candidate { texts, config, origin, same_as } = candidate;
+        // The last thing that can fail, so that no client waits behind a port for what never serves.
+        let listeners = self.listeners.prepare(&config.listeners, terms);
+        let listeners = listeners.map_err(|reason| Refused::new("listen", reason))?;
         self.allowance.change(&config.limits);
-        // As many as there are: an address that comes or goes is refused above.
-        for (of_listener, terms) in self.terms.iter().zip(terms) {
-            of_listener.store(Arc::new(terms));
-        }
         let previous = running.generation.id;
         drop(running);
         self.seen.store(Arc::new(self.seen.load().with_new(&config.inputs)));
+        let drain_timeout = config.limits.drain_timeout;
         let (generation, config, texts) = (Arc::new(generation), Arc::new(config), Arc::new(texts));
         let next = Current { generation, config, texts: texts.clone(), origin: origin.clone() };
         self.generations.swap(next).await;
+        self.listeners.take_over(self, listeners, drain_timeout).await;
         let mut notes = Vec::new();
         if let Err(error) = self.keep(id, &origin, same_as, &texts, &plugin_files) {
             notes.push(format!("the configuration cannot be kept for a rollback: {error}"));

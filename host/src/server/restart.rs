@@ -4,10 +4,8 @@ use crate::config::{Admin, Config};
 
 /// The first setting in which the two differ, as it is called in the file.
 pub(super) fn difference(running: &Config, wanted: &Config) -> Option<&'static str> {
-    let listen = |config: &Config| config.listeners.iter().map(|listener| listener.address).collect::<Vec<_>>();
     let admin = |admin: &Option<Admin>| admin.as_ref().map(|admin| (admin.address.clone(), admin.token_file.clone()));
     let settings = [
-        ("listen", listen(running) == listen(wanted)),
         ("access_log", running.access_log == wanted.access_log),
         // Before `admin`, whose token file lies in it unless given.
         ("data_dir", running.data_dir == wanted.data_dir),

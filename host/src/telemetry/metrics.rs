@@ -102,6 +102,11 @@ impl Metrics {
         self.families.connections_closed.get_or_create(&names::CONNECTIONS_CLOSED.labels([Label::Word(reason)])).inc();
     }
 
+    /// A stream of HTTP/2 that was reset by the gateway.
+    pub fn stream_reset(&self, error: &'static str) {
+        self.families.streams_reset.get_or_create(&names::STREAMS_RESET.labels([Label::Word(error)])).inc();
+    }
+
     /// Everything, in the form that Prometheus reads. Its content type is [`CONTENT_TYPE`].
     pub fn text(&self, live: &Live) -> String {
         let families = &self.families;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use sluicegate_tests::http2::{self, Frame, HEADERS, RST_STREAM, ask, block, connect, frames, get, wait_for};
-use sluicegate_tests::{Gateway, Notes, Raw, RawUpstream, Upstream, config};
+use sluicegate_tests::{Gateway, Notes, Raw, RawUpstream, Upstream, config, wait_for_metric};
 
 const PROTOCOL_ERROR: u32 = 1;
 
@@ -145,9 +145,12 @@ async fn the_host_of_a_request_is_its_authority_and_nothing_else() {
 #[tokio::test]
 async fn malformed_requests_are_reset_and_reach_no_upstream() {
     let upstream = Upstream::ok().await;
-    let gateway = Gateway::start(&config::proxy(&upstream.url()), &[]);
+    let admin = "[admin]\naddress = \"127.0.0.1:0\"\n";
+    let text = format!("{admin}{}", config::proxy(&upstream.url()));
+    let gateway = Gateway::try_start(&text, &[], &[("SLUICEGATE_LOG", "debug")]).unwrap();
     let usual = [(":method", "GET"), (":scheme", "http"), (":authority", "x"), (":path", "/")];
     let with = |field: (&'static str, &'static str)| usual.into_iter().chain([field]).collect::<Vec<_>>();
+    let (mut resets, mut ends) = (0.0, 0.0);
     for fields in [
         with(("connection", "close")),
         with(("transfer-encoding", "chunked")),
@@ -167,6 +170,10 @@ async fn malformed_requests_are_reset_and_reach_no_upstream() {
         let frame = wait_for(&mut raw, |frame| matches!(frame.kind, RST_STREAM | http2::GOAWAY | HEADERS)).await;
         let refused = frame.as_ref().is_none_or(|frame| frame.kind != HEADERS && frame.error() == PROTOCOL_ERROR);
         assert!(refused, "{fields:?}: {frame:?}");
+        match frame.is_some_and(|frame| frame.kind == RST_STREAM) {
+            true => resets += 1.0,
+            false => ends += 1.0,
+        }
     }
     // A body that is not as long as it says.
     let mut raw = frames(gateway.address(), &[]).await;
@@ -176,6 +183,11 @@ async fn malformed_requests_are_reset_and_reach_no_upstream() {
     let frame = wait_for(&mut raw, |frame| frame.kind == RST_STREAM).await.unwrap();
     assert_eq!(frame.error(), PROTOCOL_ERROR);
     assert!(upstream.received().is_empty());
+    wait_for_metric(&gateway, "sluicegate_http2_streams_reset_total", &["error=\"protocol_error\""], resets + 1.0)
+        .await;
+    gateway.wait_for_stderr("a request breaks the rules of HTTP/2; its stream was reset");
+    wait_for_metric(&gateway, "sluicegate_connections_closed_total", &["reason=\"http2_protocol\""], ends).await;
+    assert!(resets > 0.0 && ends > 0.0, "{resets} {ends}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod addresses;
 mod drain;
 mod heads;
 mod http2;
+mod leaving;
 mod limits;
 mod sockets;
 mod through;

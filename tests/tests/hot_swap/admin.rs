@@ -125,7 +125,6 @@ async fn what_only_a_restart_can_change_is_refused_by_name() {
     let upstream = ok().await;
     let gateway = start(&upstream.url(), "one");
     let edits = [
-        ("listen", "[[listen]]", "[[listen]]\naddress = \"127.0.0.1:1\"\n[[listen]]"),
         ("access_log", "access_log = \"file:access.log\"", "access_log = \"off\""),
         ("data_dir", "access_log =", "data_dir = \"elsewhere\"\naccess_log ="),
         ("limits.connections_max", "[upstreams.service]", "[limits]\nconnections_max = 7\n[upstreams.service]"),

@@ -3,6 +3,7 @@
 mod admin;
 mod files;
 mod keeps;
+mod listeners;
 mod signed;
 mod streams;
 mod support;

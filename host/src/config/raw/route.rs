@@ -57,7 +57,7 @@ pub struct RawRoute {
     /// The whole exchange, from the head of the request to the last byte of the answer, in milliseconds. No limit unless given.
     #[schemars(range(min = 1, max = 86_400_000))]
     pub timeout_ms: Option<u64>,
-    /// Protocols to which a client may upgrade its connection, such as `websocket`. None unless given: a request that asks goes on as if it had not asked.
+    /// Protocols to which a client may upgrade its connection, such as `websocket`. None unless given: a request that asks goes on as if it had not asked, and one over HTTP/2 (`CONNECT` with `:protocol`) is refused.
     #[serde(default)]
     #[schemars(length(max = 16), example = &["websocket"])]
     pub upgrades: Vec<Spot<ProtocolText>>,

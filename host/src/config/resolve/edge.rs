@@ -18,7 +18,7 @@ use crate::config::raw::text::AccessLogText;
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// Whether the system refuses to listen on both: an unspecified address takes the port on every other of its family.
-pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+pub fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let covers = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() == other.port() && one.port() != 0 && one.is_ipv4() == other.is_ipv4() && covers
 }

@@ -2,6 +2,8 @@
 //!
 //! hyper hands a piece of an answer to h2 as soon as the client has room for one byte of it, and then forgets the stream. Without
 //! what is here, a client that opens no window would keep the task and a piece of an answer for as long as it likes.
+//!
+//! A stream on which another protocol is spoken from here on has a second task in the place of its first: that of its tunnel.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
@@ -14,8 +16,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body::{Body, Frame, SizeHint};
 use hyper::rt::Executor;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use crate::chain::Tunnel;
 use crate::listen::activity::Activity;
 use crate::listen::allowance::{Allowance, Closed};
 use crate::listen::{ClientInfo, report};
@@ -30,12 +33,21 @@ const SERVICE: u8 = 1;
 const CLIENT: u8 = 2;
 
 /// What a stream waits for.
-#[derive(Debug)]
 pub(super) struct Flow {
     /// [`ANSWER`], [`SERVICE`] for more of it, or the [`CLIENT`] to take what there is.
     waits_for: AtomicU8,
     /// Pieces so far.
     pieces: AtomicU32,
+    next: Next,
+}
+
+/// What the task is for that hyper starts next. It starts a stream's right after it has called the service, and one that sends what
+/// a tunnel writes right after it has had the answer with that tunnel.
+type Next = Arc<Mutex<Option<Task>>>;
+
+enum Task {
+    Stream(Arc<Flow>),
+    Tunnel(Tunnel),
 }
 
 /// Starts the tasks of one connection's streams.
@@ -45,8 +57,7 @@ pub(super) struct Streams {
     client: ClientInfo,
     activity: Arc<Activity>,
     allowance: Allowance,
-    /// hyper calls the service and starts the stream's task one right after the other.
-    announced: Arc<Mutex<Option<Arc<Flow>>>>,
+    next: Next,
 }
 
 /// An answer's body in pieces that suit a window.
@@ -63,26 +74,41 @@ impl Streams {
         activity: Arc<Activity>,
         allowance: Allowance,
     ) -> Streams {
-        Streams { stall_max, client, activity, allowance, announced: Arc::default() }
+        Streams { stall_max, client, activity, allowance, next: Next::default() }
     }
 
     /// The task that is started next is that of this stream.
     pub(super) fn announce(&self) -> Arc<Flow> {
-        let flow = Arc::new(Flow { waits_for: AtomicU8::new(ANSWER), pieces: AtomicU32::new(0) });
-        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(flow.clone());
+        let next = self.next.clone();
+        let flow = Arc::new(Flow { waits_for: AtomicU8::new(ANSWER), pieces: AtomicU32::new(0), next });
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(Task::Stream(flow.clone()));
         flow
+    }
+}
+
+impl Flow {
+    /// The task that is started next sends what this tunnel writes.
+    pub(super) fn becomes(&self, tunnel: Tunnel) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(Task::Tunnel(tunnel));
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        let flow = self.announced.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (stall_max, client, answering) = (self.stall_max, self.client.clone(), self.activity.begin());
         let allowance = self.allowance.clone();
         // On the worker of its connection.
         tokio::spawn(async move {
-            let served = match flow {
-                Some(flow) => AssertUnwindSafe(until_stalled(stream, &flow, stall_max)).catch_unwind().await,
+            let served = match task {
+                Some(Task::Stream(flow)) => {
+                    AssertUnwindSafe(until_stalled(stream, &flow, stall_max)).catch_unwind().await
+                }
+                // Boxed, so that other streams do not carry the room for it.
+                Some(Task::Tunnel(tunnel)) => {
+                    let tunnel = Box::pin(tunnel_through(stream, tunnel, stall_max));
+                    AssertUnwindSafe(tunnel.map(|()| false)).catch_unwind().await
+                }
                 None => AssertUnwindSafe(stream.map(|()| false)).catch_unwind().await,
             };
             match served {
@@ -121,6 +147,33 @@ async fn until_stalled(stream: impl Future<Output = ()>, flow: &Flow, stall_max:
         }
     })
     .await
+}
+
+/// `sending`: what hyper has made of the stream's way to the client.
+async fn tunnel_through(sending: impl Future<Output = ()>, tunnel: Tunnel, stall_max: Duration) {
+    let mut sending = Some(Box::pin(sending));
+    let mut running = pin!(tunnel.run());
+    let to_reset = std::future::poll_fn(|context| {
+        // First, so that the tunnel finds at once that the client has reset the stream.
+        if sending.as_mut().is_some_and(|sending| sending.as_mut().poll(context).is_ready()) {
+            sending = None;
+        }
+        running.as_mut().poll(context)
+    })
+    .await;
+    match to_reset {
+        // Neither way is held any longer, and neither has ended: h2 resets the stream.
+        Some(upgraded) => {
+            drop(sending);
+            drop(upgraded);
+        }
+        // For what is still to be taken; if it is not, the stream is reset as well.
+        None => {
+            if let Some(sending) = sending {
+                let _ = timeout(stall_max, sending).await;
+            }
+        }
+    }
 }
 
 impl<B> WindowBody<B> {

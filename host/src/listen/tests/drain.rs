@@ -60,3 +60,18 @@ async fn draining_without_connections_ends_at_once() {
     gateway.drain.begin(Duration::ZERO, Duration::from_secs(3600));
     gateway.ended().await;
 }
+
+#[tokio::test]
+async fn a_part_ends_earlier_than_the_whole_and_never_later() {
+    let (whole, of_whole) = Drain::new();
+    let ((one, mut of_one), (_other, mut of_other)) = (of_whole.with_own_end(), of_whole.with_own_end());
+    one.begin(Duration::ZERO, Duration::from_secs(3600));
+    of_one.closes().await;
+    assert!(!of_other.is_draining() && !of_whole.is_draining());
+    // Its own deadline is far away.
+    whole.begin(Duration::ZERO, Duration::ZERO);
+    of_one.ended().await;
+    of_other.ended().await;
+    // Whoever comes later is told at once.
+    of_whole.with_own_end().1.ended().await;
+}

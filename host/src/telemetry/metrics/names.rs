@@ -110,6 +110,8 @@ table! {
     CONNECTIONS_OPEN: "gauge" "sluicegate_connections_open" [""];
     /// Client connections that were refused or cut, by what for
     CONNECTIONS_CLOSED: "counter" "sluicegate_connections_closed" ["", "reason"];
+    /// Streams of HTTP/2 that the gateway has reset, by what it told the client
+    STREAMS_RESET: "counter" "sluicegate_http2_streams_reset" ["", "error"];
     /// Number of the generation that serves new requests
     GENERATION: "gauge" "sluicegate_generation" [""];
     /// Generations that serve new requests or still have open ones
