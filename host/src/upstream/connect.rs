@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::heard::Heard;
 use super::tls::{self, Tls, TlsSetupError, TlsTerms};
 use crate::config::{Origin, UpstreamProtocol};
 
@@ -125,7 +125,7 @@ impl Connector {
             let why = "it does not agree to speak HTTP/2 (ALPN); add `http/1.1` to its `protocols`";
             return Err(Refused::Tls(why.to_owned()));
         }
-        Ok(Wire { stream, is_http2, heard: Arc::new(AtomicBool::new(false)) })
+        Ok(Wire { stream, is_http2, heard: Arc::default() })
     }
 
     fn timed_out(&self, what: &str) -> String {
@@ -137,8 +137,7 @@ impl Connector {
 pub struct Wire {
     stream: Stream,
     pub(super) is_http2: bool,
-    /// Set with the first byte of an answer; cleared before a request.
-    pub(super) heard: Arc<AtomicBool>,
+    pub(super) heard: Arc<Heard>,
 }
 
 enum Stream {
@@ -165,10 +164,7 @@ impl AsyncRead for Wire {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         })?;
-        if buffer.filled().len() > before {
-            wire.heard.store(true, Ordering::Release);
-        }
-        Poll::Ready(Ok(()))
+        Poll::Ready(wire.heard.add(buffer.filled().len() - before).map_err(io::Error::other))
     }
 }
 

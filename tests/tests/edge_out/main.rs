@@ -1,6 +1,7 @@
 //! What flows between the gateway and its upstreams, byte by byte on both sides.
 
 mod expect;
+mod expect_http2;
 mod frames;
 mod http2;
 mod record;
