@@ -1,5 +1,6 @@
 //! What flows between the gateway and its upstreams, byte by byte on both sides.
 
+mod again;
 mod expect;
 mod expect_http2;
 mod frames;
