@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::Request;
+use http::{HeaderMap, Request};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -20,7 +20,7 @@ use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::error::{BoxError, Cause, UpstreamError, classify};
+use super::error::{BoxError, Cause, Excess, UpstreamError, classify};
 use super::health::UnderWay;
 use super::pool::Lease;
 use super::stream::StreamBody;
@@ -382,6 +382,14 @@ impl UpstreamBody {
             Source::Switched(_) => return Poll::Ready(None),
             Source::Gathered(body) => return Poll::Ready(body.next_frame().map(Ok)),
         };
+        let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
+        if let Some(count) = trailers.map(HeaderMap::len).filter(|count| *count > self.upstream.reply_heads.fields_max) {
+            let excess = Excess::Fields { count, max: self.upstream.reply_heads.fields_max };
+            self.lease = None;
+            self.under_way.take().iter_mut().for_each(UnderWay::failed);
+            let upstream = self.upstream.name.clone();
+            return Poll::Ready(Some(Err(UpstreamError::Excess { upstream, excess })));
+        }
         match frame {
             Some(Ok(frame)) => {
                 // Whoever reads the body stops at the announced length or behind trailers, and may not ask for the end.

@@ -1,10 +1,14 @@
 //! What flows between the gateway and its upstreams, byte by byte on both sides.
 
 mod again;
+mod early;
 mod expect;
 mod expect_http2;
 mod frames;
+mod heads;
 mod http2;
+mod large;
+mod leavers;
 mod record;
 mod support;
 mod tls;
