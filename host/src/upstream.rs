@@ -297,6 +297,7 @@ impl Upstream {
                     named.is_some_and(|named| named.as_bytes().eq_ignore_ascii_case(asked.as_bytes()))
                 };
                 if asked.is_some_and(is_it) {
+                    lease.switched();
                     let upgrade = hyper::upgrade::on(&mut answer);
                     let (head, _) = answer.into_parts();
                     let body = UpstreamBody::switched(upgrade, lease, Arc::clone(progress), Arc::clone(&self.config));

@@ -294,6 +294,13 @@ impl Lease {
         }
     }
 
+    /// Another protocol is spoken on it from here on.
+    pub(super) fn switched(&self) {
+        if let Lease::Own(own) = self {
+            own.connection.heard.switched();
+        }
+    }
+
     /// Keeps the right to another one. `retires`: the connection takes no more requests.
     pub(super) fn into_right(self, retires: bool) -> Option<Right> {
         match self {
@@ -330,7 +337,7 @@ impl Own {
     /// After a clean end: the connection becomes idle, unless the upstream wants it closed.
     fn give_back(self) {
         let Own { mut connection, permit, pool, .. } = self;
-        if connection.sender.is_closed() {
+        if connection.sender.is_closed() || connection.heard.is_broken() {
             return;
         }
         if connection.sender.is_ready() {

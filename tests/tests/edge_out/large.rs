@@ -120,6 +120,8 @@ async fn upstream(protocol: Protocol) -> String {
     let url = format!("http://{}", socket.local_addr().expect("bound"));
     tokio::spawn(async move {
         while let Ok((stream, _)) = socket.accept().await {
+            // Else updates of windows wait for acknowledgements, and those for more to acknowledge.
+            stream.set_nodelay(true).expect("the connection is open");
             match protocol {
                 Protocol::Http1 => tokio::spawn(serve_http1(stream)),
                 Protocol::Http2 => tokio::spawn(serve_http2(stream)),
@@ -174,6 +176,7 @@ async fn ask_http1(gateway: &Gateway, is_download: bool) {
 
 async fn ask_http2(gateway: &Gateway, is_download: bool) {
     let stream = TcpStream::connect(gateway.address()).await.expect("the gateway accepts");
+    stream.set_nodelay(true).expect("the connection is open");
     let mut builder = client::Builder::new();
     builder.initial_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
     let (sender, connection) = builder.handshake::<_, Bytes>(stream).await.expect("HTTP/2");

@@ -117,7 +117,7 @@ async fn ask(gateway: &Gateway, client: &mut Option<Raw>, deed: Deed, id: &str) 
     let method = if deed == Deed::Switch { "GET" } else { "POST" };
     let length = if deed == Deed::Switch { "" } else { "content-length: 0\r\n" };
     raw.write(format!("{method} /{deed:?}/{id} HTTP/1.1\r\nhost: x\r\n{length}{upgrade}{te}\r\n")).await;
-    let head = raw.read_head().await;
+    let Some(head) = raw.try_read_until("\r\n\r\n").await else { panic!("{id}, {deed:?}: no answer") };
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
     let expected = format!("answer to {id}");
     let (own, whole) = if deed == Deed::Switch && status == 101 {
@@ -125,7 +125,7 @@ async fn ask(gateway: &Gateway, client: &mut Option<Raw>, deed: Deed, id: &str) 
         let rest = raw.read_to_end().await;
         return Saw { deed, status, own: rest.text() == format!("{expected} hello\n"), whole: !rest.reset };
     } else if head.contains("transfer-encoding: chunked") {
-        let body = raw.try_read_until("0\r\n").await;
+        let body = raw.try_read_until("\r\n0\r\n").await;
         let end = match body {
             Some(_) if deed == Deed::Trailers => raw.try_read_until(&format!("x-end: {id}\r\n\r\n")).await,
             Some(_) => raw.try_read_until("\r\n").await,
