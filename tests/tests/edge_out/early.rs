@@ -55,10 +55,12 @@ async fn a_client_that_has_sent_a_part_reads_the_answer_and_the_end_of_its_conne
         for (gateway, upstream) in gateways(bodies).await {
             let mut client = Raw::connect(gateway.address()).await;
             client.write(format!("{}{}", head(), "x".repeat(1 << 20))).await;
-            let rest = client.read_to_end().await;
-            let answer = rest.text();
+            let answer = client.read_head().await;
             assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
-            assert!(answer.contains("no") && !rest.reset, "{bodies:?}: reset {}: {answer}", rest.reset);
+            // What was on its way by then is thrown away, and does not reset the connection.
+            client.write("x".repeat(100_000)).await;
+            let rest = client.read_to_end().await;
+            assert!(rest.text().contains("no") && !rest.reset, "{bodies:?}: {rest:?}");
             upstream.notes.wait_for("answered").await;
             let line = gateway.wait_for_log(1).remove(0);
             assert_eq!((&line["outcome"], &line["status"]), (&"complete".into(), &413.into()), "{bodies:?}");
