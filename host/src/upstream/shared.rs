@@ -222,7 +222,7 @@ impl Pool {
         tokio::spawn(async move {
             let result = tokio::select! {
                 result = connection => result.map_err(|error| error.to_string()),
-                () = of_task.silence(ping_pong) => Err("it gave no sign of life".to_owned()),
+                () = of_task.silence(ping_pong, PING_INTERVAL, PING_TIMEOUT) => Err("it gave no sign of life".to_owned()),
             };
             of_task.ended.store(true, Ordering::Release);
             if let Err(error) = result {
@@ -287,15 +287,14 @@ impl Connection {
 }
 
 impl Life {
-    /// Returns when an upstream that is asked something says nothing at all.
-    async fn silence(&self, ping_pong: Option<PingPong>) {
+    /// Returns when an upstream that is asked something says nothing for so long, and nothing to a ping either.
+    async fn silence(&self, ping_pong: Option<PingPong>, interval: Duration, pong_max: Duration) {
         let Some(mut ping_pong) = ping_pong else { return std::future::pending().await };
         loop {
-            sleep(PING_INTERVAL).await;
+            sleep(interval).await;
             let is_asked = self.streams.load(Ordering::Acquire) > 0;
             // What is wrong with the connection itself is told by its own future.
-            if is_asked && !self.heard.anything_new() && timeout(PING_TIMEOUT, ping_pong.ping(Ping::opaque())).await.is_err()
-            {
+            if is_asked && !self.heard.anything_new() && timeout(pong_max, ping_pong.ping(Ping::opaque())).await.is_err() {
                 return;
             }
         }
@@ -336,3 +335,6 @@ impl Drop for Stream {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -252,6 +252,23 @@ async fn an_answer_before_the_end_of_the_request_does_not_reuse_the_connection()
 }
 
 #[tokio::test]
+async fn an_answer_that_would_end_with_its_connection_is_broken_where_that_was_reset() {
+    // With bytes unread, what closes is a reset; whether writing or reading meets it first is chance.
+    let server = Server::start(|mut conversation| async move {
+        conversation.hear().await;
+        conversation.say("HTTP/1.1 200 OK\r\n\r\nhalf").await;
+    })
+    .await;
+    for _ in 0..30 {
+        let body = Full::<Bytes>::from(vec![b'x'; 4 << 20]);
+        let sent = upstream(server.port).send(Request::post("/").body(body).unwrap()).await;
+        if let Ok(answer) = sent {
+            text(answer).await.unwrap_err();
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_path_that_cannot_be_sent_is_refused() {
     let server = Server::echo().await;
     let upstream = upstream_with(server.port, |config| config.base_path = "/base".repeat(1000));
