@@ -1,6 +1,6 @@
 //! Requests with a body that an upstream has not looked at: they are sent again where all of the body is there still.
 
-use sluicegate_tests::{Gateway, Notes, Raw, RawUpstream};
+use sluicegate_tests::{Gateway, Notes, Raw, RawUpstream, wait_for_metric};
 
 use crate::frames::{self, Frames, NO_ERROR, REFUSED_STREAM};
 use crate::support::{Bodies, gateway_to};
@@ -105,7 +105,7 @@ async fn over_http_1_a_put_goes_again_from_a_connection_that_was_closed_with_it_
         .await;
         // One worker: the second request finds the connection of the first.
         let text = format!(
-            "workers = 1\n[upstreams.service]\nurl = \"{}\"\n\n[[routes]]\nname = \"all\"\nupstream = \"service\"\n",
+            "workers = 1\n[admin]\naddress = \"127.0.0.1:0\"\n\n[upstreams.service]\nurl = \"{}\"\n\n[[routes]]\nname = \"all\"\nupstream = \"service\"\n",
             upstream.url()
         );
         let gateway = Gateway::start(&text, &[]);
@@ -116,6 +116,7 @@ async fn over_http_1_a_put_goes_again_from_a_connection_that_was_closed_with_it_
             assert!(head.starts_with(&format!("HTTP/1.1 {expected}")), "{method}: {head}");
             if expected == 200 {
                 client.read_until("ok").await;
+                wait_for_metric(&gateway, "sluicegate_upstream_connections", &["state=\"idle\""], 1.0).await;
             }
         }
         let received = upstream.notes.all();
