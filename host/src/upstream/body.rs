@@ -383,7 +383,8 @@ impl UpstreamBody {
             Source::Gathered(body) => return Poll::Ready(body.next_frame().map(Ok)),
         };
         let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
-        if let Some(count) = trailers.map(HeaderMap::len).filter(|count| *count > self.upstream.reply_heads.fields_max) {
+        if let Some(count) = trailers.map(HeaderMap::len).filter(|count| *count > self.upstream.reply_heads.fields_max)
+        {
             let excess = Excess::Fields { count, max: self.upstream.reply_heads.fields_max };
             self.lease = None;
             self.under_way.take().iter_mut().for_each(UnderWay::failed);

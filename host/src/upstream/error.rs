@@ -141,7 +141,10 @@ pub enum Excess {
     /// HTTP/1.1: too long, or too many fields; which of both is not said.
     Head(ReplyHeads),
     /// HTTP/2: so many fields.
-    Fields { count: usize, max: usize },
+    Fields {
+        count: usize,
+        max: usize,
+    },
     /// HTTP/2: nobody says whether it was too long.
     Malformed(ReplyHeads),
     Informational,
@@ -171,9 +174,14 @@ impl std::fmt::Display for Excess {
         let limits = "raise `limits.reply_head_bytes_max` or `limits.reply_headers_max` if it must be so";
         match self {
             Excess::Head(ReplyHeads { bytes_max, fields_max }) => {
-                write!(formatter, "its head is longer than {bytes_max} bytes, or has more than {fields_max} fields; {limits}")
+                write!(
+                    formatter,
+                    "its head is longer than {bytes_max} bytes, or has more than {fields_max} fields; {limits}"
+                )
             }
-            Excess::Fields { count, max } => write!(formatter, "its head has {count} fields, and {max} are taken; {limits}"),
+            Excess::Fields { count, max } => {
+                write!(formatter, "its head has {count} fields, and {max} are taken; {limits}")
+            }
             Excess::Malformed(ReplyHeads { bytes_max, .. }) => {
                 write!(formatter, "its answer is malformed, or has a head longer than {bytes_max} bytes; {limits}")
             }

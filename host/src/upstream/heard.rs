@@ -18,7 +18,12 @@ pub(super) struct Heard {
 
 impl Default for Heard {
     fn default() -> Heard {
-        Heard { bytes: AtomicUsize::new(0), bytes_max: AtomicUsize::new(usize::MAX), is_broken: false.into(), is_switched: false.into() }
+        Heard {
+            bytes: AtomicUsize::new(0),
+            bytes_max: AtomicUsize::new(usize::MAX),
+            is_broken: false.into(),
+            is_switched: false.into(),
+        }
     }
 }
 

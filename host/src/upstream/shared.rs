@@ -96,9 +96,7 @@ impl Shared {
     /// How many connections are in use, or idle.
     pub(super) fn connections(&self, in_use: bool) -> usize {
         let of_lane = |lane: &Lane| {
-            let is_it = |connection: &&Arc<Connection>| {
-                !connection.has_ended() && (connection.streams() > 0) == in_use
-            };
+            let is_it = |connection: &&Arc<Connection>| !connection.has_ended() && (connection.streams() > 0) == in_use;
             lock(&lane.connections).iter().filter(is_it).count()
         };
         self.by_lane.iter().map(of_lane).sum()
@@ -294,7 +292,10 @@ impl Life {
             sleep(interval).await;
             let is_asked = self.streams.load(Ordering::Acquire) > 0;
             // What is wrong with the connection itself is told by its own future.
-            if is_asked && !self.heard.anything_new() && timeout(pong_max, ping_pong.ping(Ping::opaque())).await.is_err() {
+            if is_asked
+                && !self.heard.anything_new()
+                && timeout(pong_max, ping_pong.ping(Ping::opaque())).await.is_err()
+            {
                 return;
             }
         }

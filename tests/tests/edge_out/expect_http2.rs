@@ -165,7 +165,9 @@ async fn ask_waiting(address: SocketAddr, patience: Duration) -> (u16, bool) {
     let informed = std::future::poll_fn(|context| answer.poll_informational(context));
     match timeout(patience, informed).await {
         // The answer is there.
-        Ok(None) => return (timeout(PATIENCE, answer).await.expect("in time").expect("an answer").status().as_u16(), false),
+        Ok(None) => {
+            return (timeout(PATIENCE, answer).await.expect("in time").expect("an answer").status().as_u16(), false);
+        }
         Ok(Some(one)) => panic!("{one:?}"),
         Err(_) => {}
     }
@@ -196,7 +198,10 @@ async fn a_client_of_http_2_that_waits_is_refused_without_its_body_and_else_send
     let server = Server::start(First::Informational(&[100])).await;
     server.notes.add("say 100");
     let gateway = Gateway::start(
-        &format!("{}\n[[routes]]\nname = \"all\"\nupstream = \"service\"\n", config::service(&server.url(), "protocols = [\"h2\"]")),
+        &format!(
+            "{}\n[[routes]]\nname = \"all\"\nupstream = \"service\"\n",
+            config::service(&server.url(), "protocols = [\"h2\"]")
+        ),
         &[],
     );
     assert_eq!(ask_waiting(gateway.address(), Duration::from_millis(300)).await, (200, true));

@@ -83,7 +83,8 @@ async fn answer_http2(stream: TcpStream, answer: Answer) {
 async fn through(protocol: Protocol, answer: Answer, limits: &str) -> (Gateway, Option<RawUpstream>) {
     let (url, upstream) = match protocol {
         Protocol::Http1 => {
-            let upstream = RawUpstream::start(move |mut raw, _| async move { answer_http1(&mut raw, answer).await }).await;
+            let upstream =
+                RawUpstream::start(move |mut raw, _| async move { answer_http1(&mut raw, answer).await }).await;
             (upstream.url(), Some(upstream))
         }
         Protocol::Http2 => {

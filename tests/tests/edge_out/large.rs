@@ -134,7 +134,10 @@ async fn upstream(protocol: Protocol) -> String {
 async fn serve_http1(mut stream: TcpStream) {
     let head = read_head(&mut stream).await;
     if head.starts_with("GET") {
-        stream.write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {BYTES}\r\n\r\n").as_bytes()).await.expect("taken");
+        stream
+            .write_all(format!("HTTP/1.1 200 OK\r\ncontent-length: {BYTES}\r\n\r\n").as_bytes())
+            .await
+            .expect("taken");
         send_http1(&mut stream).await;
     } else {
         Receiver::new().from_http1(&mut stream).await;

@@ -39,7 +39,8 @@ pub fn providers(
             found.help("give one of them another name: logs and metrics go by it");
         }
         let key = name.0.clone();
-        providers.extend(provider(name, raw, credentials, reply_heads, context).map(|provider| (key, Arc::new(provider))));
+        providers
+            .extend(provider(name, raw, credentials, reply_heads, context).map(|provider| (key, Arc::new(provider))));
     }
     providers
 }
@@ -78,11 +79,8 @@ fn provider(
         let message = "a key pair has one secret half, so `credentials` must name exactly one";
         context.report.add(Mistake::Relation, &id.span, message).help("name the credential that holds the secret key");
     }
-    let parts = TlsParts {
-        ca_file: raw.ca_file,
-        server_name: raw.server_name,
-        client_certificate: raw.client_certificate,
-    };
+    let parts =
+        TlsParts { ca_file: raw.ca_file, server_name: raw.server_name, client_certificate: raw.client_certificate };
     let tls = tls(parts, &origin, &span, context);
     let signing = raw.access_key_id.map(|id| Signing {
         access_key_id: id.value.0,

@@ -62,11 +62,8 @@ fn upstream(
         check_credential(credential, &raw.url.span, &origin, credentials, context);
     }
     let protocol = protocol(&raw.protocols, &origin, &raw.url.span, context);
-    let parts = TlsParts {
-        ca_file: raw.ca_file,
-        server_name: raw.server_name,
-        client_certificate: raw.client_certificate,
-    };
+    let parts =
+        TlsParts { ca_file: raw.ca_file, server_name: raw.server_name, client_certificate: raw.client_certificate };
     let tls = tls(parts, &origin, &raw.url.span, context);
     Some(Upstream {
         name: name.value.0,
