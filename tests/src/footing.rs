@@ -14,23 +14,29 @@ const NONE_LEFT: [&str; 4] = [
     "sluicegate_upgraded_open",
 ];
 
+/// So often the same before it is taken for what it comes back to.
+const STEADY_READINGS: usize = 15;
+
 /// Needs `[admin]`, and upstreams whose `idle_timeout_ms` is short.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Footing {
     tasks: f64,
     descriptors: usize,
 }
 
 impl Footing {
-    /// Of a gateway that is at rest.
+    /// Of a gateway that nothing was asked yet, once it has started all that it runs beside requests.
     pub async fn of(gateway: &Gateway) -> Footing {
-        let mut least = Footing::now(gateway).await.1;
-        for _ in 0..5 {
+        let started = Instant::now();
+        let (mut last, mut same) = (Footing::now(gateway).await.1, 0);
+        while same < STEADY_READINGS || !watches_files(gateway) {
+            assert!(started.elapsed() < PATIENCE, "no end of starting: {last:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
             let (_, now) = Footing::now(gateway).await;
-            least = Footing { tasks: least.tasks.min(now.tasks), descriptors: least.descriptors.min(now.descriptors) };
+            same = if now == last { same + 1 } else { 0 };
+            last = now;
         }
-        least
+        last
     }
 
     /// Waits until nothing is open, and no task and no descriptor is left over.
@@ -50,7 +56,16 @@ impl Footing {
         let text = ask_admin(gateway, "/metrics").await.text();
         let left = NONE_LEFT.map(|name| (name, sum_of(&text, name, &[])));
         let tasks = sum_of(&text, "sluicegate_tasks_alive", &[]);
-        let descriptors = fs::read_dir(format!("/proc/{}/fd", gateway.id())).expect("Linux").count();
+        let descriptors = descriptors(gateway).count();
         (left.into_iter().filter(|(_, count)| *count != 0.0).collect(), Footing { tasks, descriptors })
     }
+}
+
+fn descriptors(gateway: &Gateway) -> impl Iterator<Item = fs::DirEntry> {
+    fs::read_dir(format!("/proc/{}/fd", gateway.id())).expect("Linux").map_while(Result::ok)
+}
+
+/// What is started last.
+fn watches_files(gateway: &Gateway) -> bool {
+    descriptors(gateway).any(|one| fs::read_link(one.path()).is_ok_and(|to| to.to_string_lossy().contains("inotify")))
 }
