@@ -25,6 +25,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use sluicegate_runtime::{EngineOptions, Runtime};
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
@@ -110,6 +111,8 @@ struct Shared {
     changing: Arc<Mutex<()>>,
     /// After each swap.
     changed: Notify,
+    /// Those of the workers, and the one that the listeners and the admin are on.
+    event_loops: Vec<Handle>,
     /// What the inputs looked like when they were last read.
     seen: ArcSwap<Fingerprint>,
     refused: ArcSwapOption<LastRefused>,
@@ -207,6 +210,7 @@ impl Server {
             config_path,
             changing: Arc::default(),
             changed: Notify::default(),
+            event_loops: workers.event_loops().cloned().chain([Handle::current()]).collect(),
             seen: ArcSwap::from_pointee(seen),
             refused: ArcSwapOption::default(),
         });

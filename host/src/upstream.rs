@@ -4,8 +4,10 @@ mod body;
 mod connect;
 mod error;
 mod health;
+mod heard;
 mod pool;
 mod shared;
+mod stream;
 mod switched;
 #[cfg(test)]
 mod tests;
@@ -24,10 +26,11 @@ use tokio::time::sleep;
 
 use body::{Progress, SendBody};
 use pool::{Lease, Pool, Right};
+use stream::Unanswered;
 
 pub use body::{Translate, UpstreamBody, Whole};
 pub use connect::{ConnectError, ConnectSetupError, Connector, Wire};
-pub use error::{BoxError, UpstreamError};
+pub use error::{BoxError, Cause, Excess, UpstreamError};
 pub use health::{Health, UnderWay};
 pub use switched::{Held, Switched};
 pub use tls::{Tls, TlsSetupError, TlsTerms};
@@ -111,22 +114,25 @@ impl Upstream {
     ///
     /// The target's path goes behind the base path; scheme, host and the fields that frame the body are set here.
     /// With the field `expect`, the body waits until the upstream wants it.
-    /// A request goes out a second time only if it failed on a reused connection before a byte of the answer,
-    /// and was never written or is idempotent without a body.
-    /// Dropping the future or the answer's body closes the connection.
+    /// A request goes out a second time only if the upstream has said that it did nothing of it, or if it failed on a reused
+    /// connection before a byte of the answer, and was never written or is idempotent; with a body, if that is to be had again.
+    /// Dropping the future or the answer's body ends the exchange upstream.
     pub async fn send<B>(&self, request: Request<B>) -> Result<Response<UpstreamBody>, UpstreamError>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.send_until(request, None).await
+        self.send_until(request, None, &mut |_| None).await
     }
 
     /// The same for somebody who drops the future at a deadline: to have waited long for the upstream by then is a failure of it.
+    ///
+    /// `again` gives the body a second time, if it can; it is told whether the upstream has said that it did nothing.
     pub async fn send_until<B>(
         &self,
         request: Request<B>,
         deadline: Option<Deadline>,
+        again: &mut (dyn FnMut(bool) -> Option<B> + Send),
     ) -> Result<Response<UpstreamBody>, UpstreamError>
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -135,7 +141,8 @@ impl Upstream {
         let (head, body) = request.into_parts();
         let (body, progress) = SendBody::new(body);
         let mut awaited = Awaited { under_way: Some(self.health.begin()), progress: &progress, deadline };
-        let mut sent = self.send_parts(head, body, &progress).await;
+        let mut again = |refused| again(refused).map(|body| SendBody::again(body, &progress));
+        let mut sent = self.send_parts(head, body, &progress, &mut again).await;
         let Some(mut under_way) = awaited.under_way.take() else { return sent };
         match &mut sent {
             Ok(answer) => {
@@ -157,6 +164,7 @@ impl Upstream {
         mut head: request::Parts,
         body: SendBody,
         progress: &Arc<Progress>,
+        body_again: &mut (dyn FnMut(bool) -> Option<SendBody> + Send),
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         self.prepare(&mut head, &body)?;
         // What seldom happens is boxed: else every request would carry the room for it.
@@ -175,20 +183,23 @@ impl Upstream {
             }
         };
         let is_idempotent = head.method.is_idempotent();
-        let may_replay = body.is_none() && (lease.is_http2() || (lease.is_reused() && is_idempotent));
+        let had_body = !body.is_none();
+        let may_replay = lease.is_http2() || (lease.is_reused() && is_idempotent);
         let replay = may_replay.then(|| head.clone());
         let failed = match self.exchange(lease, Request::from_parts(head, body), progress).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
         };
+        let Some(right) = failed.right else { return Err(failed.error) };
         let again = match (failed.unsent, replay) {
             (Some(unsent), _) => unsent,
             (None, Some(head)) if failed.refused || (is_idempotent && !failed.heard) => {
-                Request::from_parts(head, SendBody::none())
+                let body = if had_body { body_again(failed.refused) } else { Some(SendBody::none()) };
+                let Some(body) = body else { return Err(failed.error) };
+                Request::from_parts(head, body)
             }
             _ => return Err(failed.error),
         };
-        let Some(right) = failed.right else { return Err(failed.error) };
         progress.connecting();
         Box::pin(async {
             let lease = match right {
@@ -241,8 +252,8 @@ impl Upstream {
                     Uri::builder().scheme(scheme).authority(self.authority.as_bytes()).path_and_query(target).build();
                 *request.uri_mut() = uri.map_err(|_| UpstreamError::Target { upstream: self.config.name.clone() })?;
                 *request.version_mut() = Version::HTTP_2;
-                // The authority says it, streams are framed by themselves (RFC 9113, 8.2.2), and nobody hears a 100.
-                for name in [HOST, CONNECTION, TRANSFER_ENCODING, UPGRADE, EXPECT] {
+                // The authority says it, streams are framed by themselves (RFC 9113, 8.2.2), and no other protocol follows.
+                for name in [HOST, CONNECTION, TRANSFER_ENCODING, UPGRADE] {
                     request.headers_mut().remove(name);
                 }
             }
@@ -261,7 +272,7 @@ impl Upstream {
             self.frame(&mut request, lease.is_http2()).map_err(Failed::for_good)?;
         }
         if !request.body().is_none() && request.headers().contains_key(EXPECT) {
-            SendBody::hold_back(&mut request);
+            SendBody::hold_back(&mut request, lease.is_http2());
         }
         let asked = request.headers().get(UPGRADE).cloned();
         progress.handed();
@@ -286,6 +297,7 @@ impl Upstream {
                     named.is_some_and(|named| named.as_bytes().eq_ignore_ascii_case(asked.as_bytes()))
                 };
                 if asked.is_some_and(is_it) {
+                    lease.switched();
                     let upgrade = hyper::upgrade::on(&mut answer);
                     let (head, _) = answer.into_parts();
                     let body = UpstreamBody::switched(upgrade, lease, Arc::clone(progress), Arc::clone(&self.config));
@@ -295,14 +307,20 @@ impl Upstream {
                 Err(Failed::for_good(error))
             }
             Ok(answer) => {
-                let (head, incoming) = answer.into_parts();
-                let body = UpstreamBody::new(incoming, lease, Arc::clone(progress), Arc::clone(&self.config));
+                let (head, source) = answer.into_parts();
+                let fields_max = self.config.reply_heads.fields_max;
+                if head.headers.len() > fields_max {
+                    let excess = Excess::Fields { count: head.headers.len(), max: fields_max };
+                    let error = UpstreamError::Excess { upstream: self.config.name.clone(), excess };
+                    return Err(Failed::for_good(error));
+                }
+                let body = UpstreamBody::new(source, lease, Arc::clone(progress), Arc::clone(&self.config));
                 Ok(Response::from_parts(head, body))
             }
-            Err(mut failure) => {
-                let unsent = failure.take_message();
-                let error = error::classify(&self.config.name, failure.into_error(), progress);
-                let heard = lease.has_heard() || matches!(error, UpstreamError::RequestBody { .. });
+            Err(Unanswered { cause, unsent }) => {
+                let error = error::classify(&self.config, cause, progress);
+                let is_heard = matches!(error, UpstreamError::RequestBody { .. } | UpstreamError::Excess { .. });
+                let heard = lease.has_heard() || is_heard;
                 let refused = matches!(error, UpstreamError::Refused { .. });
                 let retires = matches!(error, UpstreamError::Refused { retires: true, .. });
                 let right = (lease.is_reused() || refused).then(|| lease.into_right(retires)).flatten();

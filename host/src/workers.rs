@@ -38,6 +38,10 @@ impl Workers {
         (0..count).map(Worker::start).collect::<io::Result<Box<[Worker]>>>().map(Workers)
     }
 
+    pub fn event_loops(&self) -> impl Iterator<Item = &Handle> {
+        self.0.iter().map(|worker| &worker.runtime)
+    }
+
     /// On the worker with the fewest connections; on the event loop of the caller where there are no workers.
     pub fn seat(&self) -> Seat {
         let quietest = self.0.iter().min_by_key(|worker| worker.connections.load(Ordering::Relaxed));

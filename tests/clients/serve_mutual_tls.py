@@ -1,4 +1,5 @@
-"""Demands a certificate of whoever connects, and says who it was and which name it asked for. Prints its port.
+"""Demands a certificate of whoever connects, and says who it was and which name it asked for: as JSON to a GET, and as a model's
+words, in OpenAI's dialect, to a POST. Prints its port.
 
 CERTIFICATE KEY AUTHORITIES: the server's own, and whose certificates it takes."""
 
@@ -12,9 +13,24 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        self.answer(self.seen())
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        message = {"role": "assistant", "content": json.dumps(self.seen())}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        kind = "chat.completion"
+        self.answer({"id": "c", "object": kind, "created": 1, "model": "m", "choices": [choice], "usage": usage})
+
+    def seen(self):
         subject = dict(part[0] for part in self.connection.getpeercert()["subject"])
-        body = json.dumps({"client": subject["commonName"], "asked_for": self.connection.asked_for}).encode()
+        return {"client": subject["commonName"], "asked_for": self.connection.asked_for}
+
+    def answer(self, value):
+        body = json.dumps(value).encode()
         self.send_response(200)
+        self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

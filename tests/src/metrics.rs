@@ -17,7 +17,10 @@ pub async fn ask_admin(gateway: &Gateway, path: &str) -> Reply {
 
 /// The sum of all series of a name whose labels hold all of these, such as `entry="audit"`.
 pub async fn metric(gateway: &Gateway, name: &str, labels: &[&str]) -> f64 {
-    let text = ask_admin(gateway, "/metrics").await.text();
+    sum_of(&ask_admin(gateway, "/metrics").await.text(), name, labels)
+}
+
+pub(crate) fn sum_of(text: &str, name: &str, labels: &[&str]) -> f64 {
     let samples = text.lines().filter_map(|line| line.rsplit_once(' '));
     let wanted = samples.filter(|(series, _)| {
         series.split('{').next() == Some(name) && labels.iter().all(|label| series.contains(label))

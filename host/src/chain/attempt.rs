@@ -19,7 +19,8 @@ use crate::http::{coding, fields, path};
 use crate::upstream::{Deadline, UpstreamBody, UpstreamError};
 
 impl Run {
-    /// Sends a request to the target with a number; `streams`: its body is not at hand yet. The answer's head is cleaned of what ends at this hop.
+    /// Sends a request to the target with a number; `streams`: its body is not at hand yet, `again`: that body once more, if it is to be
+    /// had. The answer's head is cleaned of what ends at this hop.
     pub(super) async fn attempt(
         &self,
         route: &Route,
@@ -27,6 +28,7 @@ impl Run {
         target: &Target,
         request: Request<RequestBody>,
         streams: bool,
+        again: &mut (dyn FnMut(bool) -> Option<RequestBody> + Send),
     ) -> Result<Response<UpstreamBody>, Failed> {
         let fault = |stop| Failed { stop, reached: Reached::NoMatter };
         let method = request.method().clone();
@@ -35,7 +37,7 @@ impl Run {
         let name = &target.upstream.config().name;
         let trace = self.trace.as_ref().map(|trace| AttemptTrace::begin(trace, name));
         let started = Instant::now();
-        let sending = pin!(target.upstream.send_until(request, deadline));
+        let sending = pin!(target.upstream.send_until(request, deadline, again));
         let sent = tokio::select! {
             biased;
             sent = sending => Ok(sent),
@@ -199,7 +201,7 @@ fn reached(error: &UpstreamError) -> Reached {
     match error {
         error if error.is_unsent() => Reached::Nothing,
         UpstreamError::Broken { .. } | UpstreamError::Timeout { .. } => Reached::Upstream,
-        UpstreamError::Switched { .. } => Reached::Answered,
+        UpstreamError::Switched { .. } | UpstreamError::Excess { .. } => Reached::Answered,
         _ => Reached::NoMatter,
     }
 }

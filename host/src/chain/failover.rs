@@ -13,7 +13,7 @@ use super::resend::Resend;
 use super::run::Run;
 use super::stop::{Stop, StopReply};
 use super::targets::Target;
-use crate::config::Route;
+use crate::config::{Route, UpstreamProtocol};
 use crate::error::{Code, Refusal};
 use crate::upstream::UpstreamBody;
 
@@ -51,7 +51,8 @@ impl Run {
             let state = self.exchange.lock();
             (state.plan.order().to_vec(), state.request.method.is_idempotent())
         };
-        let mut body = Resend::new(body, order.len());
+        let is_kept = order.len() > 1 || is_idempotent || self.may_be_refused(&order);
+        let mut body = Resend::new(body, is_kept);
         let mut lent = body.lend(true);
         let mut unsent = true;
         let mut kept = None;
@@ -66,7 +67,8 @@ impl Run {
                     break;
                 }
             };
-            match self.attempt(route, *number, target, request, streams).await {
+            let mut again = |refused| body.lend(unsent && refused);
+            match self.attempt(route, *number, target, request, streams, &mut again).await {
                 Ok(answer) => {
                     if place == order.len() || !serves_later(&answer, is_idempotent) {
                         return Ok(answer);
@@ -104,6 +106,12 @@ impl Run {
                 Err(Stop::refuse(Refusal::new(Code::NoTarget, message)))
             }
         }
+    }
+
+    /// HTTP/2 has words for what was not looked at, and a body may have begun by then.
+    fn may_be_refused(&self, order: &[u32]) -> bool {
+        let mut targets = order.iter().filter_map(|number| self.targets().get(*number));
+        targets.any(|target| target.upstream.config().protocol != UpstreamProtocol::Http1)
     }
 
     /// Takes the answer off its connection, which others may wait for. What cannot be kept leaves a refusal in its place.

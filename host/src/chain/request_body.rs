@@ -270,9 +270,11 @@ impl Metered {
 }
 
 impl Run {
-    /// Whether anything of the request's body was read.
-    pub(super) fn has_begun_request(&self) -> bool {
-        self.exchange.request_bytes.load(Ordering::Relaxed) > 0 || self.request_ended.load(Ordering::Relaxed)
+    /// Whether an answer now comes in front of a part of the request: of a body that has begun, or of one that its client holds back
+    /// (RFC 9110, 10.1.1). What nobody has begun to read may still be read by the listener.
+    pub(super) fn leaves_request(&self) -> bool {
+        let has_begun = self.exchange.request_bytes.load(Ordering::Relaxed) > 0;
+        (has_begun || self.expects) && !self.request_ended.load(Ordering::Relaxed)
     }
 }
 

@@ -1,7 +1,8 @@
-//! The request's body towards one target after another.
+//! The request's body towards one target after another, or towards the same one twice.
 //!
 //! What a plugin buffered can be sent as often as it takes. Of a body that streams, a copy is kept as it goes out, up to
-//! [`KEPT_BYTES_MAX`]: one that has come to its end within that can be sent again, and so can one of which nothing was taken.
+//! [`KEPT_BYTES_MAX`]: within that, it can be sent again once it has come to its end, and where no upstream has seen the request also
+//! in the middle of it.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,30 +27,31 @@ pub(super) enum Resend {
 
 /// What is left of a body that streams, and what went out of it.
 pub(super) struct Kept {
-    /// None while an attempt has it, and once something of it was taken.
-    untouched: Option<RequestBody>,
+    /// None while an attempt has it, and once more was taken of it than is kept.
+    rest: Option<RequestBody>,
     /// None once it is too long, or broke.
     sent: Option<BytesMut>,
     trailers: Option<Box<HeaderMap>>,
     ended: bool,
 }
 
-/// The body while an attempt has it. Comes back when it is dropped, unless something of it was taken.
+/// The body while an attempt has it. What is left of it comes back when it is dropped.
 pub(super) struct Lent {
+    /// Of what is kept: what an earlier attempt has taken.
+    ahead: Option<Bytes>,
     /// None only while it is dropped.
     body: Option<Box<RequestBody>>,
-    touched: bool,
     kept: Arc<Mutex<Kept>>,
 }
 
 impl Resend {
-    /// `targets`: how many may be tried.
-    pub(super) fn new(body: RequestBody, targets: usize) -> Resend {
+    /// `is_kept`: of one that streams, a copy is kept.
+    pub(super) fn new(body: RequestBody, is_kept: bool) -> Resend {
         match body {
             RequestBody::Whole(body) => Resend::Whole(body),
-            body if targets < 2 => Resend::Once(Some(body)),
+            body if !is_kept => Resend::Once(Some(body)),
             body => {
-                let kept = Kept { untouched: Some(body), sent: Some(BytesMut::new()), trailers: None, ended: false };
+                let kept = Kept { rest: Some(body), sent: Some(BytesMut::new()), trailers: None, ended: false };
                 Resend::Streamed(Arc::new(Mutex::new(kept)))
             }
         }
@@ -65,11 +67,13 @@ impl Resend {
             Resend::Whole(body) => Some(RequestBody::Whole(body.clone())),
             Resend::Streamed(shared) => {
                 let mut kept = lock(shared);
-                if let Some(body) = kept.untouched.take().filter(|_| unsent) {
-                    let lent = Lent { body: Some(Box::new(body)), touched: false, kept: shared.clone() };
-                    return Some(RequestBody::Lent(lent));
+                if !kept.ended {
+                    let body = kept.rest.take().filter(|_| unsent)?;
+                    let ahead = Bytes::copy_from_slice(kept.sent.as_ref()?);
+                    let ahead = Some(ahead).filter(|ahead| !ahead.is_empty());
+                    return Some(RequestBody::Lent(Lent { ahead, body: Some(Box::new(body)), kept: shared.clone() }));
                 }
-                let sent = kept.sent.take().filter(|_| kept.ended)?.freeze();
+                let sent = kept.sent.take()?.freeze();
                 let whole = AtHand::new(sent, kept.trailers.take());
                 drop(kept);
                 *self = Resend::Whole(whole.clone());
@@ -94,9 +98,11 @@ impl Body for Lent {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let lent = self.get_mut();
+        if let Some(ahead) = lent.ahead.take() {
+            return Poll::Ready(Some(Ok(Frame::data(ahead))));
+        }
         let Some(body) = &mut lent.body else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(body.as_mut()).poll_frame(context));
-        lent.touched = true;
         let mut kept = lock(&lent.kept);
         match &frame {
             Some(Ok(frame)) => {
@@ -113,18 +119,21 @@ impl Body for Lent {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(|body| body.is_end_stream())
+        self.ahead.is_none() && self.body.as_ref().is_none_or(|body| body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(SizeHint::default, |body| body.size_hint())
+        let rest = self.body.as_ref().and_then(|body| body.size_hint().exact());
+        let ahead = self.ahead.as_ref().map_or(0, Bytes::len) as u64;
+        rest.map_or_else(SizeHint::default, |rest| SizeHint::with_exact(ahead + rest))
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if !self.touched {
-            lock(&self.kept).untouched = self.body.take().map(|body| *body);
+        let mut kept = lock(&self.kept);
+        if kept.sent.is_some() {
+            kept.rest = self.body.take().map(|body| *body);
         }
     }
 }

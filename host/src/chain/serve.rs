@@ -272,8 +272,8 @@ impl Run {
         if let Ok(id) = HeaderValue::from_str(&self.exchange.facts.id) {
             response.headers_mut().insert(X_REQUEST_ID, id);
         }
-        if self.expects && !self.has_begun_request() {
-            // Whoever has held its body back is told that nobody waits for it here (RFC 9110, 10.1.1).
+        if self.leaves_request() {
+            // Nobody waits for the rest of the request, which ends the connection (RFC 9112, 9.6). HTTP/2 knows no such field.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(tunnel) = tunnel {

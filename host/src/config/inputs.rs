@@ -56,14 +56,14 @@ fn named_files(text: &str, base: &Path, files: &mut BTreeSet<PathBuf>) {
         ("upstreams", "certificate_file"),
         ("upstreams", "key_file"),
         ("providers", "ca_file"),
+        ("providers", "certificate_file"),
+        ("providers", "key_file"),
         ("credentials", "value"),
     ] {
         let tables = document.get_ref().get(section).and_then(|section| section.get_ref().as_table());
         for (_, table) in tables.into_iter().flatten() {
-            let table = match section {
-                "upstreams" if key.ends_with("certificate_file") || key == "key_file" => {
-                    table.get_ref().get("client_certificate")
-                }
+            let table = match key {
+                "certificate_file" | "key_file" => table.get_ref().get("client_certificate"),
                 _ => Some(table),
             };
             let Some(table) = table else { continue };

@@ -161,6 +161,14 @@ pub struct Upstream {
     /// Whom the certificate must be for; the origin's host unless given.
     pub server_name: Option<String>,
     pub client_certificate: Option<ClientCertificate>,
+    pub reply_heads: ReplyHeads,
+}
+
+/// What is taken of the head of an answer, and of the fields behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplyHeads {
+    pub bytes_max: usize,
+    pub fields_max: usize,
 }
 
 /// What an upstream is spoken to in.

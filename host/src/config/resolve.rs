@@ -94,8 +94,9 @@ pub fn resolve(raw: RawConfig, declared: &Declared, texts: &Texts, report: &mut 
     let admin = raw.admin.and_then(|admin| edge::admin(&admin, &data_dir, &listeners, context));
     let access_log = edge::access_log(&raw.access_log, context);
     let credentials = upstreams::credentials(raw.credentials, context);
-    let upstreams = upstreams::upstreams(raw.upstreams, &credentials, context);
-    let providers = models::providers(raw.providers, &upstreams, &credentials, context);
+    let reply_heads = edge::reply_heads(&raw.limits);
+    let upstreams = upstreams::upstreams(raw.upstreams, &credentials, reply_heads, context);
+    let providers = models::providers(raw.providers, &upstreams, &credentials, reply_heads, context);
     let models = models::models(raw.models, &providers, context);
     let keys = keys::keys(raw.keys, context);
     let plugins = plugins::plugins(raw.plugins.0, &credentials, context);

@@ -43,6 +43,11 @@ struct KeptUpstream {
 }
 
 impl Kept {
+    /// By name, as they were asked for last.
+    pub fn upstreams(&self) -> Vec<Arc<Upstream>> {
+        lock(&self.upstreams).values().filter_map(|kept| kept.upstream.upgrade()).collect()
+    }
+
     /// The same entry as before if nothing about it has changed: its breaker stays as it is.
     pub(super) fn entry(&self, name: &str, version: Version, plugin: Arc<Plugin>, options: EntryOptions) -> Arc<Entry> {
         let key = (name.to_owned(), version);

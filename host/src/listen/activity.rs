@@ -17,6 +17,8 @@ pub(super) struct Activity {
     behind: AtomicBool,
     /// It speaks another protocol from here on.
     switched: AtomicBool,
+    /// A request was answered before it was whole.
+    leaves_request: AtomicBool,
 }
 
 /// One request, from its head to the last byte of its answer that was handed out.
@@ -57,6 +59,15 @@ impl Activity {
 
     pub(super) fn has_switched(&self) -> bool {
         self.switched.load(Ordering::Relaxed)
+    }
+
+    /// The answer that goes out is the last one, and its client may still be sending the request.
+    pub(super) fn leaves_request(&self) {
+        self.leaves_request.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_left_request(&self) -> bool {
+        self.leaves_request.load(Ordering::Relaxed)
     }
 
     /// The client was too slow, and is cut.

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use http::StatusCode;
+use http::{StatusCode, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -45,6 +45,8 @@ pub(super) async fn serve<S: Service>(
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     activity.switches();
                     tunnel.keep_of(&mut response);
+                } else if response.headers().contains_key(header::CONNECTION) {
+                    activity.leaves_request();
                 }
                 response.map(|body| answering.body(body))
             })

@@ -1,23 +1,27 @@
-//! What a client is told whose request head cannot be read. hyper answers such a one itself, without a body and without a word to
-//! us: its answer is held back here, and ours takes its place.
+//! What a client is told whose request head cannot be read, and how a connection ends on which a request was not read.
+//!
+//! hyper answers a head that it cannot read itself, without a body and without a word to us: its answer is held back here, and ours
+//! takes its place.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep, timeout};
 
 use super::activity::Activity;
 
 /// For the client to read the answer: a connection that is closed with bytes unread takes it away again (RFC 9112, 9.6).
 const LINGER: Duration = Duration::from_secs(1);
-/// Taken from the client meanwhile, and thrown away.
-const LINGER_BYTES_MAX: u64 = 256 * 1024;
+/// Taken from the client meanwhile, and thrown away: what it may have on its way before it looks.
+const LINGER_BYTES_MAX: u64 = 8 << 20;
+/// At once.
+const LINGER_PIECE_BYTES: usize = 16 << 10;
 /// Of hyper's answer: `HTTP/1.1 400`.
 const STATUS_BYTES: std::ops::Range<usize> = 9..12;
 
@@ -30,11 +34,19 @@ pub(super) struct OwnAnswers<IO> {
     /// Requests whose answers are out.
     settled: usize,
     held_back: Option<StatusCode>,
+    /// Nothing more is said.
+    lingering: Option<Box<Lingering>>,
+}
+
+/// What comes from a client that may not have seen its answer yet.
+struct Lingering {
+    until: Pin<Box<Sleep>>,
+    bytes: u64,
 }
 
 impl<IO> OwnAnswers<IO> {
     pub(super) fn new(io: IO, activity: Arc<Activity>) -> OwnAnswers<IO> {
-        OwnAnswers { io, activity, settled: 0, held_back: None }
+        OwnAnswers { io, activity, settled: 0, held_back: None, lingering: None }
     }
 
     pub(super) fn into_inner(self) -> IO {
@@ -81,13 +93,34 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> OwnAnswers<IO> {
     }
 }
 
+impl<IO: AsyncRead + Unpin> OwnAnswers<IO> {
+    /// Waits for the client to close, if it sends a request that nobody reads, or may still do so.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut piece = [0; LINGER_PIECE_BYTES];
+        let lingering = self.lingering.get_or_insert_with(|| {
+            let until = Box::pin(sleep(LINGER));
+            Box::new(Lingering { until, bytes: 0 })
+        });
+        while lingering.bytes < LINGER_BYTES_MAX {
+            let mut buffer = ReadBuf::new(&mut piece);
+            match Pin::new(&mut self.io).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => lingering.bytes += buffer.filled().len() as u64,
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending if lingering.bytes == 0 && !self.activity.has_left_request() => return Poll::Ready(()),
+                Poll::Pending => return lingering.until.as_mut().poll(context),
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
 impl<IO: AsyncRead + Unpin> AsyncRead for OwnAnswers<IO> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().io).poll_read(context, buffer)
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for OwnAnswers<IO> {
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for OwnAnswers<IO> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         match this.holds_back(bytes) {
@@ -127,7 +160,12 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for OwnAnswers<IO> {
         let this = self.get_mut();
         match this.held_back {
             Some(_) => Poll::Ready(Ok(())),
-            None => Pin::new(&mut this.io).poll_shutdown(context),
+            None => {
+                if this.lingering.is_none() {
+                    ready!(Pin::new(&mut this.io).poll_shutdown(context))?;
+                }
+                this.poll_linger(context).map(Ok)
+            }
         }
     }
 }

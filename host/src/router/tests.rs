@@ -343,6 +343,7 @@ fn route(name: &str, hosts: &[&str], path: PathMatch) -> Route {
         ca_file: None,
         server_name: None,
         client_certificate: None,
+        reply_heads: crate::config::ReplyHeads { bytes_max: 65_536, fields_max: 100 },
     };
     Route {
         name: name.to_string(),

@@ -12,7 +12,8 @@ use crate::admin::{AdminState, Changing, ConfigChange};
 use crate::chain::{ArmError, Canary, ModelPlans, Plan, Target, Targets, TraceLines, TraceRequest};
 use crate::config::{Mode, TrustedKey};
 use crate::telemetry::access_log::rfc_3339;
-use crate::telemetry::metrics::Live;
+use crate::telemetry::metrics::{Live, UpstreamConnections};
+use crate::upstream::Upstream;
 
 pub(super) struct State(pub(super) Arc<Shared>);
 
@@ -29,6 +30,9 @@ impl AdminState for State {
         foundation.metrics.text(&Live {
             generation: self.0.generations.current().generation.id,
             generations_live: self.0.generations.count() as u64,
+            exchanges_open: foundation.open.count() as u64,
+            tasks_alive: self.0.event_loops.iter().map(|one| one.metrics().num_alive_tasks() as u64).sum(),
+            upstreams: foundation.kept.upstreams().iter().map(|upstream| connections(upstream)).collect(),
             connections_open: self.0.allowance.connections_open(self.0.listeners.count()) as u64,
             instances_live: foundation.runtime.instances_live() as u64,
             counter_entries: foundation.counters.entries() as u64,
@@ -155,6 +159,14 @@ impl AdminState for State {
             }
         }
         self.0.foundation.traces.arm(request)
+    }
+}
+
+fn connections(upstream: &Upstream) -> UpstreamConnections {
+    UpstreamConnections {
+        upstream: upstream.config().name.clone(),
+        in_use: upstream.connections_in_use() as u64,
+        idle: upstream.connections_idle() as u64,
     }
 }
 

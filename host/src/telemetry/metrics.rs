@@ -52,16 +52,27 @@ struct Known {
 }
 
 /// What other parts of the gateway count, at the moment of asking.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Live {
     pub generation: u64,
     pub generations_live: u64,
     pub connections_open: u64,
+    pub exchanges_open: u64,
+    pub tasks_alive: u64,
+    pub upstreams: Vec<UpstreamConnections>,
     pub instances_live: u64,
     pub counter_entries: u64,
     pub counter_denied_when_full: u64,
     pub access_log_dropped: u64,
     pub access_log_failed: u64,
+}
+
+/// Of one upstream, by its name in the config.
+#[derive(Debug, Clone)]
+pub struct UpstreamConnections {
+    pub upstream: String,
+    pub in_use: u64,
+    pub idle: u64,
 }
 
 impl Metrics {
@@ -113,6 +124,17 @@ impl Metrics {
         families.generation.set(gauge(live.generation));
         families.generations_live.set(gauge(live.generations_live));
         families.connections_open.set(gauge(live.connections_open));
+        families.exchanges_open.set(gauge(live.exchanges_open));
+        families.tasks_alive.set(gauge(live.tasks_alive));
+        // One that is configured no more has none, and no line.
+        families.upstream_connections.clear();
+        for UpstreamConnections { upstream, in_use, idle } in &live.upstreams {
+            let label = admit(&mut self.known().upstreams, upstream, self.label_values_max);
+            for (state, count) in [("in_use", *in_use), ("idle", *idle)] {
+                let labels = names::UPSTREAM_CONNECTIONS.labels([label.clone(), Label::Word(state)]);
+                families.upstream_connections.get_or_create(&labels).inc_by(gauge(count));
+            }
+        }
         families.instances_live.set(gauge(live.instances_live));
         families.counter_entries.set(gauge(live.counter_entries));
         families.counter_denied.inner().store(live.counter_denied_when_full, Ordering::Relaxed);

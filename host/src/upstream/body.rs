@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::Request;
+use http::{HeaderMap, Request};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -20,9 +20,10 @@ use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::error::{BoxError, UpstreamError, classify};
+use super::error::{BoxError, Cause, Excess, UpstreamError, classify};
 use super::health::UnderWay;
 use super::pool::Lease;
+use super::stream::StreamBody;
 use super::switched::{Held, Switched};
 use crate::config;
 use gate::Gate;
@@ -76,13 +77,21 @@ impl SendBody {
         B::Error: Into<BoxError>,
     {
         let progress = Arc::new(Progress::default());
+        (SendBody::again(body, &progress), progress)
+    }
+
+    /// In the place of one that was sent in vain.
+    pub(super) fn again<B>(body: B, progress: &Arc<Progress>) -> SendBody
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         if body.is_end_stream() {
             progress.set_sent();
-            return (SendBody::none(), progress);
+            return SendBody::none();
         }
-        let sending =
-            Sending { body: body.map_err(Into::into).boxed_unsync(), progress: Arc::clone(&progress), gate: None };
-        (SendBody(Some(sending)), progress)
+        let body = body.map_err(Into::into).boxed_unsync();
+        SendBody(Some(Sending { body, progress: Arc::clone(progress), gate: None }))
     }
 
     pub(super) fn none() -> SendBody {
@@ -90,10 +99,20 @@ impl SendBody {
     }
 
     /// Nothing of it is asked for until the upstream answers 100 to this request.
-    pub(super) fn hold_back(request: &mut Request<SendBody>) {
-        let gate = Box::new(Gate::of(request));
+    pub(super) fn hold_back(request: &mut Request<SendBody>, is_http2: bool) {
+        let gate = Gate::new();
+        if !is_http2 {
+            gate.open_by(request);
+        }
         if let Some(sending) = &mut request.body_mut().0 {
-            sending.gate = Some(gate);
+            sending.gate = Some(Box::new(gate));
+        }
+    }
+
+    /// The upstream wants it.
+    pub(super) fn open(&self) {
+        if let Some(gate) = self.0.as_ref().and_then(|sending| sending.gate.as_ref()) {
+            gate.open();
         }
     }
 
@@ -212,8 +231,10 @@ pub enum Whole {
     Silent,
 }
 
-enum Source {
+pub(super) enum Source {
     Connection(Incoming),
+    /// Of HTTP/2.
+    Stream(StreamBody),
     /// It has none: another protocol is spoken from here on.
     Switched(OnUpgrade),
     /// Read to its end, and not yet handed out.
@@ -222,12 +243,11 @@ enum Source {
 
 impl UpstreamBody {
     pub(super) fn new(
-        incoming: Incoming,
+        source: Source,
         lease: Lease,
         progress: Arc<Progress>,
         upstream: Arc<config::Upstream>,
     ) -> UpstreamBody {
-        let source = Source::Connection(incoming);
         let mut body =
             UpstreamBody { source, lease: Some(lease), progress, upstream, under_way: None, translation: None };
         if body.is_end_stream() {
@@ -357,10 +377,20 @@ impl Body for UpstreamBody {
 impl UpstreamBody {
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let frame = match &mut self.source {
-            Source::Connection(incoming) => ready!(Pin::new(incoming).poll_frame(context)),
+            Source::Connection(incoming) => ready!(Pin::new(incoming).poll_frame(context).map_err(Cause::from)),
+            Source::Stream(stream) => ready!(stream.poll_frame(context).map_err(Cause::from)),
             Source::Switched(_) => return Poll::Ready(None),
             Source::Gathered(body) => return Poll::Ready(body.next_frame().map(Ok)),
         };
+        let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
+        if let Some(count) = trailers.map(HeaderMap::len).filter(|count| *count > self.upstream.reply_heads.fields_max)
+        {
+            let excess = Excess::Fields { count, max: self.upstream.reply_heads.fields_max };
+            self.lease = None;
+            self.under_way.take().iter_mut().for_each(UnderWay::failed);
+            let upstream = self.upstream.name.clone();
+            return Poll::Ready(Some(Err(UpstreamError::Excess { upstream, excess })));
+        }
         match frame {
             Some(Ok(frame)) => {
                 // Whoever reads the body stops at the announced length or behind trailers, and may not ask for the end.
@@ -371,18 +401,11 @@ impl UpstreamBody {
             }
             Some(Err(error)) => {
                 self.lease = None;
-                let error = classify(&self.upstream.name, error, &self.progress);
+                let error = classify(&self.upstream, error, &self.progress);
                 if let Some(mut under_way) = self.under_way.take().filter(|_| error.is_upstreams_fault()) {
                     under_way.failed();
                 }
                 Poll::Ready(Some(Err(error)))
-            }
-            None if self.is_cut_short() => {
-                self.lease = None;
-                if let Some(mut under_way) = self.under_way.take() {
-                    under_way.failed();
-                }
-                Poll::Ready(Some(Err(UpstreamError::Short { upstream: self.upstream.name.clone() })))
             }
             None => {
                 self.end();
@@ -390,19 +413,13 @@ impl UpstreamBody {
             }
         }
     }
-
-    /// A reset with `NO_ERROR`, and a `GOAWAY` with it, end a body of hyper's as if it were whole. They may come behind the end of an
-    /// answer, to stop a request that is not needed any more (RFC 9113, 8.1); anywhere else they break it off.
-    fn is_cut_short(&self) -> bool {
-        let is_stream = self.lease.as_ref().is_some_and(Lease::is_http2);
-        is_stream && self.progress.is_sent() && !self.source.is_end_stream()
-    }
 }
 
 impl Source {
     fn is_end_stream(&self) -> bool {
         match self {
             Source::Connection(incoming) => incoming.is_end_stream(),
+            Source::Stream(stream) => stream.is_end_stream(),
             Source::Switched(_) => true,
             Source::Gathered(body) => body.is_empty(),
         }
@@ -411,6 +428,7 @@ impl Source {
     fn size_hint(&self) -> SizeHint {
         match self {
             Source::Connection(incoming) => incoming.size_hint(),
+            Source::Stream(stream) => stream.size_hint(),
             Source::Switched(_) => SizeHint::with_exact(0),
             Source::Gathered(body) => body.size_hint(),
         }

@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::heard::Heard;
 use super::tls::{self, Tls, TlsSetupError, TlsTerms};
 use crate::config::{Origin, UpstreamProtocol};
 
@@ -125,7 +125,7 @@ impl Connector {
             let why = "it does not agree to speak HTTP/2 (ALPN); add `http/1.1` to its `protocols`";
             return Err(Refused::Tls(why.to_owned()));
         }
-        Ok(Wire { stream, is_http2, heard: Arc::new(AtomicBool::new(false)) })
+        Ok(Wire { stream, is_http2, heard: Arc::default() })
     }
 
     fn timed_out(&self, what: &str) -> String {
@@ -134,11 +134,13 @@ impl Connector {
 }
 
 /// A connection that remembers whether the other side has said anything.
+///
+/// An upstream may answer before it has all of a request, and hang up: then writing fails while its answer waits to be read. So what
+/// cannot be written is thrown away, and reading says how it ended: with the answer, and never with an end in good order.
 pub struct Wire {
     stream: Stream,
     pub(super) is_http2: bool,
-    /// Set with the first byte of an answer; cleared before a request.
-    pub(super) heard: Arc<AtomicBool>,
+    pub(super) heard: Arc<Heard>,
 }
 
 enum Stream {
@@ -147,6 +149,15 @@ enum Stream {
 }
 
 impl Wire {
+    /// What became of writing; nothing of it, once the other side takes no more.
+    fn or_thrown_away<T>(&self, written: io::Result<T>, all: T) -> io::Result<T> {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        match written {
+            Err(error) if matches!(error.kind(), BrokenPipe | ConnectionReset) && self.heard.breaks() => Ok(all),
+            written => written,
+        }
+    }
+
     pub(super) fn reset(self) {
         let stream = match &self.stream {
             Stream::Plain(stream) => stream,
@@ -165,19 +176,25 @@ impl AsyncRead for Wire {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         })?;
-        if buffer.filled().len() > before {
-            wire.heard.store(true, Ordering::Release);
+        let read = buffer.filled().len() - before;
+        if read == 0 && wire.heard.is_broken() && buffer.remaining() > 0 {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(wire.heard.add(read).map_err(io::Error::other))
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let wire = self.get_mut();
+        if wire.heard.is_broken() {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let written = ready!(match &mut wire.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        });
+        Poll::Ready(wire.or_thrown_away(written, bytes.len()))
     }
 
     fn poll_write_vectored(
@@ -185,10 +202,16 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let wire = self.get_mut();
+        let length = || bytes.iter().map(|slice| slice.len()).sum();
+        if wire.heard.is_broken() {
+            return Poll::Ready(Ok(length()));
+        }
+        let written = ready!(match &mut wire.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
-        }
+        });
+        Poll::Ready(wire.or_thrown_away(written, length()))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -199,10 +222,15 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let wire = self.get_mut();
+        if wire.heard.is_broken() {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = ready!(match &mut wire.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
+        });
+        Poll::Ready(wire.or_thrown_away(flushed, ()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -3,30 +3,31 @@
 //! A connection lives on the event loop on which it was opened, and is used there first: a request stays on its core. One of
 //! another core is used where no further one may be opened.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use futures_util::future::Either;
-use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1};
+use http::{Request, Response};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use sluicegate_runtime::lane;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::body::SendBody;
+use super::body::{SendBody, Source};
 use super::connect::{ConnectError, Connector, Wire};
 use super::error::UpstreamError;
+use super::heard::Heard;
 use super::shared::{Shared, Stream};
+use super::stream::Unanswered;
 use crate::config::{self, UpstreamProtocol};
 
 /// What is read ahead of an answer, in bytes.
 const READ_BUFFER_BYTES_MAX: usize = 128 * 1024;
 
-/// The longest head of an answer, and the longest trailers, in bytes. hyper allows 100 fields.
-pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// What hyper has room for without asking for memory.
+const HEADERS_ON_STACK: usize = 100;
 
 /// A connection whose answer has ended is ready within microseconds; one that is not by then has something stuck in it.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -62,7 +63,9 @@ struct Idle {
 
 struct Connection {
     sender: http1::SendRequest<SendBody>,
-    heard: Arc<AtomicBool>,
+    heard: Arc<Heard>,
+    /// Taken in front of the body of an answer, besides what is read ahead of that.
+    ahead_bytes_max: usize,
     task: AbortHandle,
     /// Where it lives.
     lane: usize,
@@ -182,9 +185,14 @@ impl Pool {
     pub(super) async fn start(self: &Arc<Self>, wire: Wire, room: Room) -> Result<Lease, UpstreamError> {
         let Room { permit, open } = room;
         let heard = Arc::clone(&wire.heard);
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(READ_BUFFER_BYTES_MAX)
-            .max_header_size(HEAD_BYTES_MAX)
+        let heads = self.config.reply_heads;
+        let buffer_bytes_max = READ_BUFFER_BYTES_MAX.max(heads.bytes_max);
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(buffer_bytes_max).max_header_size(heads.bytes_max);
+        if heads.fields_max != HEADERS_ON_STACK {
+            builder.max_headers(heads.fields_max);
+        }
+        let (sender, connection) = builder
             .handshake(TokioIo::new(wire))
             .await
             .map_err(|error| self.refused(ConnectError::Unreachable(error.to_string())))?;
@@ -194,7 +202,14 @@ impl Pool {
                 tracing::debug!(%error, "an upstream connection ended");
             }
         });
-        let connection = Connection { sender, heard, task: task.abort_handle(), lane: lane::current(), _open: open };
+        let connection = Connection {
+            sender,
+            heard,
+            ahead_bytes_max: heads.bytes_max + buffer_bytes_max,
+            task: task.abort_handle(),
+            lane: lane::current(),
+            _open: open,
+        };
         Ok(Lease::Own(Own { connection, reused: false, permit, pool: Arc::downgrade(self) }))
     }
 
@@ -271,13 +286,18 @@ impl Lease {
         }
     }
 
-    pub(super) fn send(
-        &mut self,
-        request: http::Request<SendBody>,
-    ) -> impl Future<Output = Result<http::Response<Incoming>, TrySendError<http::Request<SendBody>>>> + use<> {
+    pub(super) async fn send(&mut self, request: Request<SendBody>) -> Result<Response<Source>, Unanswered> {
         match self {
-            Lease::Own(own) => Either::Left(own.send(request)),
-            Lease::Stream(stream) => Either::Right(stream.send(request)),
+            Lease::Own(own) => own.send(request).await,
+            // What seldom happens is boxed: else every request would carry the room for it.
+            Lease::Stream(stream) => Ok(Box::pin(stream.send(request)).await?.map(Source::Stream)),
+        }
+    }
+
+    /// Another protocol is spoken on it from here on.
+    pub(super) fn switched(&self) {
+        if let Lease::Own(own) = self {
+            own.connection.heard.switched();
         }
     }
 
@@ -301,21 +321,23 @@ impl Lease {
 impl Own {
     /// Whether a byte came since the request was handed over.
     fn has_heard(&self) -> bool {
-        self.connection.heard.load(Ordering::Acquire)
+        self.connection.heard.anything()
     }
 
-    fn send(
-        &mut self,
-        request: http::Request<SendBody>,
-    ) -> impl Future<Output = Result<http::Response<Incoming>, TrySendError<http::Request<SendBody>>>> + use<> {
-        self.connection.heard.store(false, Ordering::Release);
-        self.connection.sender.try_send_request(request)
+    async fn send(&mut self, request: Request<SendBody>) -> Result<Response<Source>, Unanswered> {
+        self.connection.heard.begin(self.connection.ahead_bytes_max);
+        let sent = self.connection.sender.try_send_request(request).await;
+        self.connection.heard.answered();
+        sent.map(|answer| answer.map(Source::Connection)).map_err(|mut failure| {
+            let unsent = failure.take_message();
+            Unanswered { cause: failure.into_error().into(), unsent }
+        })
     }
 
     /// After a clean end: the connection becomes idle, unless the upstream wants it closed.
     fn give_back(self) {
         let Own { mut connection, permit, pool, .. } = self;
-        if connection.sender.is_closed() {
+        if connection.sender.is_closed() || connection.heard.is_broken() {
             return;
         }
         if connection.sender.is_ready() {

@@ -3,23 +3,25 @@
 //! A request takes a stream on a connection of its own lane that has room, and opens one where there is none; one of another lane is
 //! used where no further one may be opened. Whoever comes while one is being opened waits for that one.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use h2::client::SendRequest;
+use h2::{Ping, PingPong};
+use http::{Request, Response};
 use sluicegate_runtime::lane;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::body::{Progress, SendBody};
 use super::connect::{ConnectError, Wire};
 use super::error::UpstreamError;
-use super::pool::{HEAD_BYTES_MAX, Lease, Open, Permit, Pool, Room};
+use super::heard::Heard;
+use super::pool::{Lease, Open, Permit, Pool, Room};
+use super::stream::{self, StreamBody, Unanswered, Upload};
 use crate::config;
 
 /// What an answer may have on its way that its client has not taken, in bytes. The connection's window has room for that of every
@@ -54,15 +56,20 @@ struct Lane {
 }
 
 struct Connection {
-    sender: http2::SendRequest<SendBody>,
-    /// Requests that are on it.
-    streams: AtomicUsize,
-    /// How many the upstream allows, as far as it has said.
-    allowed: Arc<AtomicUsize>,
+    sender: SendRequest<Bytes>,
+    life: Arc<Life>,
     /// The upstream takes no more requests on it.
     retired: AtomicBool,
     idle_since: Mutex<Instant>,
     _open: Open,
+}
+
+/// What the task of a connection knows of it; it must not hold the connection, or that would never end.
+struct Life {
+    /// Requests that are on it.
+    streams: AtomicUsize,
+    ended: AtomicBool,
+    heard: Arc<Heard>,
 }
 
 /// Room for one request on a connection. Dropped before the request's end, that is cancelled.
@@ -71,6 +78,8 @@ pub(super) struct Stream {
     /// Until it is taken for another one.
     permit: Option<Permit>,
     reused: bool,
+    /// While the request goes on behind the head of its answer.
+    upload: Option<Upload>,
 }
 
 impl Shared {
@@ -87,9 +96,7 @@ impl Shared {
     /// How many connections are in use, or idle.
     pub(super) fn connections(&self, in_use: bool) -> usize {
         let of_lane = |lane: &Lane| {
-            let is_it = |connection: &&Arc<Connection>| {
-                !connection.sender.is_closed() && (connection.streams.load(Ordering::Acquire) > 0) == in_use
-            };
+            let is_it = |connection: &&Arc<Connection>| !connection.has_ended() && (connection.streams() > 0) == in_use;
             lock(&lane.connections).iter().filter(is_it).count()
         };
         self.by_lane.iter().map(of_lane).sum()
@@ -108,15 +115,20 @@ impl Shared {
     /// `queues`: also where the request must wait until the upstream allows one more.
     fn take(&self, lane: usize, queues: bool) -> Option<Arc<Connection>> {
         let mut connections = lock(&self.lane(lane)?.connections);
-        connections.retain(|connection| connection.is_open());
-        let max = |connection: &Connection| match queues {
-            true => self.streams_max,
-            false => self.streams_max.min(connection.allowed.load(Ordering::Relaxed)),
-        };
-        let with_room = connections.iter().filter(|one| one.streams.load(Ordering::Acquire) < max(one));
-        let connection = with_room.max_by_key(|one| one.streams.load(Ordering::Acquire))?.clone();
-        connection.streams.fetch_add(1, Ordering::AcqRel);
-        Some(connection)
+        loop {
+            connections.retain(|connection| connection.is_open());
+            let max = |connection: &Connection| match queues {
+                true => self.streams_max,
+                false => self.streams_max.min(connection.sender.current_max_send_streams()),
+            };
+            let with_room = connections.iter().filter(|one| one.streams() < max(one));
+            let connection = with_room.max_by_key(|one| one.streams())?.clone();
+            if connection.takes_requests() {
+                connection.life.streams.fetch_add(1, Ordering::AcqRel);
+                return Some(connection);
+            }
+            connection.retired.store(true, Ordering::Release);
+        }
     }
 
     /// The same where no further connection may be opened: of any lane.
@@ -188,34 +200,37 @@ impl Pool {
     ) -> Result<Lease, UpstreamError> {
         let lane = lane::current();
         let window = u64::from(STREAM_WINDOW_BYTES) * shared.streams_max as u64;
-        let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        let heads = self.config.reply_heads;
+        let life = Arc::new(Life {
+            streams: AtomicUsize::new(1),
+            ended: AtomicBool::new(false),
+            heard: Arc::clone(&wire.heard),
+        });
+        let (sender, mut connection) = h2::client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(u32::try_from(window).unwrap_or(WINDOW_BYTES_MAX).min(WINDOW_BYTES_MAX))
-            .max_header_list_size(HEAD_BYTES_MAX as u32)
-            .max_send_buf_size(SEND_BUFFER_BYTES_MAX)
-            .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT)
-            .handshake(TokioIo::new(wire))
+            .max_header_list_size(u32::try_from(heads.bytes_max).unwrap_or(u32::MAX))
+            .max_send_buffer_size(SEND_BUFFER_BYTES_MAX)
+            .handshake::<_, Bytes>(wire)
             .await
             .map_err(|error| self.refused(ConnectError::Unreachable(error.to_string())))?;
-        let allowed = Arc::new(AtomicUsize::new(connection.current_max_send_streams()));
-        let told = allowed.clone();
+        let of_task = Arc::clone(&life);
+        let ping_pong = connection.ping_pong();
         tokio::spawn(async move {
-            let ended = poll_fn(|context| {
-                let polled = Pin::new(&mut connection).poll(context);
-                told.store(connection.current_max_send_streams(), Ordering::Relaxed);
-                polled
-            });
-            if let Err(error) = ended.await {
+            let result = tokio::select! {
+                result = connection => result.map_err(|error| error.to_string()),
+                () = of_task.silence(ping_pong, PING_INTERVAL, PING_TIMEOUT) => Err("it gave no sign of life".to_owned()),
+            };
+            of_task.ended.store(true, Ordering::Release);
+            if let Err(error) = result {
                 // Whoever waits for an answer has been told; this is the end of an idle connection.
                 tracing::debug!(%error, "an upstream connection ended");
             }
         });
         let connection = Arc::new(Connection {
             sender,
-            streams: AtomicUsize::new(1),
-            allowed,
+            life,
             retired: AtomicBool::new(false),
             idle_since: Mutex::new(Instant::now()),
             _open: open,
@@ -236,7 +251,7 @@ async fn close_when_idle(pool: Weak<Pool>, lane: usize, connection: Weak<Connect
             let Some(lane) = pool.shared.as_ref().and_then(|shared| shared.lane(lane)) else { return };
             let mut connections = lock(&lane.connections);
             let now = Instant::now();
-            let due = match connection.streams.load(Ordering::Acquire) {
+            let due = match connection.streams() {
                 0 => *lock(&connection.idle_since) + pool.config.idle_timeout,
                 _ => now + pool.config.idle_timeout,
             };
@@ -252,24 +267,54 @@ async fn close_when_idle(pool: Weak<Pool>, lane: usize, connection: Weak<Connect
 
 impl Connection {
     fn is_open(&self) -> bool {
-        !self.retired.load(Ordering::Acquire) && !self.sender.is_closed()
+        !self.retired.load(Ordering::Acquire) && !self.has_ended()
+    }
+
+    /// False once the upstream has said otherwise, or the connection is broken.
+    fn takes_requests(&self) -> bool {
+        !matches!(self.sender.clone().ready().now_or_never(), Some(Err(_)))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.life.ended.load(Ordering::Acquire)
+    }
+
+    fn streams(&self) -> usize {
+        self.life.streams.load(Ordering::Acquire)
+    }
+}
+
+impl Life {
+    /// Returns when an upstream that is asked something says nothing for so long, and nothing to a ping either.
+    async fn silence(&self, ping_pong: Option<PingPong>, interval: Duration, pong_max: Duration) {
+        let Some(mut ping_pong) = ping_pong else { return std::future::pending().await };
+        loop {
+            sleep(interval).await;
+            let is_asked = self.streams.load(Ordering::Acquire) > 0;
+            // What is wrong with the connection itself is told by its own future.
+            if is_asked
+                && !self.heard.anything_new()
+                && timeout(pong_max, ping_pong.ping(Ping::opaque())).await.is_err()
+            {
+                return;
+            }
+        }
     }
 }
 
 impl Stream {
     fn on(connection: Arc<Connection>, permit: Permit, reused: bool) -> Lease {
-        Lease::Stream(Stream { connection, permit: Some(permit), reused })
+        Lease::Stream(Stream { connection, permit: Some(permit), reused, upload: None })
     }
 
     pub(super) fn is_reused(&self) -> bool {
         self.reused
     }
 
-    pub(super) fn send(
-        &self,
-        request: http::Request<SendBody>,
-    ) -> impl Future<Output = Result<http::Response<Incoming>, TrySendError<http::Request<SendBody>>>> + use<> {
-        self.connection.sender.clone().try_send_request(request)
+    pub(super) async fn send(&mut self, request: Request<SendBody>) -> Result<Response<StreamBody>, Unanswered> {
+        let (answer, upload) = stream::send(self.connection.sender.clone(), request).await?;
+        self.upload = upload;
+        Ok(answer)
     }
 
     /// Keeps the right to another one. `retires`: the connection takes no more requests.
@@ -284,10 +329,13 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         *lock(&self.connection.idle_since) = Instant::now();
-        self.connection.streams.fetch_sub(1, Ordering::AcqRel);
+        self.connection.life.streams.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,7 @@ fn config(host: &str, port: u16) -> config::Upstream {
         ca_file: None,
         server_name: None,
         client_certificate: None,
+        reply_heads: crate::config::ReplyHeads { bytes_max: 65_536, fields_max: 100 },
     }
 }
 

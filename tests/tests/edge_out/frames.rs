@@ -51,14 +51,37 @@ impl Frames {
     /// The stream of the next request; what else comes is answered or passed over. None at the end of the connection.
     pub async fn request(&mut self) -> Option<u32> {
         loop {
+            let (kind, _, stream, _) = self.next().await?;
+            if kind == HEADERS {
+                return Some(stream);
+            }
+        }
+    }
+
+    /// Of a request's body, at least so many bytes, or all of it.
+    pub async fn body(&mut self, of: u32, bytes_min: usize) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        while body.len() < bytes_min {
+            let (kind, flags, stream, payload) = self.next().await?;
+            if (kind, stream) == (DATA, of) {
+                body.extend(payload);
+                if flags & END_STREAM != 0 {
+                    break;
+                }
+            }
+        }
+        Some(body)
+    }
+
+    async fn next(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
+        loop {
             let head = self.raw.try_read_exact(9).await?;
             let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
             let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]) & 0x7fff_ffff;
-            self.raw.try_read_exact(length).await?;
+            let payload = self.raw.try_read_exact(length).await?;
             match (head[3], head[4]) {
                 (SETTINGS, flags) if flags & ACK == 0 => self.write(SETTINGS, ACK, 0, &[]).await,
-                (HEADERS, _) => return Some(stream),
-                _ => {}
+                (kind, flags) => return Some((kind, flags, stream, payload)),
             }
         }
     }

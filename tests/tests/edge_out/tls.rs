@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sluicegate_tests::{Gateway, PATIENCE, get, parts::openssl};
+use sluicegate_tests::{Gateway, PATIENCE, get, parts::openssl, post};
 use tempfile::TempDir;
 
 use crate::support::Script;
@@ -67,6 +67,26 @@ struct Mutual {
 impl Mutual {
     /// `lines`: further ones of the upstream.
     fn start(host: &str, lines: &str) -> Mutual {
+        Mutual::start_with(host, |port| {
+            format!(
+                "[upstreams.service]\nurl = \"https://localhost:{port}\"\nca_file = \"ca.pem\"\n{lines}\n\n\
+                 [[routes]]\nname = \"all\"\nupstream = \"service\"\n"
+            )
+        })
+    }
+
+    /// The same as a provider of the model `m`.
+    fn start_provider(host: &str, lines: &str) -> Mutual {
+        Mutual::start_with(host, |port| {
+            format!(
+                "[providers.vendor]\nkind = \"openai\"\nurl = \"https://localhost:{port}/v1\"\nca_file = \"ca.pem\"\n{lines}\n\n\
+                 [models.m]\ntargets = [{{ provider = \"vendor\" }}]\n\n\
+                 [[routes]]\nname = \"models\"\nmodels = [\"*\"]\n"
+            )
+        })
+    }
+
+    fn start_with(host: &str, text: impl FnOnce(u16) -> String) -> Mutual {
         let papers = Papers::new();
         for authority in ["servers", "others", "clients"] {
             papers.authority(authority);
@@ -76,13 +96,9 @@ impl Mutual {
         papers.signed("second", "clients", None);
         let arguments = [papers.path("server.pem"), papers.path("server.key"), papers.path("clients.pem")];
         let (server, port) = Script::serving("serve_mutual_tls.py", &arguments);
-        let text = format!(
-            "[upstreams.service]\nurl = \"https://localhost:{port}\"\nca_file = \"ca.pem\"\n{lines}\n\n\
-             [[routes]]\nname = \"all\"\nupstream = \"service\"\n"
-        );
         let (ca, own, key) = (papers.read("servers.pem"), papers.read("first.pem"), papers.read("first.key"));
         let files: [(&str, &[u8]); 3] = [("ca.pem", &ca), ("own.pem", &own), ("own.key", &key)];
-        Mutual { gateway: Gateway::start(&text, &files), papers, _server: server }
+        Mutual { gateway: Gateway::start(&text(port), &files), papers, _server: server }
     }
 
     fn put(&self, name: &str, of: &str) {
@@ -116,6 +132,37 @@ async fn the_gateway_proves_itself_and_a_new_certificate_serves_without_a_restar
     assert_eq!(get(&mutual.gateway.url("/")).await.json()["client"], "first");
     mutual.put("own.key", "second.key");
     mutual.until("the new certificate", |_, answer| answer["client"] == "second").await;
+}
+
+/// What a provider has seen of the gateway, from the words of its model.
+async fn seen(mutual: &Mutual) -> (u16, Value) {
+    let call = r#"{"model":"m","messages":[{"role":"user","content":"Who am I?"}]}"#;
+    let reply = post(&mutual.gateway.url("/v1/chat/completions"), call).await;
+    let said = reply.json()["choices"][0]["message"]["content"].as_str().map(serde_json::from_str);
+    (reply.status.as_u16(), said.map_or(Value::Null, |said| said.expect("JSON")))
+}
+
+#[tokio::test]
+async fn the_gateway_proves_itself_to_a_provider_asks_for_its_name_and_follows_its_files() {
+    let lines = format!("{OWN}\nserver_name = \"models.internal\"");
+    let mutual = Mutual::start_provider("models.internal", &lines);
+    let expected = |client: &str| (200, serde_json::json!({ "client": client, "asked_for": "models.internal" }));
+    assert_eq!(seen(&mutual).await, expected("first"));
+    mutual.put("own.pem", "second.pem");
+    mutual.gateway.wait_for_stderr("check that");
+    assert_eq!(seen(&mutual).await, expected("first"));
+    mutual.put("own.key", "second.key");
+    let started = Instant::now();
+    while seen(&mutual).await != expected("second") {
+        assert!(started.elapsed() < PATIENCE, "still the first certificate");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Without either there is no answer.
+    let unnamed = Mutual::start_provider("models.internal", OWN);
+    assert_eq!(seen(&unnamed).await.0, 502);
+    unnamed.gateway.wait_for_stderr("not for `localhost`");
+    let unproved = Mutual::start_provider("localhost", "");
+    assert_eq!(seen(&unproved).await.0, 502);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use super::answer::Judged;
 use super::attempt_phase::{Ended, Prepared};
 use super::call_phase::Ready;
 use super::{ModelExchange, ModelPlans, ModelSide, refusal};
+use crate::chain::request_body::RequestBody;
 use crate::chain::run::Run;
 use crate::chain::stop::Stop;
 use crate::chain::targets::Target;
@@ -141,7 +142,8 @@ impl Run {
                 Ok(request) => request,
                 Err(stop) => return (Tried::Final(stop), None),
             };
-            let answer = match self.attempt(route, number, target, request, false).await {
+            let mut again = |_| Some(RequestBody::Whole(outgoing.body.clone().into()));
+            let answer = match self.attempt(route, number, target, request, false, &mut again).await {
                 Ok(answer) => answer,
                 Err(failure) => return (Tried::Failed(failure.stop), None),
             };

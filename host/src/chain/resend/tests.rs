@@ -27,7 +27,7 @@ fn whole(body: RequestBody) -> Bytes {
 
 #[test]
 fn a_body_that_streams_comes_back_whole_from_who_took_nothing_of_it() {
-    let mut resend = Resend::new(streamed(vec![piece("ab"), piece("c")]), 3);
+    let mut resend = Resend::new(streamed(vec![piece("ab"), piece("c")]), true);
     for _ in 0..2 {
         drop(resend.lend(true).unwrap());
     }
@@ -36,7 +36,7 @@ fn a_body_that_streams_comes_back_whole_from_who_took_nothing_of_it() {
 
 #[test]
 fn a_body_that_was_sent_to_its_end_can_be_sent_again_and_again() {
-    let mut resend = Resend::new(streamed(vec![piece("ab"), piece("c")]), 3);
+    let mut resend = Resend::new(streamed(vec![piece("ab"), piece("c")]), true);
     let mut first = resend.lend(true).unwrap();
     take(&mut first, 3);
     // Whoever has it may hold it still.
@@ -46,17 +46,23 @@ fn a_body_that_was_sent_to_its_end_can_be_sent_again_and_again() {
 }
 
 #[test]
-fn a_body_of_which_a_part_was_taken_cannot_be_sent_again() {
-    let mut resend = Resend::new(streamed(vec![piece("ab"), piece("c")]), 2);
-    let mut first = resend.lend(true).unwrap();
-    take(&mut first, 1);
-    drop(first);
-    assert!(resend.lend(true).is_none() && resend.lend(false).is_none());
+fn a_body_of_which_a_part_was_taken_is_sent_from_its_beginning_where_no_upstream_has_seen_the_request() {
+    let mut resend = Resend::new(streamed(vec![piece("ab"), piece("c"), piece("d")]), true);
+    for frames in [1, 1, 2] {
+        let mut lent = resend.lend(true).unwrap();
+        take(&mut lent, frames);
+        // While it is lent, nobody else gets it.
+        assert!(resend.lend(true).is_none());
+    }
+    assert_eq!(whole(resend.lend(true).unwrap()), "abcd");
+    let mut resend = Resend::new(streamed(vec![piece("ab"), piece("c")]), true);
+    take(&mut resend.lend(true).unwrap(), 1);
+    assert!(resend.lend(false).is_none());
 }
 
 #[test]
 fn an_untouched_body_counts_only_where_no_upstream_has_seen_the_request() {
-    let mut resend = Resend::new(streamed(vec![piece("a")]), 2);
+    let mut resend = Resend::new(streamed(vec![piece("a")]), true);
     drop(resend.lend(true).unwrap());
     assert!(resend.lend(false).is_none());
 }
@@ -69,7 +75,7 @@ fn a_body_longer_than_what_is_kept_or_broken_cannot_be_sent_again() {
         (vec![piece(vec![b'x'; KEPT_BYTES_MAX]), piece("y")], false),
         (vec![piece("a"), Err(fault)], false),
     ] {
-        let mut resend = Resend::new(streamed(pieces), 2);
+        let mut resend = Resend::new(streamed(pieces), true);
         let mut first = resend.lend(true).unwrap();
         take(&mut first, 3);
         assert_eq!(resend.lend(false).is_some(), again);
@@ -77,8 +83,8 @@ fn a_body_longer_than_what_is_kept_or_broken_cannot_be_sent_again() {
 }
 
 #[test]
-fn with_one_target_a_body_that_streams_is_handed_on_as_it_is() {
-    let mut resend = Resend::new(streamed(vec![piece("a")]), 1);
+fn a_body_of_which_nothing_is_kept_is_handed_on_as_it_is() {
+    let mut resend = Resend::new(streamed(vec![piece("a")]), false);
     assert!(matches!(resend.lend(true), Some(RequestBody::Piped(_))));
     assert!(resend.lend(true).is_none());
 }

@@ -24,6 +24,7 @@ fn targets<const N: usize>(names: [&str; N]) -> (Arc<ManualClock>, Targets) {
             ca_file: None,
             server_name: None,
             client_certificate: None,
+            reply_heads: crate::config::ReplyHeads { bytes_max: 65_536, fields_max: 100 },
         };
         let upstream = Upstream::new(Arc::new(config), &Tls::new(), clock.clone()).unwrap();
         Target { upstream: Arc::new(upstream), metrics: metrics.upstream(name), model: None }

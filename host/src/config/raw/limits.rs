@@ -15,9 +15,15 @@ pub struct RawLimits {
     /// Request line and header fields together, in bytes.
     #[schemars(range(min = 8_192, max = 1_048_576))]
     pub head_bytes_max: u32,
-    /// Header fields of a request; the answer of an upstream may have 100.
+    /// Header fields of a request.
     #[schemars(range(min = 16, max = 4_096))]
     pub headers_max: u32,
+    /// Status line and header fields of an upstream's answer together, and the fields behind its body, in bytes.
+    #[schemars(range(min = 8_192, max = 1_048_576))]
+    pub reply_head_bytes_max: u32,
+    /// Header fields of an upstream's answer.
+    #[schemars(range(min = 16, max = 4_096))]
+    pub reply_headers_max: u32,
     /// From the first byte of a request's head to its last, in milliseconds.
     #[schemars(range(min = 1, max = 600_000))]
     pub head_timeout_ms: u64,
@@ -66,6 +72,8 @@ impl Default for RawLimits {
             connections_per_address_max: 1_024,
             head_bytes_max: 65_536,
             headers_max: 100,
+            reply_head_bytes_max: 65_536,
+            reply_headers_max: 100,
             head_timeout_ms: 10_000,
             http2_streams_max: 100,
             http2_idle_timeout_ms: 60_000,

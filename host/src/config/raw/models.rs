@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::spot::Spot;
-use super::text::{AwsNameText, FilePath, ModelName, Name, QueryText, UrlText, VendorsModel};
-use super::upstream::RawUpstreamProtocol;
+use super::text::{AwsNameText, FilePath, ModelName, Name, QueryText, ServerNameText, UrlText, VendorsModel};
+use super::upstream::{RawClientCertificate, RawUpstreamProtocol};
 
 /// A provider of language models.
 #[derive(Deserialize, JsonSchema)]
@@ -56,6 +56,11 @@ pub struct RawProvider {
     /// A PEM file with the certificate authorities to trust instead of the system's.
     #[schemars(example = &"ca.pem")]
     pub ca_file: Option<Spot<FilePath>>,
+    /// The name that its certificate must be for, and that it is asked for in TLS (SNI), where that is not the host of `url`.
+    #[schemars(example = &"api.internal.example")]
+    pub server_name: Option<Spot<ServerNameText>>,
+    /// What the gateway proves itself with, where the provider asks for a client's certificate.
+    pub client_certificate: Option<Spot<RawClientCertificate>>,
 }
 
 #[derive(Clone, Copy, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]

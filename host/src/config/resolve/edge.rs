@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Context;
 use crate::config::diagnostic::Mistake;
-use crate::config::model::{AccessLog, Admin, AdminAddress, Limits, Listener};
+use crate::config::model::{AccessLog, Admin, AdminAddress, Limits, Listener, ReplyHeads};
 use crate::config::raw::RawAdmin;
 use crate::config::raw::limits::RawLimits;
 use crate::config::raw::spot::Span;
@@ -68,6 +68,10 @@ pub fn access_log(text: &AccessLogText, context: &Context<'_>) -> Option<AccessL
 
 pub fn workers(raw: Option<u32>) -> usize {
     raw.map_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get), |count| count as usize)
+}
+
+pub fn reply_heads(raw: &RawLimits) -> ReplyHeads {
+    ReplyHeads { bytes_max: raw.reply_head_bytes_max as usize, fields_max: raw.reply_headers_max as usize }
 }
 
 pub fn limits(raw: &RawLimits) -> Limits {

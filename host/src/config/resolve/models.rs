@@ -7,9 +7,9 @@ use std::time::Duration;
 use sluicegate_llm::Wire;
 
 use super::Context;
-use super::upstreams::{check_credential, origin, protocol};
+use super::upstreams::{TlsParts, check_credential, origin, protocol, tls};
 use crate::config::diagnostic::Mistake;
-use crate::config::model::{Credential, Feature, ModelTarget, Provider, RouteModels, Signing, Upstream};
+use crate::config::model::{Credential, Feature, ModelTarget, Provider, ReplyHeads, RouteModels, Signing, Upstream};
 use crate::config::raw::models::{RawModel, RawModelFeature, RawModelTarget, RawProvider, RawProviderKind};
 use crate::config::raw::spot::{Named, Span, Spot};
 use crate::config::raw::text::{ModelName, ModelPattern, Name};
@@ -28,6 +28,7 @@ pub fn providers(
     raw: Named<RawProvider>,
     upstreams: &BTreeMap<String, Arc<Upstream>>,
     credentials: &BTreeMap<String, Credential>,
+    reply_heads: ReplyHeads,
     context: &mut Context<'_>,
 ) -> BTreeMap<String, Arc<Provider>> {
     let mut providers = BTreeMap::new();
@@ -38,7 +39,8 @@ pub fn providers(
             found.help("give one of them another name: logs and metrics go by it");
         }
         let key = name.0.clone();
-        providers.extend(provider(name, raw, credentials, context).map(|provider| (key, Arc::new(provider))));
+        providers
+            .extend(provider(name, raw, credentials, reply_heads, context).map(|provider| (key, Arc::new(provider))));
     }
     providers
 }
@@ -47,6 +49,7 @@ fn provider(
     name: Spot<Name>,
     raw: RawProvider,
     credentials: &BTreeMap<String, Credential>,
+    reply_heads: ReplyHeads,
     context: &mut Context<'_>,
 ) -> Option<Provider> {
     check_parts(&raw, context);
@@ -76,7 +79,9 @@ fn provider(
         let message = "a key pair has one secret half, so `credentials` must name exactly one";
         context.report.add(Mistake::Relation, &id.span, message).help("name the credential that holds the secret key");
     }
-    let ca_file = raw.ca_file.map(|file| context.file(&file, None, "put the certificate authorities there, as PEM"));
+    let parts =
+        TlsParts { ca_file: raw.ca_file, server_name: raw.server_name, client_certificate: raw.client_certificate };
+    let tls = tls(parts, &origin, &span, context);
     let signing = raw.access_key_id.map(|id| Signing {
         access_key_id: id.value.0,
         region: region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
@@ -97,10 +102,11 @@ fn provider(
         connections_max: raw.connections_max as usize,
         protocol: protocol(&raw.protocols, &origin, &span, context),
         streams_max: raw.streams_max as usize,
-        ca_file,
+        ca_file: tls.ca_file,
+        server_name: tls.server_name,
+        client_certificate: tls.client_certificate,
+        reply_heads,
         origin,
-        server_name: None,
-        client_certificate: None,
     };
     Some(Provider {
         upstream: Arc::new(upstream),

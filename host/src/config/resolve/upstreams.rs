@@ -1,6 +1,7 @@
 //! Upstreams, and the credentials that are bound to their origins.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use http::{HeaderName, Uri};
 
 use super::Context;
 use crate::config::diagnostic::Mistake;
-use crate::config::model::{ClientCertificate, Credential, Origin, SecretSource, Upstream, UpstreamProtocol};
+use crate::config::model::{
+    ClientCertificate, Credential, Origin, ReplyHeads, SecretSource, Upstream, UpstreamProtocol,
+};
 use crate::config::raw::spot::{Named, Span, Spot};
-use crate::config::raw::text::Name;
+use crate::config::raw::text::{FilePath, Name, ServerNameText};
 use crate::config::raw::upstream::{RawClientCertificate, RawUpstreamProtocol};
 use crate::config::raw::{RawCredential, RawUpstream};
 
@@ -40,9 +43,10 @@ fn credential(name: Spot<Name>, raw: RawCredential, context: &mut Context<'_>) -
 pub fn upstreams(
     raw: Named<RawUpstream>,
     credentials: &BTreeMap<String, Credential>,
+    reply_heads: ReplyHeads,
     context: &mut Context<'_>,
 ) -> BTreeMap<String, Arc<Upstream>> {
-    let upstreams = raw.0.into_iter().filter_map(|(name, raw)| upstream(name, raw, credentials, context));
+    let upstreams = raw.0.into_iter().filter_map(|(name, raw)| upstream(name, raw, credentials, reply_heads, context));
     upstreams.map(|upstream| (upstream.name.clone(), Arc::new(upstream))).collect()
 }
 
@@ -50,6 +54,7 @@ fn upstream(
     name: Spot<Name>,
     raw: RawUpstream,
     credentials: &BTreeMap<String, Credential>,
+    reply_heads: ReplyHeads,
     context: &mut Context<'_>,
 ) -> Option<Upstream> {
     let (origin, base_path) = origin(&raw.url, &raw.url.span, context)?;
@@ -57,24 +62,9 @@ fn upstream(
         check_credential(credential, &raw.url.span, &origin, credentials, context);
     }
     let protocol = protocol(&raw.protocols, &origin, &raw.url.span, context);
-    if !origin.tls {
-        let of_tls = [
-            ("ca_file", raw.ca_file.as_ref().map(|file| &file.span)),
-            ("server_name", raw.server_name.as_ref().map(|name| &name.span)),
-            ("client_certificate", raw.client_certificate.as_ref().map(|own| &own.span)),
-        ];
-        for (key, span) in of_tls.iter().filter_map(|(key, span)| Some((key, (*span)?))) {
-            let found = context.report.add(
-                Mistake::Relation,
-                span,
-                format!("`{key}` speaks of TLS, and this upstream has none"),
-            );
-            found
-                .also(&raw.url.span, "`http://` is clear text")
-                .help("let the `url` begin with `https://`, or remove it");
-        }
-    }
-    let ca_file = raw.ca_file.map(|file| context.file(&file, None, "put the certificate authorities there, as PEM"));
+    let parts =
+        TlsParts { ca_file: raw.ca_file, server_name: raw.server_name, client_certificate: raw.client_certificate };
+    let tls = tls(parts, &origin, &raw.url.span, context);
     Some(Upstream {
         name: name.value.0,
         origin,
@@ -86,10 +76,46 @@ fn upstream(
         connections_max: raw.connections_max as usize,
         protocol,
         streams_max: raw.streams_max as usize,
-        ca_file,
-        server_name: raw.server_name.map(|name| name.value.0),
-        client_certificate: raw.client_certificate.map(|own| client_certificate(own.value, context)),
+        ca_file: tls.ca_file,
+        server_name: tls.server_name,
+        client_certificate: tls.client_certificate,
+        reply_heads,
     })
+}
+
+/// What is written of TLS to an upstream or a provider.
+pub(super) struct TlsParts {
+    pub(super) ca_file: Option<Spot<FilePath>>,
+    pub(super) server_name: Option<Spot<ServerNameText>>,
+    pub(super) client_certificate: Option<Spot<RawClientCertificate>>,
+}
+
+/// The same once its files are there.
+pub(super) struct TlsFiles {
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) server_name: Option<String>,
+    pub(super) client_certificate: Option<ClientCertificate>,
+}
+
+pub(super) fn tls(parts: TlsParts, origin: &Origin, url: &Span, context: &mut Context<'_>) -> TlsFiles {
+    let TlsParts { ca_file, server_name, client_certificate } = parts;
+    if !origin.tls {
+        let of_tls = [
+            ("ca_file", ca_file.as_ref().map(|file| &file.span)),
+            ("server_name", server_name.as_ref().map(|name| &name.span)),
+            ("client_certificate", client_certificate.as_ref().map(|own| &own.span)),
+        ];
+        for (key, span) in of_tls.iter().filter_map(|(key, span)| Some((key, (*span)?))) {
+            let message = format!("`{key}` speaks of TLS, and this upstream has none");
+            let found = context.report.add(Mistake::Relation, span, message);
+            found.also(url, "`http://` is clear text").help("let the `url` begin with `https://`, or remove it");
+        }
+    }
+    TlsFiles {
+        ca_file: ca_file.map(|file| context.file(&file, None, "put the certificate authorities there, as PEM")),
+        server_name: server_name.map(|name| name.value.0),
+        client_certificate: client_certificate.map(|own| own_certificate(own.value, context)),
+    }
 }
 
 pub(super) fn protocol(
@@ -115,7 +141,7 @@ pub(super) fn protocol(
     }
 }
 
-fn client_certificate(raw: RawClientCertificate, context: &mut Context<'_>) -> ClientCertificate {
+fn own_certificate(raw: RawClientCertificate, context: &mut Context<'_>) -> ClientCertificate {
     ClientCertificate {
         certificate_file: context.file(&raw.certificate_file, None, "put the gateway's certificate there, as PEM"),
         key_file: context.file(&raw.key_file, None, "put the certificate's private key there, as PEM"),

@@ -108,6 +108,12 @@ table! {
     INSTANCES_LIVE: "gauge" "sluicegate_instances_live" [""];
     /// Client connections open
     CONNECTIONS_OPEN: "gauge" "sluicegate_connections_open" [""];
+    /// Exchanges that are open, from their head to the last byte of their answer
+    EXCHANGES_OPEN: "gauge" "sluicegate_exchanges_open" [""];
+    /// Connections to upstreams of the current configuration, by whether they carry a request now (in_use, idle)
+    UPSTREAM_CONNECTIONS: "gauge" "sluicegate_upstream_connections" ["", "upstream", "state"];
+    /// Tasks on the event loops: connections, and what else goes on beside them
+    TASKS_ALIVE: "gauge" "sluicegate_tasks_alive" [""];
     /// Client connections that were refused or cut, by what for
     CONNECTIONS_CLOSED: "counter" "sluicegate_connections_closed" ["", "reason"];
     /// Streams of HTTP/2 that the gateway has reset, by what it told the client

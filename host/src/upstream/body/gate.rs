@@ -26,17 +26,22 @@ struct Opened {
 }
 
 impl Gate {
-    /// Opened by the 100 that comes for this request. Any other answer drops it with the body.
-    pub(super) fn of<B>(request: &mut Request<B>) -> Gate {
-        let opened = Arc::new(Opened::default());
-        let opening = opened.clone();
+    pub(super) fn new() -> Gate {
+        Gate { opened: Arc::default(), patience: None }
+    }
+
+    pub(super) fn open(&self) {
+        self.opened.open();
+    }
+
+    /// Opened by the 100 that comes for this request on HTTP/1.1. Any other answer drops it with the body.
+    pub(super) fn open_by<B>(&self, request: &mut Request<B>) {
+        let opened = self.opened.clone();
         hyper::ext::on_informational(request, move |answer| {
             if answer.status() == StatusCode::CONTINUE {
-                opening.flag.store(true, Ordering::Release);
-                opening.waker.wake();
+                opened.open();
             }
         });
-        Gate { opened, patience: None }
     }
 
     pub(super) fn poll_opened(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -46,5 +51,12 @@ impl Gate {
             return Poll::Ready(());
         }
         self.patience.get_or_insert_with(|| Box::pin(sleep(PATIENCE))).as_mut().poll(context)
+    }
+}
+
+impl Opened {
+    fn open(&self) {
+        self.flag.store(true, Ordering::Release);
+        self.waker.wake();
     }
 }

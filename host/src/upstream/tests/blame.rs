@@ -6,7 +6,8 @@ use super::*;
 /// Waits for an answer until a deadline, which is the end of some whole time, and no longer.
 pub(super) async fn give_up(upstream: &Upstream, after: Duration, whole: Duration) {
     let at = tokio::time::Instant::now() + after;
-    let sending = upstream.send_until(get("/"), Some(Deadline { at, whole }));
+    let mut never = |_| None;
+    let sending = upstream.send_until(get("/"), Some(Deadline { at, whole }), &mut never);
     tokio::time::timeout_at(at, sending).await.expect_err("there is no answer");
 }
 

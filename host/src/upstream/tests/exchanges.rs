@@ -174,16 +174,18 @@ async fn a_switch_of_protocols_is_refused() {
 #[tokio::test]
 async fn a_head_that_is_no_http_or_too_long_is_broken() {
     let endless = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "a".repeat(64 * 1024));
-    for words in [
-        "220 smtp.example ready\r\n",
-        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na",
-        endless.leak(),
+    let unusable = "Upstream `api` sent an answer that cannot be used.";
+    let too_long = "Upstream `api` sent an answer whose head is longer than 65536 bytes, or has more than 100 fields.";
+    for (words, told) in [
+        ("220 smtp.example ready\r\n", unusable),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\na", unusable),
+        (endless.leak(), too_long),
     ] {
         let server = saying(words).await;
         let error = upstream(server.port).send(get("/")).await.err().expect("an error");
         assert_eq!(error.code(), Code::UpstreamBroken);
         assert!(error.to_string().starts_with("upstream `api` broke the exchange: "), "{error}");
-        assert_eq!(error.refusal().message, "Upstream `api` sent an answer that cannot be used.");
+        assert_eq!(error.refusal().message, told);
     }
 }
 
@@ -247,6 +249,23 @@ async fn an_answer_before_the_end_of_the_request_does_not_reuse_the_connection()
     assert_eq!((upstream.connections_in_use(), upstream.connections_idle()), (0, 0));
     tokio::time::timeout(LONG, closed.recv()).await.unwrap().unwrap();
     assert!(feed.is_closed(), "nobody reads the body any more");
+}
+
+#[tokio::test]
+async fn an_answer_that_would_end_with_its_connection_is_broken_where_that_was_reset() {
+    // With bytes unread, what closes is a reset; whether writing or reading meets it first is chance.
+    let server = Server::start(|mut conversation| async move {
+        conversation.hear().await;
+        conversation.say("HTTP/1.1 200 OK\r\n\r\nhalf").await;
+    })
+    .await;
+    for _ in 0..30 {
+        let body = Full::<Bytes>::from(vec![b'x'; 4 << 20]);
+        let sent = upstream(server.port).send(Request::post("/").body(body).unwrap()).await;
+        if let Ok(answer) = sent {
+            text(answer).await.unwrap_err();
+        }
+    }
 }
 
 #[tokio::test]

@@ -59,12 +59,20 @@ async fn a_post_without_a_body_is_not_sent_again_either() {
 }
 
 #[tokio::test]
-async fn a_put_with_a_body_is_not_sent_again_because_its_body_is_gone() {
-    let server = breaking_the_second_request("").await;
-    let upstream = warm(&server).await;
-    let request = Request::put("/").body(Full::<Bytes>::from("state")).unwrap();
-    upstream.send(request).await.unwrap_err();
-    assert_eq!((server.connections(), server.requests().len()), (1, 2));
+async fn a_put_with_a_body_is_sent_again_if_its_body_is_to_be_had_again_and_a_post_is_not() {
+    let body = || Full::<Bytes>::from("state");
+    for (request, has_again, requests) in [
+        (Request::put("/").body(body()).unwrap(), false, 2),
+        (Request::put("/").body(body()).unwrap(), true, 3),
+        (Request::post("/").body(body()).unwrap(), true, 2),
+    ] {
+        let server = breaking_the_second_request("").await;
+        let upstream = warm(&server).await;
+        let mut again = |refused: bool| (!refused && has_again).then(body);
+        let sent = upstream.send_until(request, None, &mut again).await;
+        assert_eq!((sent.is_ok(), server.requests().len()), (requests == 3, requests));
+        assert!(server.requests().last().unwrap().ends_with("state"));
+    }
 }
 
 #[tokio::test]
