@@ -29,18 +29,20 @@ enum Interrupt {
 }
 
 /// Returns when the connection has ended.
-pub(super) async fn serve<S: Service>(
-    ground: &Ground<S>,
-    io: impl Resettable,
-    client: &ClientInfo,
-    activity: &Arc<Activity>,
-) {
+///
+/// hyper's connection is made before the future, which would else have room for `io` twice as long as it lives.
+pub(super) fn serve<'a, S: Service, IO: Resettable>(
+    ground: &'a Ground<S>,
+    io: IO,
+    tunnel: &'a tunnel::Slot<IO>,
+    client: &'a ClientInfo,
+    activity: &'a Arc<Activity>,
+) -> impl Future<Output = ()> + Send + use<'a, S, IO> {
     let mut drain = ground.drain.clone();
-    let tunnel = tunnel::Slot::of(&io);
-    let service = service_fn(|request| {
+    let service = service_fn(move |request| {
         let answering = activity.begin();
         let answer = ground.answer(request, client.clone());
-        answer.map(|answer| {
+        answer.map(move |answer| {
             answer.map(|mut response| {
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     activity.switches();
@@ -59,60 +61,67 @@ pub(super) async fn serve<S: Service>(
             () = drain.begun() => Interrupt::Drain,
         }
     });
-    let result = match interrupted.beside(&mut connection).await {
-        First::Work(result) => result,
-        First::Aside(Interrupt::End) => return,
-        First::Aside(Interrupt::Drain) => {
-            // Ends an idle connection now, and one in use after its answer, which says `connection: close`.
-            Pin::new(&mut connection).graceful_shutdown();
-            // Half a head is no request yet, and may never be one.
-            let nothing_comes = async {
-                let begun = activity.begun();
-                sleep(HEAD_GRACE).await;
-                if !activity.is_quiet() || activity.begun() != begun {
-                    std::future::pending().await
+    async move {
+        let result = match interrupted.beside(&mut connection).await {
+            First::Work(result) => result,
+            First::Aside(Interrupt::End) => return,
+            First::Aside(Interrupt::Drain) => {
+                // Ends an idle connection now, and one in use after its answer, which says `connection: close`.
+                Pin::new(&mut connection).graceful_shutdown();
+                // Boxed, as all that most connections never come to: they do not carry the room for it.
+                let last = Box::pin(async {
+                    // Half a head is no request yet, and may never be one.
+                    let nothing_comes = async {
+                        let begun = activity.begun();
+                        sleep(HEAD_GRACE).await;
+                        if !activity.is_quiet() || activity.begun() != begun {
+                            std::future::pending().await
+                        }
+                    };
+                    tokio::select! {
+                        biased;
+                        result = &mut connection => Some(result),
+                        () = client.connection.wanted() => None,
+                        () = nothing_comes => None,
+                    }
+                });
+                match last.await {
+                    Some(result) => result,
+                    None => return,
                 }
-            };
-            tokio::select! {
-                biased;
-                result = &mut connection => result,
-                () = client.connection.wanted() => return,
-                () = nothing_comes => return,
             }
-        }
-    };
-    let Err(error) = result else {
-        // Boxed, so that connections without one do not carry the room for it.
-        return Box::pin(async {
-            tokio::select! {
-                () = tunnel.run() => {}
-                () = client.connection.wanted() => {}
+        };
+        let Err(error) = result else {
+            return Box::pin(async {
+                tokio::select! {
+                    () = tunnel.run() => {}
+                    () = client.connection.wanted() => {}
+                }
+            })
+            .await;
+        };
+        let failed = Box::pin(async move {
+            // Without them, HTTP has ended here before.
+            let Some(http1::Parts { io, read_buf, .. }) = connection.into_parts() else { return };
+            // The head's time also runs while a connection waits for its next request, and then its end is in order.
+            if error.is_timeout() && read_buf.is_empty() {
+                return;
             }
-        })
-        .await;
-    };
-    // Boxed, so that connections in good order do not carry the room for it.
-    let failed = Box::pin(async move {
-        // Without them, HTTP has ended here before.
-        let Some(http1::Parts { io, read_buf, .. }) = connection.into_parts() else { return };
-        // The head's time also runs while a connection waits for its next request, and then its end is in order.
-        if error.is_timeout() && read_buf.is_empty() {
-            return;
-        }
-        if error.is_timeout() {
-            ground.allowance.closed(Closed::SlowHead);
-        }
-        if activity.fell_behind() {
-            ground.allowance.closed(Closed::SlowReader);
-        }
-        report::connection_failed(client, &error);
-        let io = io.into_inner();
-        if let Some(refusal) = refusal(&error, io.held_back()) {
-            // A client that has left is not told.
-            let _ = io.answer(ground.service.refuse_unread(&refusal, client)).await;
-        }
-    });
-    failed.await;
+            if error.is_timeout() {
+                ground.allowance.closed(Closed::SlowHead);
+            }
+            if activity.fell_behind() {
+                ground.allowance.closed(Closed::SlowReader);
+            }
+            report::connection_failed(client, &error);
+            let io = io.into_inner();
+            if let Some(refusal) = refusal(&error, io.held_back()) {
+                // A client that has left is not told.
+                let _ = io.answer(ground.service.refuse_unread(&refusal, client)).await;
+            }
+        });
+        failed.await;
+    }
 }
 
 /// `status`: as hyper would have answered.
