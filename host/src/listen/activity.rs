@@ -17,6 +17,8 @@ pub(super) struct Activity {
     behind: AtomicBool,
     /// It speaks another protocol from here on.
     switched: AtomicBool,
+    /// HTTP ends on it, and the connection does not.
+    rests: AtomicBool,
 }
 
 /// One request, from its head to the last byte of its answer that was handed out.
@@ -57,6 +59,15 @@ impl Activity {
 
     pub(super) fn has_switched(&self) -> bool {
         self.switched.load(Ordering::Relaxed)
+    }
+
+    /// Says whether an end of HTTP is that of the connection, or a rest.
+    pub(super) fn rests(&self, rests: bool) {
+        self.rests.store(rests, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.rests.load(Ordering::Relaxed)
     }
 
     /// The client was too slow, and is cut.

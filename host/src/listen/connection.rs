@@ -16,7 +16,7 @@ use super::room::{Lodged, Rooms};
 use super::service::Service;
 use super::stall::StallGuard;
 use super::terms::Terms;
-use super::{ClientInfo, DrainWatch, first_bytes, http1, http2, proxy_header, report, subject, tunnel};
+use super::{ClientInfo, DrainWatch, first_bytes, http1, http2, proxy_header, report, subject};
 use crate::chain::ClientConnection;
 
 /// In a drain: for a request that is on its way, before a connection on which nothing is asked is closed.
@@ -75,8 +75,8 @@ pub(super) async fn serve<S: Service>(accepted: Accepted, ground: Ground<S>) {
             Box::pin(http2::serve(&ground, stream, &client, &activity)).await
         }
         Spoken::Http1 => {
-            let (client, tunnel) = (client(connection), tunnel::Slot::empty());
-            http1::serve(&ground, stream, &tunnel, &client, &activity).await
+            let client = client(connection);
+            http1::serve(&ground, stream, &client, &activity).await
         }
     }
     drop(place);
@@ -164,7 +164,7 @@ impl<S: Service> Ground<S> {
         let client = client(certificate.and_then(|der| subject::subject(der)));
         match is_http2 {
             true => http2::serve(&self, stream, &client, &activity).await,
-            false => http1::serve(&self, stream, &tunnel::Slot::empty(), &client, &activity).await,
+            false => http1::serve(&self, stream, &client, &activity).await,
         }
     }
 

@@ -1,8 +1,14 @@
 //! HTTP/1.1 on one connection.
+//!
+//! hyper keeps two buffers of 8 KiB and the fields of the last answer for as long as a connection lives. One on which nobody asks
+//! for a while is therefore taken out of its hands: at rest it is a socket and a timer.
+
+mod rest;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::StatusCode;
 use hyper::server::conn::http1;
@@ -26,23 +32,40 @@ enum Interrupt {
     End,
     /// The process comes to its end.
     Drain,
+    /// Nobody has asked for a while.
+    Rest,
 }
 
 /// Returns when the connection has ended.
-///
-/// hyper's connection is made before the future, which would else have room for `io` twice as long as it lives.
-pub(super) fn serve<'a, S: Service, IO: Resettable>(
-    ground: &'a Ground<S>,
+pub(super) async fn serve<S: Service>(
+    ground: &Ground<S>,
+    io: impl Resettable,
+    client: &ClientInfo,
+    activity: &Arc<Activity>,
+) {
+    let mut next = Some((io, Bytes::new()));
+    while let Some((io, read)) = next.take() {
+        // Boxed, so that a connection at rest does not carry the room for it.
+        let resting = Box::pin(until_rest(ground, io, read, client, activity)).await;
+        let Some(resting) = resting else { return };
+        next = rest::until_asked(resting, ground, client).await;
+    }
+}
+
+/// Serves requests. None: the connection has ended. What is read first was read before.
+async fn until_rest<S: Service, IO: Resettable>(
+    ground: &Ground<S>,
     io: IO,
-    tunnel: &'a tunnel::Slot<IO>,
-    client: &'a ClientInfo,
-    activity: &'a Arc<Activity>,
-) -> impl Future<Output = ()> + Send + use<'a, S, IO> {
+    read: Bytes,
+    client: &ClientInfo,
+    activity: &Arc<Activity>,
+) -> Option<(IO, Bytes)> {
     let mut drain = ground.drain.clone();
-    let service = service_fn(move |request| {
+    let tunnel = tunnel::Slot::of(&io);
+    let service = service_fn(|request| {
         let answering = activity.begin();
         let answer = ground.answer(request, client.clone());
-        answer.map(move |answer| {
+        answer.map(|answer| {
             answer.map(|mut response| {
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     activity.switches();
@@ -52,76 +75,82 @@ pub(super) fn serve<'a, S: Service, IO: Resettable>(
             })
         })
     });
-    let io = TokioIo::new(OwnAnswers::new(io, activity.clone()));
+    let io = TokioIo::new(OwnAnswers::new(io, read, activity.clone()));
     let mut connection = ground.terms.http1.serve_connection(io, service).with_upgrades();
-    let ended = client.connection.clone();
+    let (ended, quiet, begun) = (client.connection.clone(), activity.clone(), activity.begun());
     let mut interrupted = Aside::new(async move {
         tokio::select! {
             () = ended.wanted() => Interrupt::End,
             () = drain.begun() => Interrupt::Drain,
+            () = rest::wanted(quiet, begun) => Interrupt::Rest,
         }
     });
-    async move {
-        let result = match interrupted.beside(&mut connection).await {
-            First::Work(result) => result,
-            First::Aside(Interrupt::End) => return,
-            First::Aside(Interrupt::Drain) => {
-                // Ends an idle connection now, and one in use after its answer, which says `connection: close`.
-                Pin::new(&mut connection).graceful_shutdown();
-                // Boxed, as all that most connections never come to: they do not carry the room for it.
-                let last = Box::pin(async {
-                    // Half a head is no request yet, and may never be one.
-                    let nothing_comes = async {
-                        let begun = activity.begun();
-                        sleep(HEAD_GRACE).await;
-                        if !activity.is_quiet() || activity.begun() != begun {
-                            std::future::pending().await
-                        }
-                    };
-                    tokio::select! {
-                        biased;
-                        result = &mut connection => Some(result),
-                        () = client.connection.wanted() => None,
-                        () = nothing_comes => None,
-                    }
-                });
-                match last.await {
-                    Some(result) => result,
-                    None => return,
+    let result = match interrupted.beside(&mut connection).await {
+        First::Work(result) => result,
+        First::Aside(Interrupt::End) => return None,
+        First::Aside(why) => {
+            // Ends an idle connection now, and one in use after its answer, which says `connection: close`.
+            Pin::new(&mut connection).graceful_shutdown();
+            if matches!(why, Interrupt::Rest) {
+                // hyper alone knows whether all of a request has been read. Where it has not, there is no rest, but an end.
+                activity.rests(true);
+                let ended = (&mut connection).now_or_never();
+                activity.rests(false);
+                if let Some(Ok(())) = ended {
+                    let parts = connection.into_parts()?;
+                    return Some((parts.io.into_inner().into_inner(), parts.read_buf));
                 }
             }
-        };
-        let Err(error) = result else {
-            return Box::pin(async {
-                tokio::select! {
-                    () = tunnel.run() => {}
-                    () = client.connection.wanted() => {}
+            // Half a head is no request yet, and may never be one.
+            let nothing_comes = async {
+                let begun = activity.begun();
+                sleep(HEAD_GRACE).await;
+                if !activity.is_quiet() || activity.begun() != begun {
+                    std::future::pending().await
                 }
-            })
-            .await;
-        };
-        let failed = Box::pin(async move {
-            // Without them, HTTP has ended here before.
-            let Some(http1::Parts { io, read_buf, .. }) = connection.into_parts() else { return };
-            // The head's time also runs while a connection waits for its next request, and then its end is in order.
-            if error.is_timeout() && read_buf.is_empty() {
-                return;
+            };
+            tokio::select! {
+                biased;
+                result = &mut connection => result,
+                () = client.connection.wanted() => return None,
+                () = nothing_comes => return None,
             }
-            if error.is_timeout() {
-                ground.allowance.closed(Closed::SlowHead);
+        }
+    };
+    let Err(error) = result else {
+        // Boxed, so that connections without one do not carry the room for it.
+        Box::pin(async {
+            tokio::select! {
+                () = tunnel.run() => {}
+                () = client.connection.wanted() => {}
             }
-            if activity.fell_behind() {
-                ground.allowance.closed(Closed::SlowReader);
-            }
-            report::connection_failed(client, &error);
-            let io = io.into_inner();
-            if let Some(refusal) = refusal(&error, io.held_back()) {
-                // A client that has left is not told.
-                let _ = io.answer(ground.service.refuse_unread(&refusal, client)).await;
-            }
-        });
-        failed.await;
-    }
+        })
+        .await;
+        return None;
+    };
+    // Boxed, so that connections in good order do not carry the room for it.
+    let failed = Box::pin(async move {
+        // Without them, HTTP has ended here before.
+        let Some(http1::Parts { io, read_buf, .. }) = connection.into_parts() else { return };
+        // The head's time also runs while a connection waits for its next request, and then its end is in order.
+        if error.is_timeout() && read_buf.is_empty() {
+            return;
+        }
+        if error.is_timeout() {
+            ground.allowance.closed(Closed::SlowHead);
+        }
+        if activity.fell_behind() {
+            ground.allowance.closed(Closed::SlowReader);
+        }
+        report::connection_failed(client, &error);
+        let io = io.into_inner();
+        if let Some(refusal) = refusal(&error, io.held_back()) {
+            // A client that has left is not told.
+            let _ = io.answer(ground.service.refuse_unread(&refusal, client)).await;
+        }
+    });
+    failed.await;
+    None
 }
 
 /// `status`: as hyper would have answered.

@@ -37,7 +37,7 @@ pub(super) struct Slot<IO> {
 }
 
 impl<IO: Resettable> Slot<IO> {
-    pub(super) fn empty() -> Slot<IO> {
+    pub(super) fn of(_io: &IO) -> Slot<IO> {
         Slot { tunnel: Mutex::default(), io: PhantomData }
     }
 

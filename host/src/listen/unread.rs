@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
@@ -30,11 +30,14 @@ pub(super) struct OwnAnswers<IO> {
     /// Requests whose answers are out.
     settled: usize,
     held_back: Option<StatusCode>,
+    /// Read already, and to be read again.
+    put_back: Bytes,
 }
 
 impl<IO> OwnAnswers<IO> {
-    pub(super) fn new(io: IO, activity: Arc<Activity>) -> OwnAnswers<IO> {
-        OwnAnswers { io, activity, settled: 0, held_back: None }
+    /// `put_back` is read first.
+    pub(super) fn new(io: IO, put_back: Bytes, activity: Arc<Activity>) -> OwnAnswers<IO> {
+        OwnAnswers { io, settled: activity.begun(), activity, held_back: None, put_back }
     }
 
     pub(super) fn into_inner(self) -> IO {
@@ -83,7 +86,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> OwnAnswers<IO> {
 
 impl<IO: AsyncRead + Unpin> AsyncRead for OwnAnswers<IO> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_read(context, buffer)
+        let this = self.get_mut();
+        if this.put_back.is_empty() {
+            return Pin::new(&mut this.io).poll_read(context, buffer);
+        }
+        let length = this.put_back.len().min(buffer.remaining());
+        buffer.put_slice(&this.put_back[..length]);
+        this.put_back.advance(length);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -127,6 +137,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for OwnAnswers<IO> {
         let this = self.get_mut();
         match this.held_back {
             Some(_) => Poll::Ready(Ok(())),
+            None if this.activity.is_at_rest() => Poll::Ready(Ok(())),
             None => Pin::new(&mut this.io).poll_shutdown(context),
         }
     }

@@ -6,6 +6,7 @@ mod drain;
 mod heads;
 mod http2;
 mod limits;
+mod rest;
 mod sockets;
 mod through;
 mod tls;
