@@ -1,6 +1,7 @@
 //! The side of clients: TLS, HTTP/2, limits, who they are, framing, and an end in good order.
 
 mod abuse;
+mod abuse_frames;
 mod addresses;
 mod drain;
 mod heads;
