@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use sluicegate_tests::soak::process::Sample;
-use sluicegate_tests::{Authority, Gateway, Raw, Upstream, config, metric};
+use sluicegate_tests::{Gateway, Raw, Upstream, config, metric};
 
 const CONNECTIONS: usize = 10_000;
 /// Of the gateway's memory, and not what the system keeps for a socket.
