@@ -37,9 +37,10 @@ async fn every_kind_of_call_and_every_kind_of_end_is_what_the_server_made_it() {
     let log = gateway.wait_for_log(209);
     assert_eq!(log.len(), 209);
     assert!(log.iter().all(|line| line["protocol"] == "h2" && line["status"] == 200 || line["status"].is_null()));
-    // The one that gave up has left; each of the others has come to its end, however gRPC calls that.
+    // Both ends know the deadline (`grpc-timeout`): the call that is too late ends by whichever notices first. Each of the others
+    // has come to its end, however gRPC calls that.
     let gone: Vec<_> = log.iter().filter(|line| line["outcome"] != "complete").collect();
-    assert_eq!(gone.len(), 1, "{gone:?}");
-    assert_eq!((&gone[0]["outcome"], &gone[0]["path"]), (&"client_gone".into(), &"/echo.Echo/One".into()));
+    assert!(gone.len() <= 1, "{gone:?}");
+    assert!(gone.iter().all(|line| line["outcome"] == "client_gone" && line["path"] == "/echo.Echo/One"), "{gone:?}");
     wait_for_metric(&gateway, "sluicegate_connections_open", &[], 0.0).await;
 }
