@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use sluicegate_framing::path::PathProblem;
 
 /// Whose fault it was. Log, metrics and codes use the same four words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -172,6 +173,12 @@ impl Refusal {
     }
 }
 
+impl From<PathProblem> for Refusal {
+    fn from(problem: PathProblem) -> Refusal {
+        Refusal::new(Code::BadRequest, problem.to_string())
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} {}: {}", self.status.as_u16(), self.code, self.message)
@@ -179,3 +186,16 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_path_is_the_clients_fault_and_the_answer_says_how_to_mend_it() {
+        insta::assert_snapshot!(
+            Refusal::from(PathProblem::EncodedTwice),
+            @"400 client_bad_request: The path is encoded twice (`%25` before two hexadecimal digits); encode it once."
+        );
+    }
+}

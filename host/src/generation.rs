@@ -122,6 +122,6 @@ fn check(head: &request::Parts) -> Result<RequestHost, Refusal> {
     if head.method == Method::TRACE {
         return Err(Refusal::new(Code::MethodNotAllowed, "This gateway does not pass TRACE on."));
     }
-    path::check(head.uri.path()).map_err(|problem| problem.refusal())?;
+    path::check(head.uri.path()).map_err(Refusal::from)?;
     Ok(host)
 }

@@ -6,6 +6,7 @@ pub mod credential;
 pub mod fields;
 pub mod forwarded;
 pub mod pace;
-pub mod path;
 pub mod render;
 pub mod trailers;
+
+pub use sluicegate_framing::path;

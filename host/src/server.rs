@@ -206,7 +206,7 @@ impl Server {
             history,
             watch: watch.clone(),
             allowance,
-            listeners: Listeners::new(workers, watch.clone()),
+            listeners: Listeners::new(workers.clone(), watch.clone()),
             config_path,
             changing: Arc::default(),
             changed: Notify::default(),

@@ -46,6 +46,31 @@ fn tools(variable: &str, path: &str, program: &str) -> PathBuf {
     folder
 }
 
+/// A client to be run: the system's own, or the one that was unpacked.
+///
+/// # Panics
+/// If it is not there.
+pub fn client(name: &str) -> Command {
+    let folder = part("SLUICEGATE_CLIENTS", "clients");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // In this order a program of Debian's comes before the script that would start an installed one.
+    let unpacked = ["usr/lib/chromium", "usr/bin"].map(|place| folder.join(place));
+    let mut candidates = std::env::split_paths(&path).chain(unpacked).map(|place| place.join(name));
+    let program = candidates.find(|program| program.is_file());
+    let program = program.unwrap_or_else(|| panic!("{name} is missing: run `cargo xtask parts`, or install it"));
+    let mut command = Command::new(&program);
+    if program.starts_with(&folder) {
+        let libraries = folder.join("usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH));
+        let libraries = [libraries.join("pulseaudio"), libraries];
+        command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).expect("a path without colons"));
+    }
+    // A proxy of the machine must not stand between the client and the gateway.
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// Runs openssl in a folder, and returns what it prints.
 ///
 /// # Panics

@@ -61,12 +61,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Proves with a release build that swaps lose nothing, leak nothing and are not felt; then the long sets of the tests
+    /// Proves with a release build that swaps lose nothing, leak nothing and are not felt, and that a million requests leave nothing behind; then the long sets of the tests
     Soak {
         /// Of a debug build, which is there sooner: its latencies say little
         #[arg(long)]
         debug: bool,
-        /// Passed on: --swaps N, --pairs N, --seconds S, --only swaps|latency|compile|tests
+        /// Passed on: --swaps N, --pairs N, --seconds S, --requests N, --only swaps|latency|compile|edge|tests
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

@@ -11,7 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{command, workspace};
 
+mod clients;
 mod counting;
+mod debian;
 mod languages;
 mod node;
 mod peers;
@@ -50,9 +52,10 @@ pub fn run() -> Result<()> {
     if let Ok(registry) = &registry {
         eprintln!("    the OCI registry is at {}", registry.display());
     }
+    let clients = clients::install_all();
     let languages = languages::install_all();
     openssl()?;
-    python.and(registry).map(drop).and(languages)
+    python.and(registry).map(drop).and(clients).and(languages)
 }
 
 /// The OCI registry that the tests start; there after [`run`].

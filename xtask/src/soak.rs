@@ -1,4 +1,4 @@
-//! What takes too long for each change: a thousand swaps under load, latencies while swapping, and the tests' long sets.
+//! What takes too long for each change: a thousand swaps under load, latencies while swapping, a million requests, and the tests' long sets.
 
 use std::ffi::OsString;
 use std::process::Command;

@@ -136,7 +136,7 @@ impl Run {
         };
         let query = fields::restore(&state.presented, &route.forward_credentials, &mut headers, head.query.clone());
         // A plugin may have set another path, with another reading.
-        path::check(&head.path).map_err(|problem| Stop::refuse(problem.refusal()))?;
+        path::check(&head.path).map_err(|problem| Stop::refuse(problem.into()))?;
         let path = path::strip_prefix(&head.path, &route.strip_prefix).unwrap_or(&head.path);
         let target_text = match query {
             Some(query) => format!("{path}?{query}"),

@@ -4,6 +4,7 @@ use anyhow::{Context, bail};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::{ConfigFile, check, logging, tokio_runtime};
+use crate::error::Refusal;
 use crate::generation::Generation;
 use crate::http::path;
 use crate::router::{Explanation, Match};
@@ -30,7 +31,7 @@ pub(super) fn explain(options: &Options) -> anyhow::Result<()> {
         .parse()
         .with_context(|| format!("`{}` is no URL; write one such as http://localhost/v1/models", options.url))?;
     if let Err(problem) = path::check(url.path()) {
-        bail!("the gateway would refuse this path: {}", problem.refusal().message);
+        bail!("the gateway would refuse this path: {}", Refusal::from(problem).message);
     }
     let headers = options.headers.iter().map(|field| parse_field(field)).collect::<anyhow::Result<HeaderMap>>()?;
     let config = options.config.load()?;

@@ -8,6 +8,7 @@ use http::header::{
 };
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+pub use sluicegate_framing::http1::has_unknown_transfer_coding;
 use sluicegate_runtime::presented::{Presented, QueryMember};
 use thiserror::Error;
 
@@ -210,16 +211,6 @@ pub fn reply_can_have_body(method: &Method, status: StatusCode) -> bool {
     use StatusCode as Status;
     *method != Method::HEAD
         && !matches!(status, Status::SWITCHING_PROTOCOLS | Status::NO_CONTENT | Status::NOT_MODIFIED)
-}
-
-/// The only transfer-coding that this hop undoes is `chunked`, once; any other would be forgotten on the way.
-pub fn has_unknown_transfer_coding(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(TRANSFER_ENCODING).iter();
-    match (values.next(), values.next()) {
-        (None, _) => false,
-        (Some(value), None) => !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
-        (Some(_), Some(_)) => true,
-    }
 }
 
 /// Moves what carries credentials out of the request: the usual places and those that the route names.

@@ -19,6 +19,8 @@ pub(super) struct Activity {
     switched: AtomicBool,
     /// A request was answered before it was whole.
     leaves_request: AtomicBool,
+    /// HTTP ends on it, and the connection does not.
+    rests: AtomicBool,
 }
 
 /// One request, from its head to the last byte of its answer that was handed out.
@@ -68,6 +70,15 @@ impl Activity {
 
     pub(super) fn has_left_request(&self) -> bool {
         self.leaves_request.load(Ordering::Relaxed)
+    }
+
+    /// Says whether an end of HTTP is that of the connection, or a rest.
+    pub(super) fn rests(&self, rests: bool) {
+        self.rests.store(rests, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.rests.load(Ordering::Relaxed)
     }
 
     /// The client was too slow, and is cut.

@@ -10,10 +10,9 @@ use http::Request;
 use hyper::body::Incoming;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 
 use super::activity::Activity;
-use super::allowance::{Allowance, Closed};
+use super::allowance::{Allowance, Closed, Place};
 use super::room::{Lodged, Rooms};
 use super::service::Service;
 use super::stall::StallGuard;
@@ -43,55 +42,97 @@ pub(super) struct Ground<S: Service> {
     pub(super) cut: Arc<AtomicBool>,
 }
 
+/// A connection whose client is known and may be served.
+struct Opened<S: Service> {
+    ground: Ground<S>,
+    stream: StallGuard,
+    activity: Arc<Activity>,
+    address: SocketAddr,
+    connection: ClientConnection,
+    /// None: those of its address are not counted.
+    place: Option<Place>,
+    spoken: Spoken,
+}
+
+enum Spoken {
+    Http1,
+    Http2,
+    Tls,
+}
+
 /// Returns when it has ended.
-pub(super) async fn serve<S: Service>(accepted: Accepted, mut ground: Ground<S>) {
-    let Accepted { stream, peer, local } = accepted;
+pub(super) async fn serve<S: Service>(accepted: Accepted, ground: Ground<S>) {
+    let local = accepted.local;
+    // Boxed, so that an open connection does not carry the room for its beginning.
+    let Some(opened) = Box::pin(open(accepted, ground)).await else { return };
+    let Opened { ground, stream, activity, address, connection, place, spoken } = opened;
+    let client = move |connection| ClientInfo { address, local, connection: Arc::new(connection) };
+    match spoken {
+        // Boxed, so that connections in clear text do not carry the room for it; and so for HTTP/2.
+        Spoken::Tls => {
+            let client = move |subject| client(connection.in_tls(subject));
+            Box::pin(ground.serve_in_tls(stream, activity, client)).await
+        }
+        Spoken::Http2 => {
+            let client = client(connection);
+            Box::pin(http2::serve(&ground, stream, &client, &activity)).await
+        }
+        Spoken::Http1 => {
+            let client = client(connection);
+            http1::serve(&ground, stream, &client, &activity).await
+        }
+    }
+    drop(place);
+}
+
+/// Finds out whom it is for, and what is spoken. None: it was closed.
+async fn open<S: Service>(accepted: Accepted, mut ground: Ground<S>) -> Option<Opened<S>> {
+    let Accepted { stream, peer, .. } = accepted;
     let activity = Arc::new(Activity::default());
     let terms = ground.terms.clone();
     let mut stream = StallGuard::new(stream, &terms, activity.clone());
     let address = match terms.proxy_protocol {
         false => peer,
-        true => match Box::pin(ground.client_of(peer, &mut stream)).await {
-            Some(client) => client,
-            None => return,
-        },
+        true => ground.client_of(peer, &mut stream).await?,
     };
     let connection = ClientConnection::new(address.ip()).under(terms.addresses.clone()).cut_with(ground.cut.clone());
     if !connection.is_admitted() {
-        return ground.close(address, Closed::AddressDenied, "this listener does not serve its address");
+        ground.close(address, Closed::AddressDenied, "this listener does not serve its address");
+        return None;
     }
     // Those of a balancer are not one client's.
     let is_one_of_many = terms.addresses.trusted_proxies.contain(address.ip());
     let place = match is_one_of_many {
         true => None,
         false => match ground.allowance.place(address.ip()) {
-            None => return ground.close(address, Closed::AddressLimit, "its address has too many connections"),
+            None => {
+                ground.close(address, Closed::AddressLimit, "its address has too many connections");
+                return None;
+            }
             place => place,
         },
     };
-    let info = |connection| ClientInfo { address, local, connection: Arc::new(connection) };
-    if let Some(acceptor) = &terms.tls {
-        // Boxed, so that connections in clear text do not carry the room for it.
-        Box::pin(ground.serve_in_tls(acceptor, stream, activity, |subject| info(connection.in_tls(subject)))).await;
-        return drop(place);
-    }
     let is_http2 = match (terms.protocols.http1, terms.protocols.http2) {
+        _ if terms.tls.is_some() => false,
         (true, true) => match ground.in_time(first_bytes::begins_http2(&mut stream)).await {
             Some(Ok(is_http2)) => is_http2,
             // It has left.
-            Some(Err(_)) => return,
+            Some(Err(_)) => return None,
             // Many clients connect before they have something to ask.
-            None if stream.is_silent() => return,
-            None => return ground.close(address, Closed::SlowHead, "no request came in time"),
+            None if stream.is_silent() => return None,
+            None => {
+                ground.close(address, Closed::SlowHead, "no request came in time");
+                return None;
+            }
         },
         (_, is_http2) => is_http2,
     };
-    let client = info(connection);
-    match is_http2 {
-        true => Box::pin(http2::serve(&ground, stream, &client, &activity)).await,
-        false => http1::serve(&ground, stream, &client, &activity).await,
-    }
-    drop(place);
+    let spoken = match (terms.tls.is_some(), is_http2) {
+        (true, _) => Spoken::Tls,
+        (false, true) => Spoken::Http2,
+        (false, false) => Spoken::Http1,
+    };
+    Some(Opened { ground, stream, activity, address, connection, place, spoken })
 }
 
 impl<S: Service> Ground<S> {
@@ -102,12 +143,13 @@ impl<S: Service> Ground<S> {
 
     async fn serve_in_tls(
         mut self,
-        acceptor: &TlsAcceptor,
         stream: StallGuard,
         activity: Arc<Activity>,
         client: impl FnOnce(Option<Box<str>>) -> ClientInfo,
     ) {
         let peer = stream.peer();
+        let terms = self.terms.clone();
+        let Some(acceptor) = &terms.tls else { return };
         let stream = match self.in_time(acceptor.accept(stream)).await {
             Some(Ok(stream)) => stream,
             Some(Err(error)) => {

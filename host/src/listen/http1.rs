@@ -1,8 +1,14 @@
 //! HTTP/1.1 on one connection.
+//!
+//! hyper keeps two buffers of 8 KiB and the fields of the last answer for as long as a connection lives. One on which nobody asks
+//! for a while is therefore taken out of its hands: at rest it is a socket and a timer.
+
+mod rest;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{StatusCode, header};
 use hyper::server::conn::http1;
@@ -26,6 +32,8 @@ enum Interrupt {
     End,
     /// The process comes to its end.
     Drain,
+    /// Nobody has asked for a while.
+    Rest,
 }
 
 /// Returns when the connection has ended.
@@ -35,6 +43,23 @@ pub(super) async fn serve<S: Service>(
     client: &ClientInfo,
     activity: &Arc<Activity>,
 ) {
+    let mut next = Some((io, Bytes::new()));
+    while let Some((io, read)) = next.take() {
+        // Boxed, so that a connection at rest does not carry the room for it.
+        let resting = Box::pin(until_rest(ground, io, read, client, activity)).await;
+        let Some(resting) = resting else { return };
+        next = rest::until_asked(resting, ground, client).await;
+    }
+}
+
+/// Serves requests. None: the connection has ended. What is read first was read before.
+async fn until_rest<S: Service, IO: Resettable>(
+    ground: &Ground<S>,
+    io: IO,
+    read: Bytes,
+    client: &ClientInfo,
+    activity: &Arc<Activity>,
+) -> Option<(IO, Bytes)> {
     let mut drain = ground.drain.clone();
     let tunnel = tunnel::Slot::of(&io);
     let service = service_fn(|request| {
@@ -52,21 +77,32 @@ pub(super) async fn serve<S: Service>(
             })
         })
     });
-    let io = TokioIo::new(OwnAnswers::new(io, activity.clone()));
+    let io = TokioIo::new(OwnAnswers::new(io, read, activity.clone()));
     let mut connection = ground.terms.http1.serve_connection(io, service).with_upgrades();
-    let ended = client.connection.clone();
+    let (ended, quiet, begun) = (client.connection.clone(), activity.clone(), activity.begun());
     let mut interrupted = Aside::new(async move {
         tokio::select! {
             () = ended.wanted() => Interrupt::End,
             () = drain.begun() => Interrupt::Drain,
+            () = rest::wanted(quiet, begun) => Interrupt::Rest,
         }
     });
     let result = match interrupted.beside(&mut connection).await {
         First::Work(result) => result,
-        First::Aside(Interrupt::End) => return,
-        First::Aside(Interrupt::Drain) => {
+        First::Aside(Interrupt::End) => return None,
+        First::Aside(why) => {
             // Ends an idle connection now, and one in use after its answer, which says `connection: close`.
             Pin::new(&mut connection).graceful_shutdown();
+            if matches!(why, Interrupt::Rest) {
+                // hyper alone knows whether all of a request has been read. Where it has not, there is no rest, but an end.
+                activity.rests(true);
+                let ended = (&mut connection).now_or_never();
+                activity.rests(false);
+                if let Some(Ok(())) = ended {
+                    let parts = connection.into_parts()?;
+                    return Some((parts.io.into_inner().into_inner(), parts.read_buf));
+                }
+            }
             // Half a head is no request yet, and may never be one.
             let nothing_comes = async {
                 let begun = activity.begun();
@@ -78,20 +114,21 @@ pub(super) async fn serve<S: Service>(
             tokio::select! {
                 biased;
                 result = &mut connection => result,
-                () = client.connection.wanted() => return,
-                () = nothing_comes => return,
+                () = client.connection.wanted() => return None,
+                () = nothing_comes => return None,
             }
         }
     };
     let Err(error) = result else {
         // Boxed, so that connections without one do not carry the room for it.
-        return Box::pin(async {
+        Box::pin(async {
             tokio::select! {
                 () = tunnel.run() => {}
                 () = client.connection.wanted() => {}
             }
         })
         .await;
+        return None;
     };
     // Boxed, so that connections in good order do not carry the room for it.
     let failed = Box::pin(async move {
@@ -115,6 +152,7 @@ pub(super) async fn serve<S: Service>(
         }
     });
     failed.await;
+    None
 }
 
 /// `status`: as hyper would have answered.

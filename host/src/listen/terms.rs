@@ -5,19 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
+use sluicegate_framing::http1::HeadLimits;
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 
 use super::http2::Http2Limits;
 use super::tls::{self, TlsError};
 use crate::config::{AddressRules, Limits, Listener, Protocols};
-
-/// What is read ahead of a body, in bytes, unless the head may be longer.
-const READ_BUFFER_BYTES: usize = 128 * 1024;
-
-/// hyper keeps so many fields on the stack, and allocates for any other number.
-const HEADERS_ON_STACK: usize = 100;
 
 /// What one connection is allowed for its whole life.
 pub struct Terms {
@@ -73,16 +67,10 @@ impl Terms {
 }
 
 fn http1(limits: &Limits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
-        .max_header_size(limits.head_bytes_max)
-        .max_buf_size(READ_BUFFER_BYTES.max(limits.head_bytes_max))
-        .half_close(false)
-        .keep_alive(true);
-    if limits.headers_max != HEADERS_ON_STACK {
-        builder.max_headers(limits.headers_max);
-    }
-    builder
+    let Limits { head_bytes_max, headers_max, head_timeout, .. } = limits;
+    sluicegate_framing::http1::server(HeadLimits {
+        bytes_max: *head_bytes_max,
+        fields_max: *headers_max,
+        timeout: *head_timeout,
+    })
 }

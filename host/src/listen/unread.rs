@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Sleep, sleep, timeout};
@@ -36,6 +36,8 @@ pub(super) struct OwnAnswers<IO> {
     held_back: Option<StatusCode>,
     /// Nothing more is said.
     lingering: Option<Box<Lingering>>,
+    /// Read already, and to be read again.
+    put_back: Bytes,
 }
 
 /// What comes from a client that may not have seen its answer yet.
@@ -45,8 +47,10 @@ struct Lingering {
 }
 
 impl<IO> OwnAnswers<IO> {
-    pub(super) fn new(io: IO, activity: Arc<Activity>) -> OwnAnswers<IO> {
-        OwnAnswers { io, activity, settled: 0, held_back: None, lingering: None }
+    /// `put_back` is read first.
+    pub(super) fn new(io: IO, put_back: Bytes, activity: Arc<Activity>) -> OwnAnswers<IO> {
+        let settled = activity.begun();
+        OwnAnswers { io, activity, settled, held_back: None, lingering: None, put_back }
     }
 
     pub(super) fn into_inner(self) -> IO {
@@ -116,7 +120,14 @@ impl<IO: AsyncRead + Unpin> OwnAnswers<IO> {
 
 impl<IO: AsyncRead + Unpin> AsyncRead for OwnAnswers<IO> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_read(context, buffer)
+        let this = self.get_mut();
+        if this.put_back.is_empty() {
+            return Pin::new(&mut this.io).poll_read(context, buffer);
+        }
+        let length = this.put_back.len().min(buffer.remaining());
+        buffer.put_slice(&this.put_back[..length]);
+        this.put_back.advance(length);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -160,6 +171,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for OwnAnswers<IO> {
         let this = self.get_mut();
         match this.held_back {
             Some(_) => Poll::Ready(Ok(())),
+            None if this.activity.is_at_rest() => Poll::Ready(Ok(())),
             None => {
                 if this.lingering.is_none() {
                     ready!(Pin::new(&mut this.io).poll_shutdown(context))?;

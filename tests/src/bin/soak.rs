@@ -1,10 +1,11 @@
-//! Proves on this machine that swaps of the configuration lose nothing, leak nothing and are not felt: prints a table, and
-//! fails if a promise is broken. Run it by `cargo xtask soak`.
+//! Proves on this machine that swaps of the configuration lose nothing, leak nothing and are not felt, and that a million requests
+//! leave nothing behind: prints a table, and fails if a promise is broken. Run it by `cargo xtask soak`.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use sluicegate_tests::gateway::binary;
+use sluicegate_tests::soak::edge::Edge;
 use sluicegate_tests::soak::latency::{self, Until, median, quantile};
 use sluicegate_tests::soak::load::Sizes;
 use sluicegate_tests::soak::process::{Sample, slope};
@@ -24,20 +25,26 @@ const VAST_BYTES: usize = 12 << 20;
 const SWAP_INTERVAL: Duration = Duration::from_millis(500);
 /// Between two windows: what the one before has left to do is done by then.
 const SETTLE: Duration = Duration::from_millis(700);
+/// The requests at the edge come in so many rounds, between which the gateway is at rest.
+const EDGE_ROUNDS: usize = 20;
+/// Of resident memory, over the later half of the rounds: less than one byte a request.
+const BYTES_A_REQUEST_MAX: f64 = 1.0;
 
 const USAGE: &str = "\
-usage: sluicegate-soak [--swaps N] [--pairs N] [--seconds S] [--only swaps|latency|compile]
+usage: sluicegate-soak [--swaps N] [--pairs N] [--seconds S] [--requests N] [--only swaps|latency|compile|edge]
 
 --swaps N    swaps under load (1000)
 --pairs N    pairs of windows, with and without swaps (12)
 --seconds S  length of one window (6)
---only NAME  one part: swaps under load, latency while swapping, or latency while a large plugin compiles
+--requests N whole requests at the edge, and one in a hundred besides that breaks off (1000000)
+--only NAME  one part: swaps under load, latency while swapping, latency while a large plugin compiles, or requests at the edge
 ";
 
 struct Options {
     swaps: usize,
     pairs: usize,
     window: Duration,
+    requests: u64,
     only: Option<String>,
 }
 
@@ -65,6 +72,9 @@ fn main() -> ExitCode {
         if chosen("compile") {
             latency_while_compiling(&options, &mut promises).await?;
         }
+        if chosen("edge") {
+            edge(&options, &mut promises).await?;
+        }
         Ok::<_, String>(())
     });
     println!("\n{}", promises.table());
@@ -75,7 +85,8 @@ fn main() -> ExitCode {
 }
 
 fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options { swaps: 1000, pairs: 12, window: Duration::from_secs(6), only: None };
+    let mut options =
+        Options { swaps: 1000, pairs: 12, window: Duration::from_secs(6), requests: 1_000_000, only: None };
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
         let number = || value.parse::<usize>().ok().filter(|number| *number > 0);
@@ -84,7 +95,8 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--swaps" => options.swaps = number()?,
             "--pairs" => options.pairs = number()?,
             "--seconds" => options.window = Duration::from_secs(number()? as u64),
-            "--only" if ["swaps", "latency", "compile"].contains(&value.as_str()) => options.only = Some(value),
+            "--requests" => options.requests = number()? as u64,
+            "--only" if ["swaps", "latency", "compile", "edge"].contains(&value.as_str()) => options.only = Some(value),
             "--only" => return Err(format!("there is no part {value}")),
             _ => return Err(format!("{word} means nothing here")),
         }
@@ -133,6 +145,48 @@ async fn swaps(options: &Options, promises: &mut Promises) -> Result<(), String>
     );
     promises.add("generations live at the end", live, 1, live == 1);
     memory(&samples, promises);
+    Ok(())
+}
+
+/// Requests that come to their end and such as break off, round after round.
+async fn edge(options: &Options, promises: &mut Promises) -> Result<(), String> {
+    println!("\n{} whole requests at the edge, and {} broken ones", options.requests, options.requests / 100);
+    let edge = Edge::start().await;
+    let each = (options.requests / EDGE_ROUNDS as u64).max(1);
+    let (began, mut whole, mut broken) = (Instant::now(), 0, 0);
+    let mut samples = Vec::new();
+    for _ in 0..EDGE_ROUNDS {
+        let done = edge.round(each, each / 100).await?;
+        (whole, broken) = (whole + done.whole, broken + done.broken);
+        let sample = edge.at_rest().await;
+        println!("{whole} whole, {broken} broken, {} s: {sample:?}", began.elapsed().as_secs());
+        samples.push((whole as f64, sample));
+    }
+    let complete = edge.outcomes("complete").await;
+    promises.add(format!("whole requests that came to their end, of {whole}"), complete, whole, complete == whole);
+    let later = &samples[EDGE_ROUNDS / 2..];
+    let (Some((_, first)), Some((_, last))) = (later.first(), later.last()) else { return Ok(()) };
+    let resident: Vec<_> = later.iter().map(|(whole, sample)| (*whole, sample.resident_kib as f64 * 1024.0)).collect();
+    let name = format!(
+        "resident memory, over the later half of {whole} requests and {broken} broken ones, {} to {} KiB",
+        first.resident_kib, last.resident_kib
+    );
+    let grows = slope(&resident);
+    let limit = format!("{BYTES_A_REQUEST_MAX} bytes a request");
+    promises.add(name, format!("{grows:.2} bytes a request"), limit, grows <= BYTES_A_REQUEST_MAX);
+    for (name, pick, more) in [
+        ("descriptors", (|sample| sample.descriptors) as fn(&Sample) -> u64, 8),
+        ("threads", |sample| sample.threads, 0),
+        ("mappings", |sample| sample.mappings, 16),
+    ] {
+        let (first, last) = (pick(first), pick(last));
+        promises.add(
+            format!("{name} after half of them, and after all"),
+            format!("{first}, {last}"),
+            first + more,
+            last <= first + more,
+        );
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use http::Request;
 use sluicegate_tests::http2::{self, Extended, Streams};
 use sluicegate_tests::{Gateway, Notes, RawUpstream, Upstream, config, metric, wait_for_metric};
 
-use crate::support::Script;
+use sluicegate_tests::Script;
 
 const ADMIN: &str = "[admin]\naddress = \"127.0.0.1:0\"\n\n";
 const SWITCHES: &str =

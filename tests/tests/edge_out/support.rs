@@ -1,10 +1,6 @@
 //! What these tests share: a gateway whose chain may read the bodies, and one request from a client that speaks byte by byte.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
-use sluicegate_tests::{Gateway, Raw, config, guests, python};
+use sluicegate_tests::{Gateway, Raw, config, guests};
 
 /// How the one plugin of the route takes the bodies of both ways. It changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,30 +48,4 @@ pub async fn ask(gateway: &Gateway, bytes: &str) -> String {
     let mut client = Raw::connect(gateway.address()).await;
     client.write(bytes).await;
     client.read_to_end().await.text()
-}
-
-/// A script of `clients/` that serves and prints its port first. Killed when dropped.
-pub struct Script(Child);
-
-impl Script {
-    pub fn command(name: &str, arguments: &[String]) -> Command {
-        let mut command = Command::new(python());
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)).args(arguments);
-        command.stdout(Stdio::piped());
-        command
-    }
-
-    pub fn serving(name: &str, arguments: &[String]) -> (Script, u16) {
-        let mut child = Script::command(name, arguments).stderr(Stdio::null()).spawn().expect("Python runs");
-        let mut port = String::new();
-        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut port).expect("it says its port");
-        (Script(child), port.trim().parse().expect("a port"))
-    }
-}
-
-impl Drop for Script {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }

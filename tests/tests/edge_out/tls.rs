@@ -5,10 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use sluicegate_tests::{Gateway, PATIENCE, get, parts::openssl, post};
+use sluicegate_tests::{Gateway, PATIENCE, Script, get, parts::openssl, post};
 use tempfile::TempDir;
-
-use crate::support::Script;
 
 /// Certificates by openssl: `NAME.pem` and `NAME.key`.
 struct Papers(TempDir);

@@ -1,8 +1,6 @@
 //! Connections that speak another protocol behind a 101: who gets one, what passes, and how it ends.
 
-use sluicegate_tests::{Gateway, Notes, Raw, RawUpstream, Upstream, config, guests, metric, wait_for_metric};
-
-use crate::support::Script;
+use sluicegate_tests::{Gateway, Notes, Raw, RawUpstream, Script, Upstream, config, guests, metric, wait_for_metric};
 
 const ADMIN: &str = "[admin]\naddress = \"127.0.0.1:0\"\n\n";
 const ALLOWED: &str = "upgrades = [\"websocket\", \"echo/2\"]";

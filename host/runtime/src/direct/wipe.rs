@@ -38,7 +38,8 @@ impl Wiper {
 
     /// Keeps the state of an instance that was never called.
     pub(super) fn remember(&self, store: &mut Store<PluginState>, instance: Instance) {
-        let Some(memory) = store.data().lent.memory.filter(|memory| memory.data_size(&*store) <= MEMORY_BYTES_MAX) else {
+        let Some(memory) = store.data().lent.memory.filter(|memory| memory.data_size(&*store) <= MEMORY_BYTES_MAX)
+        else {
             return;
         };
         self.new.get_or_init(|| {

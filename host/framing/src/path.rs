@@ -20,8 +20,6 @@
 
 use std::borrow::Cow;
 
-use crate::error::{Code, Refusal};
-
 /// Why a path is refused. The sentence is for the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathProblem {
@@ -43,12 +41,6 @@ pub enum PathProblem {
     ControlCharacter,
     #[error("The path holds a percent sign without two hexadecimal digits after it; encode it as `%25`.")]
     BrokenEscape,
-}
-
-impl PathProblem {
-    pub fn refusal(self) -> Refusal {
-        Refusal::new(Code::BadRequest, self.to_string())
-    }
 }
 
 /// Whether `path`, as sent and without its query, has one reading only.
@@ -201,14 +193,6 @@ mod tests {
         ] {
             assert_eq!(check(path), Err(problem), "{path}");
         }
-    }
-
-    #[test]
-    fn a_refused_path_is_the_clients_fault_and_the_answer_says_how_to_mend_it() {
-        insta::assert_snapshot!(
-            PathProblem::EncodedTwice.refusal(),
-            @"400 client_bad_request: The path is encoded twice (`%25` before two hexadecimal digits); encode it once."
-        );
     }
 
     #[test]
