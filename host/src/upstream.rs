@@ -5,12 +5,14 @@ mod connect;
 mod error;
 mod health;
 mod pool;
+mod replay;
 mod shared;
 mod switched;
 #[cfg(test)]
 mod tests;
 mod tls;
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +22,11 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 use http_body::Body;
 use thiserror::Error;
-use tokio::time::sleep;
+use tokio::time::Instant;
 
 use body::{Progress, SendBody};
 use pool::{Lease, Pool, Right};
+use replay::Replay;
 
 pub use body::{Translate, UpstreamBody, Whole};
 pub use connect::{ConnectError, ConnectSetupError, Connector, Wire};
@@ -167,25 +170,25 @@ impl Upstream {
                     Some(permit) => permit,
                     None => Box::pin(self.pool.permit()).await?,
                 };
-                progress.connecting();
                 match self.pool.lease(permit) {
                     Ok(lease) => lease,
-                    Err(room) => Box::pin(self.pool.open(room)).await?,
+                    Err(room) => {
+                        progress.connecting();
+                        Box::pin(self.pool.open(room)).await?
+                    }
                 }
             }
         };
         let is_idempotent = head.method.is_idempotent();
         let may_replay = body.is_none() && (lease.is_http2() || (lease.is_reused() && is_idempotent));
-        let replay = may_replay.then(|| head.clone());
+        let replay = may_replay.then(|| Replay::of(&head));
         let failed = match self.exchange(lease, Request::from_parts(head, body), progress).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
         };
         let again = match (failed.unsent, replay) {
             (Some(unsent), _) => unsent,
-            (None, Some(head)) if failed.refused || (is_idempotent && !failed.heard) => {
-                Request::from_parts(head, SendBody::none())
-            }
+            (None, Some(replay)) if failed.refused || (is_idempotent && !failed.heard) => replay.with(SendBody::none()),
             _ => return Err(failed.error),
         };
         let Some(right) = failed.right else { return Err(failed.error) };
@@ -266,9 +269,11 @@ impl Upstream {
         let asked = request.headers().get(UPGRADE).cloned();
         progress.handed();
         let answer = lease.send(request);
+        let mut alarm = lease.take_alarm();
         let patience = async {
             progress.sent().await;
-            sleep(self.config.reply_timeout).await;
+            let due = Instant::now() + self.config.reply_timeout;
+            poll_fn(|context| alarm.poll(due, context)).await;
         };
         let result = tokio::select! {
             biased;
@@ -279,6 +284,7 @@ impl Upstream {
                 return Err(Failed::for_good(error));
             }
         };
+        lease.keep_alarm(alarm);
         match result {
             Ok(mut answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let is_it = |asked: HeaderValue| {

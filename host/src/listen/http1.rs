@@ -14,6 +14,7 @@ use super::activity::Activity;
 use super::allowance::Closed;
 use super::aside::{Aside, First};
 use super::connection::{Ground, HEAD_GRACE};
+use super::head_timer::HeadTimer;
 use super::service::Service;
 use super::tunnel::{self, Resettable};
 use super::unread::OwnAnswers;
@@ -51,7 +52,9 @@ pub(super) async fn serve<S: Service>(
         })
     });
     let io = TokioIo::new(OwnAnswers::new(io, activity.clone()));
-    let mut connection = ground.terms.http1.serve_connection(io, service).with_upgrades();
+    let mut http1 = ground.terms.http1.clone();
+    http1.timer(HeadTimer::default());
+    let mut connection = http1.serve_connection(io, service).with_upgrades();
     let ended = client.connection.clone();
     let mut interrupted = Aside::new(async move {
         tokio::select! {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 
@@ -75,7 +74,6 @@ impl Terms {
 fn http1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_header_size(limits.head_bytes_max)
         .max_buf_size(READ_BUFFER_BYTES.max(limits.head_bytes_max))

@@ -46,6 +46,7 @@ struct Sending {
 #[derive(Default)]
 pub(super) struct Progress {
     sent: AtomicBool,
+    /// None where there was nothing to send.
     sent_at: OnceLock<Instant>,
     became_sent: Notify,
     error: Mutex<Option<BoxError>>,
@@ -75,11 +76,11 @@ impl SendBody {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let progress = Arc::new(Progress::default());
         if body.is_end_stream() {
-            progress.set_sent();
-            return (SendBody::none(), progress);
+            let progress = Progress { sent: AtomicBool::new(true), ..Progress::default() };
+            return (SendBody::none(), Arc::new(progress));
         }
+        let progress = Arc::new(Progress::default());
         let sending =
             Sending { body: body.map_err(Into::into).boxed_unsync(), progress: Arc::clone(&progress), gate: None };
         (SendBody(Some(sending)), progress)
@@ -171,13 +172,20 @@ impl Progress {
         match stage {
             Stage::Queued => None,
             Stage::Connecting(since) => Some(since.elapsed()),
-            Stage::Handed(since) => self.sent_at.get().map(|sent_at| since.max(*sent_at).elapsed()),
+            Stage::Handed(since) => {
+                let sent_at = self.sent_at.get().map_or(since, |sent_at| since.max(*sent_at));
+                self.is_sent().then(|| sent_at.elapsed())
+            }
         }
     }
 
     /// Waits until the last byte of the body was handed to the connection.
     pub(super) async fn sent(&self) {
+        if self.is_sent() {
+            return;
+        }
         let became_sent = self.became_sent.notified();
+        // It may have been just before.
         if !self.is_sent() {
             became_sent.await;
         }

@@ -20,6 +20,7 @@ use super::body::SendBody;
 use super::connect::{ConnectError, Connector, Wire};
 use super::error::UpstreamError;
 use super::shared::{Shared, Stream};
+use crate::alarm::Alarm;
 use crate::config::{self, UpstreamProtocol};
 
 /// What is read ahead of an answer, in bytes.
@@ -63,6 +64,8 @@ struct Idle {
 struct Connection {
     sender: http1::SendRequest<SendBody>,
     heard: Arc<AtomicBool>,
+    /// For the answers of its requests.
+    alarm: Alarm,
     task: AbortHandle,
     /// Where it lives.
     lane: usize,
@@ -194,7 +197,14 @@ impl Pool {
                 tracing::debug!(%error, "an upstream connection ended");
             }
         });
-        let connection = Connection { sender, heard, task: task.abort_handle(), lane: lane::current(), _open: open };
+        let connection = Connection {
+            sender,
+            heard,
+            alarm: Alarm::default(),
+            task: task.abort_handle(),
+            lane: lane::current(),
+            _open: open,
+        };
         Ok(Lease::Own(Own { connection, reused: false, permit, pool: Arc::downgrade(self) }))
     }
 
@@ -268,6 +278,20 @@ impl Lease {
             Lease::Own(own) => own.has_heard(),
             // The head of an answer is all that can come first on a stream.
             Lease::Stream(_) => false,
+        }
+    }
+
+    /// For the wait for one answer, and to be given back after it.
+    pub(super) fn take_alarm(&mut self) -> Alarm {
+        match self {
+            Lease::Own(own) => std::mem::take(&mut own.connection.alarm),
+            Lease::Stream(_) => Alarm::default(),
+        }
+    }
+
+    pub(super) fn keep_alarm(&mut self, alarm: Alarm) {
+        if let Lease::Own(own) = self {
+            own.connection.alarm = alarm;
         }
     }
 
