@@ -8,6 +8,7 @@ mod services;
 mod versions;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -43,7 +44,7 @@ impl Generation {
         &self,
         request: Request<Incoming>,
         client: Arc<ClientConnection>,
-    ) -> impl Future<Output = Response<ReplyBody>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response<ReplyBody>, Infallible>> + Send + use<> {
         let started = Instant::now();
         let (mut head, body) = request.into_parts();
         if head.version == Version::HTTP_2 {

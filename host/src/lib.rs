@@ -1,6 +1,7 @@
 //! Sluicegate: an API and AI gateway whose policies are sandboxed WebAssembly plugins.
 
 pub mod admin;
+mod alarm;
 pub mod bundled;
 pub mod chain;
 pub mod cli;

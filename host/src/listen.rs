@@ -6,6 +6,7 @@ mod aside;
 mod connection;
 mod drain;
 mod first_bytes;
+mod head_timer;
 mod http1;
 mod http2;
 mod proxy_header;

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use sluicegate_runtime::{EngineOptions, Runtime};
@@ -286,7 +285,7 @@ fn serve(
     request: Request<Incoming>,
     client: ClientInfo,
 ) -> impl Future<Output = Result<Response<ReplyBody>, Infallible>> + Send + use<> {
-    shared.generations.current_generation().serve(request, client.connection).map(Ok)
+    shared.generations.current_generation().serve(request, client.connection)
 }
 
 async fn sweep(shared: Arc<Shared>) {

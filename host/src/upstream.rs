@@ -6,6 +6,7 @@ mod error;
 mod health;
 mod heard;
 mod pool;
+mod replay;
 mod shared;
 mod stream;
 mod switched;
@@ -13,6 +14,7 @@ mod switched;
 mod tests;
 mod tls;
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +24,11 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
 use http_body::Body;
 use thiserror::Error;
-use tokio::time::sleep;
+use tokio::time::Instant;
 
 use body::{Progress, SendBody};
 use pool::{Lease, Pool, Right};
+use replay::Replay;
 use stream::Unanswered;
 
 pub use body::{Translate, UpstreamBody, Whole};
@@ -175,17 +178,19 @@ impl Upstream {
                     Some(permit) => permit,
                     None => Box::pin(self.pool.permit()).await?,
                 };
-                progress.connecting();
                 match self.pool.lease(permit) {
                     Ok(lease) => lease,
-                    Err(room) => Box::pin(self.pool.open(room)).await?,
+                    Err(room) => {
+                        progress.connecting();
+                        Box::pin(self.pool.open(room)).await?
+                    }
                 }
             }
         };
         let is_idempotent = head.method.is_idempotent();
         let had_body = !body.is_none();
         let may_replay = lease.is_http2() || (lease.is_reused() && is_idempotent);
-        let replay = may_replay.then(|| head.clone());
+        let replay = may_replay.then(|| Replay::of(&head));
         let failed = match self.exchange(lease, Request::from_parts(head, body), progress).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
@@ -193,10 +198,10 @@ impl Upstream {
         let Some(right) = failed.right else { return Err(failed.error) };
         let again = match (failed.unsent, replay) {
             (Some(unsent), _) => unsent,
-            (None, Some(head)) if failed.refused || (is_idempotent && !failed.heard) => {
+            (None, Some(replay)) if failed.refused || (is_idempotent && !failed.heard) => {
                 let body = if had_body { body_again(failed.refused) } else { Some(SendBody::none()) };
                 let Some(body) = body else { return Err(failed.error) };
-                Request::from_parts(head, body)
+                replay.with(body)
             }
             _ => return Err(failed.error),
         };
@@ -276,10 +281,12 @@ impl Upstream {
         }
         let asked = request.headers().get(UPGRADE).cloned();
         progress.handed();
+        let mut alarm = lease.take_alarm();
         let answer = lease.send(request);
         let patience = async {
             progress.sent().await;
-            sleep(self.config.reply_timeout).await;
+            let due = Instant::now() + self.config.reply_timeout;
+            poll_fn(|context| alarm.poll(due, context)).await;
         };
         let result = tokio::select! {
             biased;
@@ -290,6 +297,7 @@ impl Upstream {
                 return Err(Failed::for_good(error));
             }
         };
+        lease.keep_alarm(alarm);
         match result {
             Ok(mut answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let is_it = |asked: HeaderValue| {

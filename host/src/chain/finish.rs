@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Version;
@@ -31,6 +32,11 @@ impl Finisher {
 
     pub(super) fn run(&self) -> &Arc<Run> {
         &self.run
+    }
+
+    /// Ready when the generation was ended in the middle of it.
+    pub(super) fn poll_ended(&self, context: &Context<'_>) -> Poll<()> {
+        self.open.as_ref().map_or(Poll::Pending, |open| open.poll_ended(context))
     }
 
     /// From here on the new one speaks for the exchange, and this one says nothing more.

@@ -83,7 +83,7 @@ pub(super) fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (
         ..Log::default()
     };
     let facts = ExchangeFacts {
-        id: id.as_str().to_owned(),
+        id: id.into_string(),
         route: plan.name.clone(),
         generation: ground.generation,
         client_address: forwarded.map_or(client.address, |forwarded| forwarded.client),
@@ -101,7 +101,7 @@ pub(super) fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (
         headers: head.headers,
         sent: false,
     };
-    let trace = Recorder::begin(&ground, &plan, id.as_str(), started, &request, &presented);
+    let trace = Recorder::begin(&ground, &plan, &facts.id, started, &request, &presented);
     let exchange = Exchange::new(facts, request, presented);
     let exchange = Arc::new(if trace.is_some() { exchange.traced() } else { exchange });
     let model = hints.zip(plan.route.as_ref()).map(|(hints, route)| {

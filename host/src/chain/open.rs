@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue};
@@ -39,6 +40,8 @@ pub struct GenerationExchanges {
 struct Open {
     exchange: Weak<Exchange>,
     connection: Arc<ClientConnection>,
+    /// Of whoever answers it, and waits for something else than its end.
+    waiting: Option<Waker>,
 }
 
 /// A client's connection, which can be ended from outside, whatever it is at.
@@ -119,7 +122,7 @@ impl GenerationExchanges {
     ) -> OpenExchange {
         self.everywhere.count.fetch_add(1, Ordering::AcqRel);
         let lane = lane::current();
-        let slot = self.lock(lane).insert(Open { exchange: Arc::downgrade(exchange), connection });
+        let slot = self.lock(lane).insert(Open { exchange: Arc::downgrade(exchange), connection, waiting: None });
         OpenExchange { of: self.clone(), lane, slot }
     }
 
@@ -151,6 +154,10 @@ impl GenerationExchanges {
     pub fn end(&self) {
         self.is_ended.store(true, Ordering::Release);
         self.end.send_replace(true);
+        for lane in 0..self.open.len() {
+            let waiting: Vec<Waker> = self.lock(lane).iter_mut().filter_map(|(_, open)| open.waiting.take()).collect();
+            waiting.into_iter().for_each(Waker::wake);
+        }
     }
 
     /// Cuts the connections of those that are still open: a client that reads nothing cannot be told anything.
@@ -243,6 +250,18 @@ impl OpenExchange {
     pub(super) fn is_cut(&self) -> bool {
         let of_connection = |open: &Open| open.connection.cut.load(Ordering::Acquire);
         self.of.everywhere.are_cut() || self.of.lock(self.lane).get(self.slot).is_some_and(of_connection)
+    }
+
+    /// Ready when its generation was ended. For one waiter, and without a place in a list that all of them share.
+    pub(super) fn poll_ended(&self, context: &Context<'_>) -> Poll<()> {
+        if let Some(open) = self.of.lock(self.lane).get_mut(self.slot) {
+            let is_known = open.waiting.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+            if !is_known {
+                open.waiting = Some(context.waker().clone());
+            }
+        }
+        // After the waker is there: who ends the generation now finds it.
+        if self.of.is_ended() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

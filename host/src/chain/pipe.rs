@@ -121,6 +121,9 @@ impl Way {
 impl Pipe {
     /// None when no entry wants this body. Takes `content-encoding` out of the head when the pipe undoes it.
     pub(super) fn new(run: &Arc<Run>, way: Way) -> Result<Option<Pipe>, Stop> {
+        if run.positions(way.phase()).next().is_none() {
+            return Ok(None);
+        }
         let limits = &run.ground.limits;
         let coding = way.coding(run);
         let mut stages = Vec::new();

@@ -32,7 +32,8 @@ use crate::upstream::UpstreamError;
 /// What goes upstream.
 pub(super) enum RequestBody {
     Whole(AtHand),
-    AsItComes(Metered),
+    /// Boxed, for it is large, and most requests have none.
+    AsItComes(Box<Metered>),
     Piped(Pieces),
     /// Either of the last two, where another target may have to get it.
     Lent(Lent),
@@ -73,7 +74,7 @@ impl RequestBody {
         let pipe = Pipe::new(run, Way::Request)?;
         let Some(mut pipe) = pipe else {
             metered.taps = Taps::of(run, Way::Request);
-            return Ok(RequestBody::AsItComes(metered));
+            return Ok(RequestBody::AsItComes(Box::new(metered)));
         };
         if !pipe.is_buffering() {
             return Ok(RequestBody::Piped(Box::pin(pieces(metered, pipe))));

@@ -1,5 +1,7 @@
 //! One exchange from its head to its answer: the phases in their order, each over the whole chain.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -40,7 +42,7 @@ pub fn serve(
     plan: &Arc<Plan>,
     inbound: Inbound,
     admission: Admission,
-) -> impl Future<Output = Response<ReplyBody>> + Send + use<> {
+) -> impl Future<Output = Result<Response<ReplyBody>, Infallible>> + Send + use<> {
     let client = inbound.client.clone();
     let (run, body) = begin(ground.clone(), plan.clone(), inbound);
     let finisher = Finisher::new(run.clone(), client);
@@ -48,7 +50,7 @@ pub fn serve(
         let answered = {
             let forwarded = pin!(run.forward_admitted(body, admission));
             // Its room is free again for the way back.
-            AssertUnwindSafe(run.in_time(forwarded)).catch_unwind().await
+            AssertUnwindSafe(run.in_time(&finisher, forwarded)).catch_unwind().await
         };
         let reply = match answered {
             Ok(Ok(answer)) => {
@@ -66,7 +68,7 @@ pub fn serve(
             let backward = async {
                 match is_over {
                     true => backward.await,
-                    false => run.in_time(backward.as_mut()).await,
+                    false => run.in_time(&finisher, backward.as_mut()).await,
                 }
             };
             AssertUnwindSafe(backward).catch_unwind().await
@@ -76,7 +78,7 @@ pub fn serve(
             Ok(Err(stop)) => run.last_word(stop),
             Err(_) => run.last_word(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this answer."))),
         };
-        run.respond(source, finisher)
+        Ok(run.respond(source, finisher))
     }
 }
 
@@ -125,9 +127,9 @@ impl Run {
         if let Some(upgrade) = &self.upgrade {
             self.admit_upgrade(upgrade)?;
         }
-        let began = Instant::now();
+        let traced = self.trace.as_ref().map(|trace| (trace, Instant::now()));
         let body = RequestBody::prepare(self, body).await?;
-        if let Some(trace) = &self.trace {
+        if let Some((trace, began)) = traced {
             trace.body(Way::Request, began, body.way());
         }
         self.route_phase().await?;
@@ -148,10 +150,10 @@ impl Run {
             }
         }
         loop {
-            let began = Instant::now();
+            let traced = self.trace.as_ref().map(|trace| (trace, Instant::now()));
             match self.reply_body_phase(reply).await {
                 Ok(source) => {
-                    if let Some(trace) = &self.trace {
+                    if let Some((trace, began)) = traced {
                         trace.body(Way::Reply, began, source.way());
                     }
                     return source;
@@ -169,9 +171,6 @@ impl Run {
                 Reply::Whole(_) => Source::Whole(AtHand::default()),
             });
         }
-        let Some(streams) = self.exchange.lock().reply.as_ref().map(|head| is_stream(&head.headers)) else {
-            return Ok(Source::Whole(AtHand::default()));
-        };
         let (pipe, mut taps) = (Pipe::new(self, Way::Reply)?, Taps::of(self, Way::Reply));
         if let Some(typed) = self.model.as_ref().and_then(|model| model.take_typed()) {
             let body = if let Reply::Upstream(body) = reply { Some(body) } else { None };
@@ -185,8 +184,8 @@ impl Run {
                 taps.end(self);
                 Ok(Source::Whole(bytes.into()))
             }
-            (Some(mut pipe), Reply::Upstream(body)) if streams || !pipe.is_buffering() => {
-                if streams {
+            (Some(mut pipe), Reply::Upstream(body)) if self.reply_streams() || !pipe.is_buffering() => {
+                if self.reply_streams() {
                     pipe.refuse_buffering()?;
                 }
                 self.forget_length();
@@ -339,6 +338,10 @@ impl Run {
         }
     }
 
+    fn reply_streams(&self) -> bool {
+        self.exchange.lock().reply.as_ref().is_some_and(|head| is_stream(&head.headers))
+    }
+
     fn reply_has_body(&self) -> bool {
         let status = self.exchange.lock().reply.as_ref().map(|head| head.status);
         status.is_some_and(|status| fields::reply_can_have_body(&self.log().method, status))
@@ -349,7 +352,11 @@ impl Run {
         self.model.as_ref().and_then(|model| model.dialect()).unwrap_or_else(of_route)
     }
 
-    async fn in_time<T>(&self, work: Pin<&mut impl Future<Output = Result<T, Stop>>>) -> Result<T, Stop> {
+    async fn in_time<T>(
+        &self,
+        finisher: &Finisher,
+        work: Pin<&mut impl Future<Output = Result<T, Stop>>>,
+    ) -> Result<T, Stop> {
         let late = async {
             match self.deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -359,7 +366,7 @@ impl Run {
         tokio::select! {
             biased;
             done = work => done,
-            () = async { self.ground.open.ended().await } => Err(Stop::refuse(generation_ended())),
+            () = poll_fn(|context| finisher.poll_ended(context)) => Err(Stop::refuse(generation_ended())),
             () = late => {
                 Err(Stop::refuse(Refusal::new(Code::ExchangeTimeout, "The exchange took longer than its route allows.")))
             }

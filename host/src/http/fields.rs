@@ -26,14 +26,14 @@ pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forw
 
 /// Ends at every hop (RFC 9110, 7.6.1, and `proxy-authenticate`, which speaks of this hop only).
 /// `trailer` goes on: the trailers themselves do, by [`super::trailers`].
-const HOP_BY_HOP: [HeaderName; 7] =
+static HOP_BY_HOP: [HeaderName; 7] =
     [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE];
 
 /// Routing and framing rest on these: naming them in `Connection` does not take them out.
-const NOT_AN_OPTION: [HeaderName; 2] = [HOST, CONTENT_LENGTH];
+static NOT_AN_OPTION: [HeaderName; 2] = [HOST, CONTENT_LENGTH];
 
 /// Fields that carry credentials on every route.
-const CREDENTIAL_FIELDS: [HeaderName; 6] = [
+static CREDENTIAL_FIELDS: [HeaderName; 6] = [
     AUTHORIZATION,
     PROXY_AUTHORIZATION,
     COOKIE,
@@ -198,11 +198,15 @@ pub fn announce_client(headers: &mut HeaderMap, client: &ClientSide<'_>, hop: Ho
 
 /// Takes out of an upstream's answer what ends at this hop, and adds `via`.
 pub fn clean_reply(headers: &mut HeaderMap, version: Version) {
+    let mut is_coded = false;
+    remove_hop_by_hop(headers, |name| {
+        is_coded |= *name == TRANSFER_ENCODING;
+        name.as_str().starts_with(OWN_PREFIX)
+    });
     // RFC 9112, 6.3: beside a transfer-coding, a length says nothing.
-    if headers.contains_key(TRANSFER_ENCODING) {
+    if is_coded {
         headers.remove(CONTENT_LENGTH);
     }
-    remove_hop_by_hop(headers, |name| name.as_str().starts_with(OWN_PREFIX));
     add_via(headers, version);
 }
 
@@ -292,15 +296,17 @@ fn join_query(parts: &[&str]) -> Option<String> {
 }
 
 /// And what else is to go, in one pass over the fields.
-fn remove_hop_by_hop(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
+fn remove_hop_by_hop(headers: &mut HeaderMap, mut goes: impl FnMut(&HeaderName) -> bool) {
     let mut removed: Vec<HeaderName> = Vec::new();
     for (name, value) in headers.iter() {
         if *name == CONNECTION {
-            let options = value.as_bytes().split(|byte| *byte == b',');
-            let options = options.filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok());
+            let options = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            // The usual one goes anyway, and need not be read.
+            let options = options.filter(|option| !option.eq_ignore_ascii_case(KEEP_ALIVE.as_str().as_bytes()));
+            let options = options.filter_map(|option| HeaderName::from_bytes(option).ok());
             removed.extend(options.filter(|name| !NOT_AN_OPTION.contains(name)));
         }
-        if HOP_BY_HOP.contains(name) || goes(name) {
+        if goes(name) || HOP_BY_HOP.contains(name) {
             removed.push(name.clone());
         }
     }

@@ -138,7 +138,7 @@ async fn open<S: Service>(accepted: Accepted, mut ground: Ground<S>) -> Option<O
 impl<S: Service> Ground<S> {
     /// The future is moved several times on its way into the connection, if it is not put away here.
     pub(super) fn answer(&self, request: Request<Incoming>, client: ClientInfo) -> Lodged<S::Answer> {
-        self.rooms.lodge(self.service.answer(request, client))
+        self.rooms.lodge(|| self.service.answer(request, client))
     }
 
     async fn serve_in_tls(

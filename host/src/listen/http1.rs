@@ -20,6 +20,7 @@ use super::activity::Activity;
 use super::allowance::Closed;
 use super::aside::{Aside, First};
 use super::connection::{Ground, HEAD_GRACE};
+use super::head_timer::HeadTimer;
 use super::service::Service;
 use super::tunnel::{self, Resettable};
 use super::unread::OwnAnswers;
@@ -78,7 +79,9 @@ async fn until_rest<S: Service, IO: Resettable>(
         })
     });
     let io = TokioIo::new(OwnAnswers::new(io, read, activity.clone()));
-    let mut connection = ground.terms.http1.serve_connection(io, service).with_upgrades();
+    let mut http1 = ground.terms.http1.clone();
+    http1.timer(HeadTimer::default());
+    let mut connection = http1.serve_connection(io, service).with_upgrades();
     let (ended, quiet, begun) = (client.connection.clone(), activity.clone(), activity.begun());
     let mut interrupted = Aside::new(async move {
         tokio::select! {

@@ -28,9 +28,10 @@ impl<F> Rooms<F> {
         Rooms((0..lane::count()).map(|_| Mutex::default()).collect())
     }
 
-    pub(super) fn lodge(self: &Arc<Rooms<F>>, future: F) -> Lodged<F> {
+    /// `make` is called here, so that the future is copied once at most.
+    pub(super) fn lodge(self: &Arc<Rooms<F>>, make: impl FnOnce() -> F) -> Lodged<F> {
         let mut room = self.take().unwrap_or_else(|| Box::pin(None));
-        room.set(Some(future));
+        room.set(Some(make()));
         Lodged { room: Some(room), rooms: self.clone() }
     }
 
@@ -85,10 +86,10 @@ mod tests {
     async fn a_room_serves_one_future_after_another_and_several_at_once_have_one_each() {
         let rooms: Arc<Rooms<Ready<u32>>> = Arc::new(Rooms::new());
         for number in 0..3 {
-            assert_eq!(rooms.lodge(ready(number)).await, number);
+            assert_eq!(rooms.lodge(|| ready(number)).await, number);
             assert_eq!(empty(&rooms), 1);
         }
-        let (first, second) = (rooms.lodge(ready(1)), rooms.lodge(ready(2)));
+        let (first, second) = (rooms.lodge(|| ready(1)), rooms.lodge(|| ready(2)));
         assert_eq!(empty(&rooms), 0);
         assert_eq!((second.await, first.await), (2, 1));
         assert_eq!(empty(&rooms), 2);
@@ -102,7 +103,7 @@ mod tests {
             std::future::pending::<()>().await;
             drop(held);
         };
-        let lodged: Vec<_> = (0..KEPT_MAX + 2).map(|_| rooms.lodge(future(held.clone()))).collect();
+        let lodged: Vec<_> = (0..KEPT_MAX + 2).map(|_| rooms.lodge(|| future(held.clone()))).collect();
         drop(lodged);
         assert_eq!((Arc::strong_count(&held), empty(&rooms)), (1, KEPT_MAX));
     }

@@ -127,29 +127,23 @@ impl<'a, O: Observer> Walk<'a, O> {
         if let Some(candidates) = table.exact.get(self.decoded_path.as_ref()) {
             self.candidates(candidates, host, PathRule::Exact)?;
         }
-        // The trie yields short prefixes first and they are wanted last, so the way down is kept. It is no longer than
-        // the longest prefix in the config, however long the path is.
-        let mut way: Vec<(&Candidates, PathRule)> = Vec::new();
-        let mut node = &table.prefixes;
-        let mut depth = 0;
-        let mut rest = segments(self.path);
-        loop {
-            if !node.candidates.is_empty() {
-                way.push((&node.candidates, PathRule::Prefix { segments: depth }));
-            }
-            if node.children.is_empty() {
-                break;
-            }
-            let Some(child) = rest.next().and_then(|segment| node.children.get(decode(segment).as_ref())) else {
-                break;
-            };
-            node = child;
-            depth += 1;
+        self.prefixes(&table.prefixes, host, 0, segments(self.path))
+    }
+
+    /// The longest prefix first. Goes no deeper than the longest one in the config, however long the path is.
+    fn prefixes(
+        &mut self,
+        node: &'a Node,
+        host: HostRule,
+        depth: usize,
+        mut rest: impl Iterator<Item = &'a str>,
+    ) -> ControlFlow<()> {
+        if !node.children.is_empty()
+            && let Some(child) = rest.next().and_then(|segment| node.children.get(decode(segment).as_ref()))
+        {
+            self.prefixes(child, host, depth + 1, rest)?;
         }
-        for (candidates, path) in way.into_iter().rev() {
-            self.candidates(candidates, host, path)?;
-        }
-        ControlFlow::Continue(())
+        self.candidates(&node.candidates, host, PathRule::Prefix { segments: depth })
     }
 
     pub(super) fn into_match(mut self) -> Match {

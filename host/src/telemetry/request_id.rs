@@ -39,6 +39,10 @@ impl RequestId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
 }
 
 impl fmt::Display for RequestId {
@@ -66,7 +70,7 @@ impl TraceParent {
             (Some(value), None) => value.to_str().ok().and_then(TraceParent::parse),
             _ => None,
         };
-        if parsed.is_none() {
+        if parsed.is_none() && headers.keys().any(|name| *name == TRACEPARENT || *name == TRACESTATE) {
             headers.remove(TRACEPARENT);
             headers.remove(TRACESTATE);
         }

@@ -47,6 +47,7 @@ struct Sending {
 #[derive(Default)]
 pub(super) struct Progress {
     sent: AtomicBool,
+    /// None where there was nothing to send.
     sent_at: OnceLock<Instant>,
     became_sent: Notify,
     error: Mutex<Option<BoxError>>,
@@ -190,13 +191,20 @@ impl Progress {
         match stage {
             Stage::Queued => None,
             Stage::Connecting(since) => Some(since.elapsed()),
-            Stage::Handed(since) => self.sent_at.get().map(|sent_at| since.max(*sent_at).elapsed()),
+            Stage::Handed(since) => {
+                let sent_at = self.sent_at.get().map_or(since, |sent_at| since.max(*sent_at));
+                self.is_sent().then(|| sent_at.elapsed())
+            }
         }
     }
 
     /// Waits until the last byte of the body was handed to the connection.
     pub(super) async fn sent(&self) {
+        if self.is_sent() {
+            return;
+        }
         let became_sent = self.became_sent.notified();
+        // It may have been just before.
         if !self.is_sent() {
             became_sent.await;
         }

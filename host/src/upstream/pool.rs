@@ -21,6 +21,7 @@ use super::error::UpstreamError;
 use super::heard::Heard;
 use super::shared::{Shared, Stream};
 use super::stream::Unanswered;
+use crate::alarm::Alarm;
 use crate::config::{self, UpstreamProtocol};
 
 /// What is read ahead of an answer, in bytes.
@@ -66,6 +67,8 @@ struct Connection {
     heard: Arc<Heard>,
     /// Taken in front of the body of an answer, besides what is read ahead of that.
     ahead_bytes_max: usize,
+    /// For the answers of its requests.
+    alarm: Alarm,
     task: AbortHandle,
     /// Where it lives.
     lane: usize,
@@ -206,6 +209,7 @@ impl Pool {
             sender,
             heard,
             ahead_bytes_max: heads.bytes_max + buffer_bytes_max,
+            alarm: Alarm::default(),
             task: task.abort_handle(),
             lane: lane::current(),
             _open: open,
@@ -283,6 +287,20 @@ impl Lease {
             Lease::Own(own) => own.has_heard(),
             // The head of an answer is all that can come first on a stream.
             Lease::Stream(_) => false,
+        }
+    }
+
+    /// For the wait for one answer, and to be given back after it.
+    pub(super) fn take_alarm(&mut self) -> Alarm {
+        match self {
+            Lease::Own(own) => std::mem::take(&mut own.connection.alarm),
+            Lease::Stream(_) => Alarm::default(),
+        }
+    }
+
+    pub(super) fn keep_alarm(&mut self, alarm: Alarm) {
+        if let Lease::Own(own) = self {
+            own.connection.alarm = alarm;
         }
     }
 

@@ -1,7 +1,6 @@
 //! A gateway on one thread: all that it does for an exchange is counted, from reading the request to writing the answer.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 
@@ -52,9 +51,7 @@ impl Exchanges {
             let allowance = Allowance::new(&config.limits, foundation.metrics.clone());
             // Without workers, connections are served on this event loop.
             tokio::spawn(listener.serve(Arc::default(), allowance, watch, move |request, client: ClientInfo| {
-                let answer = generation.serve(request, client.connection);
-                // As the server does it.
-                Box::pin(async move { Ok::<_, Infallible>(answer.await) })
+                generation.serve(request, client.connection)
             }));
             anyhow::Ok((client, drain))
         })?;
