@@ -63,3 +63,6 @@ fn page_bytes() -> Option<usize> {
     let [_, bytes] = pairs.iter().find(|[what, _]| usize::from_ne_bytes(*what) == PAGE_SIZE)?;
     Some(usize::from_ne_bytes(*bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,8 +99,8 @@ async fn a_page_over_tls_and_http_2_fetches_hears_events_and_speaks_websocket() 
     let log = gateway.wait_for_log(50);
     let of = |path: &str| log.iter().find(|line| line["path"] == path).unwrap_or_else(|| panic!("{path} in {log:?}"));
     assert_eq!((&of("/")["protocol"], &of("/")["outcome"]), (&"h2".into(), &"complete".into()));
-    // A socket takes a connection of HTTP/1.1 of its own.
-    assert_eq!((&of("/socket")["protocol"], &of("/socket")["upgrade"]), (&"http/1.1".into(), &"websocket".into()));
+    // A socket is one more stream of the connection (RFC 8441).
+    assert_eq!((&of("/socket")["protocol"], &of("/socket")["upgrade"]), (&"h2".into(), &"websocket".into()));
     assert_eq!((&of("/events")["protocol"], &of("/events")["outcome"]), (&"h2".into(), &"client_gone".into()));
     assert!(gateway.stderr_lines().iter().all(|line| !line.contains("panicked")));
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderValue;
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    ImportSection, Instruction, MemArg, MemorySection, MemoryType, TypeSection, ValType,
+    CodeSection, ConstExpr, DataCountSection, DataSection, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemArg, MemorySection, MemoryType,
+    TypeSection, ValType,
 };
 use wasmtime::{Config, Engine};
 
@@ -31,6 +32,8 @@ const MEMORY_BYTES: i32 = 64 << 10;
 const RESULT: i32 = 1024;
 const RETURNED: i32 = 2048;
 const ALLOCATED: i32 = 4096;
+/// The number in the one global of a new instance.
+const GLOBAL: i32 = 7;
 /// Where the texts stand.
 const NAME: i32 = 16;
 const NO_TEXT: i32 = 32;
@@ -78,6 +81,9 @@ impl Guest<'_> {
         functions.function(1).function(2).function(3).function(4);
         let mut memories = MemorySection::new();
         memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+        let mut globals = GlobalSection::new();
+        let number = GlobalType { val_type: I32, mutable: true, shared: false };
+        globals.global(number, &ConstExpr::i32_const(GLOBAL));
         let mut exports = ExportSection::new();
         exports.export("memory", ExportKind::Memory, 0);
         for (name, function) in [("cabi_realloc", REALLOC), ("on-head", 2), ("free", 3), ("on-body", 4)] {
@@ -96,13 +102,16 @@ impl Guest<'_> {
             data.active(0, &ConstExpr::i32_const(*address), bytes.iter().copied());
         }
         let mut module = wasm_encoder::Module::new();
-        module.section(&types).section(&imports).section(&functions).section(&memories).section(&exports);
-        module.section(&code).section(&data);
+        module.section(&types).section(&imports).section(&functions).section(&memories).section(&globals);
+        module.section(&exports);
+        // Without it, no code may name a segment.
+        let count = DataCountSection { count: data.len() };
+        module.section(&count).section(&code).section(&data);
         module.finish()
     }
 
-    /// Welds it, makes an instance, and calls a phase.
-    async fn call(&self, exchange: &Arc<Exchange>, call: &Call) -> Result<Verdict, Failure> {
+    /// Welds it and makes an instance.
+    async fn instance(&self) -> (PluginInstance, guest::Prepared) {
         let module = self.module();
         let exported = |phase, function| Exported { phase, function, post_return: Some("free") };
         let parts = Unbundled {
@@ -127,7 +136,12 @@ impl Guest<'_> {
             ticker: Arc::new(Ticker::start(engine.weak()).unwrap()),
             symbols: None,
         };
-        let mut instance = PluginInstance::new(&prepared, &context, None).await.unwrap();
+        (PluginInstance::new(&prepared, &context, None).await.unwrap(), prepared)
+    }
+
+    /// Calls a phase of a new instance.
+    async fn call(&self, exchange: &Arc<Exchange>, call: &Call) -> Result<Verdict, Failure> {
+        let (mut instance, prepared) = self.instance().await;
         instance.call(&prepared, exchange, 0, 1 << 20, call).await
     }
 
@@ -322,4 +336,57 @@ async fn what_is_not_granted_is_not_linked() {
     assert!(prepared(&["keys"]).is_ok());
     let error = prepared(&["clock"]).err().unwrap().to_string();
     assert!(error.contains("unknown import: `keys::identify`"), "{error}");
+}
+
+/// Fails where memory or global are not those of a new instance, and then writes to them: bytes that the module has brought along, and
+/// others, in several pages.
+fn once() -> Guest<'static> {
+    const BROUGHT: i32 = NAME;
+    let at = |offset: u64| MemArg { offset, align: 0, memory_index: 0 };
+    let untouched = [20_000, 40_000, 65_535];
+    let mut head = vec![Instruction::GlobalGet(0), I32Const(GLOBAL), Instruction::I32Ne];
+    head.extend([I32Const(BROUGHT), Instruction::I32Load8U(at(0)), I32Const(i32::from(b'x')), Instruction::I32Ne]);
+    head.push(Instruction::I32Or);
+    for place in untouched {
+        head.extend([I32Const(0), Instruction::I32Load8U(at(place)), Instruction::I32Or]);
+    }
+    head.extend([Instruction::If(wasm_encoder::BlockType::Empty), Unreachable, End]);
+    for place in untouched.into_iter().chain([BROUGHT as u64]) {
+        head.extend([I32Const(0), I32Const(1), Instruction::I32Store8(at(place))]);
+    }
+    head.extend([I32Const(99), Instruction::GlobalSet(0), I32Const(RETURNED)]);
+    Guest { head, ..Guest::honest() }
+}
+
+#[tokio::test]
+async fn a_wiped_instance_is_as_it_was_made() {
+    let (mut instance, prepared) = once().instance().await;
+    instance.remember(&prepared);
+    for _ in 0..3 {
+        instance.call(&prepared, &known(), 0, 1 << 20, &Call::Head).await.expect("as new");
+        assert!(instance.wipe(&prepared));
+    }
+    instance.call(&prepared, &known(), 0, 1 << 20, &Call::Head).await.expect("as new");
+    let again = instance.call(&prepared, &known(), 0, 1 << 20, &Call::Head).await;
+    assert_eq!(again.expect_err("nothing was wiped").kind, FailureKind::Trap);
+}
+
+#[tokio::test]
+async fn an_instance_whose_first_state_nobody_kept_or_whose_memory_has_grown_is_not_wiped() {
+    let (mut instance, prepared) = once().instance().await;
+    assert!(!instance.wipe(&prepared));
+    let grow = vec![I32Const(1), Instruction::MemoryGrow(0), Instruction::Drop, I32Const(RETURNED)];
+    let (mut instance, prepared) = Guest { head: grow, ..Guest::honest() }.instance().await;
+    instance.remember(&prepared);
+    assert!(instance.wipe(&prepared));
+    instance.call(&prepared, &known(), 0, 1 << 20, &Call::Head).await.unwrap();
+    assert!(!instance.wipe(&prepared));
+}
+
+#[tokio::test]
+async fn code_that_can_change_more_than_memory_and_globals_is_never_wiped() {
+    let drop = vec![Instruction::DataDrop(0), I32Const(RETURNED)];
+    let (mut instance, prepared) = Guest { head: drop, ..Guest::honest() }.instance().await;
+    instance.remember(&prepared);
+    assert!(!instance.wipe(&prepared));
 }
