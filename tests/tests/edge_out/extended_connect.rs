@@ -2,19 +2,12 @@
 
 use http::Request;
 use sluicegate_tests::http2::{self, Extended, Streams};
-use sluicegate_tests::{Gateway, Notes, RawUpstream, Upstream, config, metric, wait_for_metric};
+use sluicegate_tests::{Gateway, Notes, RawUpstream, Script, Upstream, config, metric, wait_for_metric};
 
-use sluicegate_tests::Script;
+use crate::upgrades::gateway;
 
-const ADMIN: &str = "[admin]\naddress = \"127.0.0.1:0\"\n\n";
 const SWITCHES: &str =
     "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo/2\r\nx-from: up\r\n\r\n";
-
-/// A gateway that allows these protocols on its one route. `lines` are further ones of the route, `limits` those of the gateway.
-fn gateway(upstream: &str, lines: &str, limits: &str) -> Gateway {
-    let lines = format!("upgrades = [\"websocket\", \"echo/2\"]\n{lines}");
-    Gateway::start(&format!("{ADMIN}{limits}\n{}", config::route(upstream, &lines)), &[])
-}
 
 /// Switches, and then gives back all that comes until `end`, behind which it hangs up.
 async fn echoing() -> RawUpstream {

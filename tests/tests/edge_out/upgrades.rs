@@ -9,7 +9,7 @@ const SWITCHES: &str =
     "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nx-from: upstream\r\n\r\n";
 
 /// A gateway that allows upgrades on its one route. `lines` are further ones of the route, `limits` those of the gateway.
-fn gateway(upstream: &str, lines: &str, limits: &str) -> Gateway {
+pub fn gateway(upstream: &str, lines: &str, limits: &str) -> Gateway {
     Gateway::start(&format!("{ADMIN}{limits}\n{}", config::route(upstream, &format!("{ALLOWED}\n{lines}"))), &[])
 }
 

@@ -43,7 +43,8 @@ impl Wiper {
             return;
         };
         self.new.get_or_init(|| {
-            let globals = self.globals(store, instance).iter().map(|global| global.get(&mut *store)).collect();
+            let value = |export| Some(global(store, instance, export)?.get(&mut *store));
+            let globals = self.globals.iter().map_while(value).collect();
             State { globals, ..State::of(memory.data(&*store), self.pagemap.page_bytes) }
         });
     }
@@ -52,16 +53,17 @@ impl Wiper {
     pub(super) fn wipe(&self, store: &mut Store<PluginState>, instance: Instance) -> bool {
         let (Some(new), Some(memory)) = (self.new.get(), store.data().lent.memory) else { return false };
         store.data_mut().lent.forget();
-        let globals = self.globals(store, instance);
-        globals.len() == new.globals.len()
-            && globals.iter().zip(&new.globals).all(|(global, value)| global.set(&mut *store, *value).is_ok())
+        let mut reset = |(export, value): (&ModuleExport, &Val)| {
+            global(store, instance, export).is_some_and(|global| global.set(&mut *store, *value).is_ok())
+        };
+        self.globals.len() == new.globals.len()
+            && self.globals.iter().zip(&new.globals).all(&mut reset)
             && new.restore(memory.data_mut(&mut *store), self.pagemap)
     }
+}
 
-    fn globals(&self, store: &mut Store<PluginState>, instance: Instance) -> Vec<Global> {
-        let find = |export| instance.get_module_export(&mut *store, export)?.into_global();
-        self.globals.iter().filter_map(find).collect()
-    }
+fn global(store: &mut Store<PluginState>, instance: Instance, export: &ModuleExport) -> Option<Global> {
+    instance.get_module_export(store, export)?.into_global()
 }
 
 impl State {
