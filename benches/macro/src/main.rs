@@ -68,7 +68,7 @@ fn run(options: &RunOptions) -> Result<()> {
     facts.print();
     let mut sections = Vec::new();
     for part in options.parts() {
-        if let Some(section) = part.measure_within(target) {
+        if let Some(section) = part.measure_within(target, options.effort()) {
             sections.push(shown(section.with_context(|| part.name())?));
         }
     }

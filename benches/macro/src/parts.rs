@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod chains;
+pub mod exchanges;
 pub mod gateways;
 pub mod idle;
 pub mod languages;
@@ -25,6 +26,7 @@ pub enum Part {
     Calls,
     Languages,
     Translators,
+    Exchanges,
     Throughput,
     Chains,
     Latency,
@@ -42,10 +44,11 @@ pub struct Effort {
 
 impl Part {
     /// In the order in which they run: those within this process first, for it may then use all processors.
-    pub const ALL: [Part; 9] = [
+    pub const ALL: [Part; 10] = [
         Part::Calls,
         Part::Languages,
         Part::Translators,
+        Part::Exchanges,
         Part::Throughput,
         Part::Chains,
         Part::Latency,
@@ -61,7 +64,7 @@ impl Part {
     /// None where no other proxy and no load from outside is needed.
     fn peers(self) -> Option<Vec<Peer>> {
         match self {
-            Part::Calls | Part::Languages | Part::Translators => None,
+            Part::Calls | Part::Languages | Part::Translators | Part::Exchanges => None,
             Part::Throughput => Some(throughput::PEERS.to_vec()),
             Part::Chains => Some(chains::peers()),
             Part::Latency => Some(latency::PEERS.to_vec()),
@@ -84,9 +87,10 @@ impl Part {
         tools
     }
 
-    /// In this process, without a gateway. None for the others.
-    pub fn measure_within(self, target: &Path) -> Option<Result<Section>> {
+    /// In this process or in one of `sluicegate-micro`, without a peer. None for the others.
+    pub fn measure_within(self, target: &Path, effort: Effort) -> Option<Result<Section>> {
         match self {
+            Part::Exchanges => Some(exchanges::measure(target, effort)),
             Part::Calls => Some(calls::measure()),
             Part::Languages => Some(languages::measure(target)),
             Part::Translators => Some(translators::measure()),
@@ -97,7 +101,7 @@ impl Part {
     /// On a ground. None for those that need none.
     pub fn measure(self, ground: &Ground, effort: Effort) -> Option<Result<Section>> {
         match self {
-            Part::Calls | Part::Languages | Part::Translators => None,
+            Part::Calls | Part::Languages | Part::Translators | Part::Exchanges => None,
             Part::Throughput => Some(throughput::measure(ground, effort)),
             Part::Chains => Some(chains::measure(ground, effort)),
             Part::Latency => Some(latency::measure(ground, effort)),

@@ -35,6 +35,9 @@ enum Role {
         /// Where compiled plugins are kept between runs
         #[arg(long, value_name = "FOLDER")]
         data: PathBuf,
+        /// Instead of as often as it is counted
+        #[arg(long, value_name = "N")]
+        times: Option<usize>,
     },
 }
 
@@ -64,10 +67,10 @@ fn main() -> ExitCode {
 fn run(role: Role) -> Result<()> {
     match role {
         Role::List => {
-            work::ALL.iter().for_each(|work| println!("{} {}", work.name, work.times));
+            work::ALL.iter().chain(work::UNCOUNTED).for_each(|work| println!("{} {}", work.name, work.times));
             Ok(())
         }
-        Role::Work { name, data } => work::run(&name, &data),
+        Role::Work { name, data, times } => work::run(&name, &data, times),
         Role::Check(counting) => {
             let counts = count::count(&counting.harness, &counting.tools, &counting.only)?;
             Baseline::read()?.check(&counts)

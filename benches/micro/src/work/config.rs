@@ -7,6 +7,9 @@ const KEY: &str = "sg_uGQUUmhbEdX6_svhtWQiJPfQ51Y8wsmGRbaiKYIBHNT90j2J8IsaVMds0M
 const KEY_HASH: &str = "sha256:867c87d33aeb8588b29aeeaac5de73a86c03b6161472fd17b5ba953015e71bfc";
 /// Valgrind gives a process 64 GiB of address space in one piece, and an instance takes 8.
 pub const INSTANCES_MAX: u32 = 7;
+const INSTANCES_MAX_OF_CHAINS: u32 = 1000;
+/// Of many chains, so many are asked for in turn.
+const CHAINS_ASKED: usize = 100;
 const EVENTS: usize = 22;
 
 /// Plugin and config of an entry.
@@ -38,8 +41,10 @@ const REPLY_BODIES: Entry = ("redact", r#"{ bodies = ["reply"], kinds = ["email"
 pub struct Setting {
     pub chain: &'static [Entry],
     pub isolation: &'static str,
-    /// Requests go to all in turn.
+    /// Requests go to ten of them in turn.
     pub routes: usize,
+    /// Where there are any, each has an entry with a config of its own, and a route beside those.
+    pub chains: usize,
     /// Beside the one that the client has.
     pub keys: usize,
     /// Bytes of a request's body.
@@ -50,16 +55,27 @@ pub struct Setting {
 
 impl Default for Setting {
     fn default() -> Setting {
-        Setting { chain: &[], isolation: "pooled", routes: 1, keys: 0, body: 0, streams: false }
+        Setting { chain: &[], isolation: "pooled", routes: 1, chains: 0, keys: 0, body: 0, streams: false }
     }
 }
 
 impl Setting {
-    pub const IDLE: Setting =
-        Setting { chain: &[REQUEST_BODIES], isolation: "pooled", routes: 1, keys: 0, body: 0, streams: false };
+    pub const IDLE: Setting = Setting {
+        chain: &[REQUEST_BODIES],
+        isolation: "pooled",
+        routes: 1,
+        chains: 0,
+        keys: 0,
+        body: 0,
+        streams: false,
+    };
 
     pub fn chain(chain: &'static [Entry], isolation: &'static str) -> Setting {
         Setting { chain, isolation, ..Setting::default() }
+    }
+
+    pub fn chains(count: usize) -> Setting {
+        Setting { chains: count, ..Setting::default() }
     }
 
     pub fn body(bytes: usize, plugin: bool) -> Setting {
@@ -71,8 +87,9 @@ impl Setting {
     }
 
     pub fn text(&self, upstream: SocketAddr) -> String {
+        let instances_max = if self.chains > 0 { INSTANCES_MAX_OF_CHAINS } else { INSTANCES_MAX };
         let mut text = format!(
-            "data_dir = \"data\"\naccess_log = \"off\"\nlimits.instances_max = {INSTANCES_MAX}\n\n\
+            "data_dir = \"data\"\naccess_log = \"off\"\nlimits.instances_max = {instances_max}\n\n\
              [[listen]]\naddress = \"127.0.0.1:0\"\n\n\
              [[keys]]\nid = \"{}\"\nhash = \"{KEY_HASH}\"\nconsumer = \"bench\"\n",
             &KEY[3..15]
@@ -89,20 +106,32 @@ impl Setting {
         let chain = if self.chain.is_empty() { "" } else { "chain = \"bench\"\n" };
         text +=
             "\n[[routes]]\nname = \"route-0\"\npath = \"/v1/things-00000/*\"\nupstreams = [\"service\", \"second\"]\n";
-        text + chain
+        text += chain;
+        for number in 0..self.chains {
+            text += &format!(
+                "\n[[chains.chain-{number}]]\nname = \"entry-of-{number}\"\nplugin = \"headers\"\nisolation = \"pooled\"\n\
+                 config = {{ request = [{{ set = \"x-chain\", value = \"{number}\" }}] }}\n\n\
+                 [[routes]]\nname = \"chain-{number}\"\npath = \"/v1/chains-{number:05}/*\"\nupstream = \"service\"\n\
+                 chain = \"chain-{number}\"\n"
+            );
+        }
+        text
     }
 
-    /// One for each of ten routes, which lie far from each other where there are more.
+    /// One for each of ten routes or a hundred chains, which lie far from each other where there are more.
     pub fn requests(&self) -> Vec<Vec<u8>> {
-        let step = (self.routes / 10).max(1);
-        (0..self.routes).step_by(step).map(|route| self.request(route)).collect()
+        let (of_what, count, asked) = match self.chains {
+            0 => ("things", self.routes, 10),
+            chains => ("chains", chains, CHAINS_ASKED),
+        };
+        (0..count).step_by((count / asked).max(1)).map(|number| self.request(of_what, number)).collect()
     }
 
-    fn request(&self, route: usize) -> Vec<u8> {
+    fn request(&self, of_what: &str, number: usize) -> Vec<u8> {
         let method = if self.body > 0 { "POST" } else { "GET" };
         let length = if self.body > 0 { format!("content-length: {}\r\n", self.body) } else { String::new() };
         let head = format!(
-            "{method} /v1/things-{route:05}/1 HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\nuser-agent: bench\r\n\
+            "{method} /v1/{of_what}-{number:05}/1 HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\nuser-agent: bench\r\n\
              authorization: Bearer {KEY}\r\ncontent-type: text/plain\r\n{length}\r\n"
         );
         let text = "A body has words, and no address in it. ".bytes().cycle().take(self.body);
