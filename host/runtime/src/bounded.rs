@@ -295,7 +295,7 @@ fn with_items(section: &[u8], count: u32, items: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-fn write_section(out: &mut Vec<u8>, id: u8, section: &[u8]) {
+pub(crate) fn write_section(out: &mut Vec<u8>, id: u8, section: &[u8]) {
     out.push(id);
     write_number(out, u32::try_from(section.len()).unwrap_or(u32::MAX));
     out.extend_from_slice(section);

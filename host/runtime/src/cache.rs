@@ -1,11 +1,12 @@
-//! Compiled code on disk: one file an image, or a component that is not frozen; framed with a checksum, used only if it was made by
-//! this engine for this machine.
+//! Compiled code on disk: one file an image, or code that images of several configs share; framed with a checksum, used only if it
+//! was made by this engine for this machine.
 
 use std::fs::{self, File, FileTimes};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -13,17 +14,19 @@ use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
-use crate::image::{Code, Frozen, Image};
+use crate::direct::Contents;
+use crate::image::{Code, Frozen, Image, Parted};
 use crate::setup::Setup;
 
 /// Raised whenever the form of a file changes, or what is made of one and the same component; also with each change of the contract,
 /// whose types are compared with a component's when it is made, and not when it is read.
-const FORMAT: u32 = 7;
+const FORMAT: u32 = 8;
 const MAGIC: &[u8; 8] = b"sluicegc";
 /// Bytes of one file.
 const FILE_BYTES_MAX: u64 = 512 << 20;
-/// Files that are kept; the one that was used least recently goes first.
-pub(crate) const FILES_MAX: usize = 256;
+/// Files that are kept; the one that was used least recently goes first. Most are of a config whose code is in another file, and of
+/// some KiB: there must be room for all chains of a large gateway, or each start would make all of them anew.
+pub(crate) const FILES_MAX: usize = 8192;
 /// Bytes of all files together.
 const TOTAL_BYTES_MAX: u64 = 2 << 30;
 /// Bytes of the record that stands before the code.
@@ -31,7 +34,7 @@ const RECORD_BYTES_MAX: usize = 1 << 20;
 const DIGEST_BYTES: usize = 32;
 
 /// Finds an image: SHA-256 of everything that decides what the image is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Key([u8; DIGEST_BYTES]);
 
 /// A directory of images, or nothing.
@@ -48,7 +51,7 @@ struct Record {
     engine_hash: u64,
     /// The code is a module's, and no component's.
     is_module: bool,
-    /// None for a component that is not frozen: its code is the same for all configs.
+    /// None for code that is the same for all configs.
     image: Option<ImageRecord>,
 }
 
@@ -57,7 +60,12 @@ struct ImageRecord {
     digest: String,
     setup: Setup,
     frozen: Frozen,
+    /// No code follows: it is in a file of its own.
+    parted: Option<(Key, Contents)>,
 }
+
+/// Of one file; without code where it is in another.
+type Kept = (Option<Code>, Option<ImageRecord>);
 
 impl Cache {
     pub(crate) fn open(dir: Option<PathBuf>, engine: &Engine) -> io::Result<Cache> {
@@ -77,33 +85,44 @@ impl Cache {
     }
 
     /// None where there is no such file, or one that must not be run: that one is removed.
-    pub(crate) fn load(&self, key: &Key, engine: &Engine) -> Option<Image> {
+    ///
+    /// `shared`: finds code that is in a file of its own.
+    pub(crate) fn load(
+        &self,
+        key: &Key,
+        engine: &Engine,
+        shared: impl FnOnce(&Key) -> Option<Arc<Module>>,
+    ) -> Option<Image> {
         let (code, image) = self.read(key, engine)?;
-        let ImageRecord { digest, setup, frozen } = image?;
-        Some(Image { code, setup, frozen, digest, making: None, symbols: None })
+        let ImageRecord { digest, setup, frozen, parted } = image?;
+        let parted = parted.map(|(code, contents)| Parted { code, contents: Arc::new(contents) });
+        let code = match &parted {
+            Some(parted) => Code::Module(shared(&parted.code)?),
+            None => code?,
+        };
+        Some(Image { code, parted, setup, frozen, digest, making: None, symbols: None })
     }
 
-    /// The same for a component that is not frozen.
-    pub(crate) fn load_code(&self, key: &Key, engine: &Engine) -> Option<Component> {
-        match self.read(key, engine)? {
-            (Code::Component(component), _) => Some(component),
-            (Code::Module(_), _) => None,
-        }
+    /// The same for code alone.
+    pub(crate) fn load_code(&self, key: &Key, engine: &Engine) -> Option<Code> {
+        self.read(key, engine)?.0
     }
 
     /// Keeps an image. A failure costs a compilation at the next start, so it is logged and not raised.
     pub(crate) fn store(&self, key: &Key, image: &Image) {
-        let Image { code, setup, frozen, digest, .. } = image;
-        let record = ImageRecord { digest: digest.clone(), setup: setup.clone(), frozen: frozen.clone() };
+        let Image { code, parted, setup, frozen, digest, .. } = image;
+        let code = if parted.is_some() { None } else { Some(code) };
+        let parted = parted.as_ref().map(|parted| (parted.code, Contents::clone(&parted.contents)));
+        let record = ImageRecord { digest: digest.clone(), setup: setup.clone(), frozen: frozen.clone(), parted };
         self.write(key, code, Some(record));
     }
 
-    /// The same for a component that is not frozen.
-    pub(crate) fn store_code(&self, key: &Key, component: &Component) {
-        self.write(key, &Code::Component(component.clone()), None);
+    /// The same for code alone.
+    pub(crate) fn store_code(&self, key: &Key, code: &Code) {
+        self.write(key, Some(code), None);
     }
 
-    fn read(&self, key: &Key, engine: &Engine) -> Option<(Code, Option<ImageRecord>)> {
+    fn read(&self, key: &Key, engine: &Engine) -> Option<Kept> {
         let path = self.path(key)?;
         match read(&path, key, self.engine_hash, engine) {
             Ok(kept) => {
@@ -121,9 +140,9 @@ impl Cache {
         }
     }
 
-    fn write(&self, key: &Key, code: &Code, image: Option<ImageRecord>) {
+    fn write(&self, key: &Key, code: Option<&Code>, image: Option<ImageRecord>) {
         let Some(path) = self.path(key) else { return };
-        let is_module = matches!(code, Code::Module(_));
+        let is_module = matches!(code, Some(Code::Module(_)));
         let record = Record { key: key.0, engine_hash: self.engine_hash, is_module, image };
         if let Err(error) = write(&path, &record, code) {
             tracing::warn!(file = %path.display(), "cannot keep compiled code: {error}");
@@ -170,10 +189,11 @@ fn mark_used(path: &Path) {
     drop(File::open(path).and_then(|file| file.set_times(now)));
 }
 
-/// The frame: magic, SHA-256 of the rest, length of the record, record, code.
-fn write(path: &Path, record: &Record, code: &Code) -> io::Result<()> {
+/// The frame: magic, SHA-256 of the rest, length of the record, record, code if it is not in another file.
+fn write(path: &Path, record: &Record, code: Option<&Code>) -> io::Result<()> {
     let record = bincode::serde::encode_to_vec(record, bincode::config::standard()).map_err(io::Error::other)?;
-    let code = code.serialize().map_err(|error| io::Error::other(format!("{error:#}")))?;
+    let code = code.map_or_else(|| Ok(Vec::new()), Code::serialize);
+    let code = code.map_err(|error| io::Error::other(format!("{error:#}")))?;
     let mut rest = Vec::with_capacity(4 + record.len() + code.len());
     rest.extend_from_slice(&(record.len() as u32).to_le_bytes());
     rest.extend_from_slice(&record);
@@ -192,7 +212,7 @@ fn write(path: &Path, record: &Record, code: &Code) -> io::Result<()> {
     written
 }
 
-fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result<(Code, Option<ImageRecord>)> {
+fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result<Kept> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.len() > FILE_BYTES_MAX {
@@ -216,7 +236,9 @@ fn read(path: &Path, key: &Key, engine_hash: u64, engine: &Engine) -> io::Result
     if record.key != key.0 || record.engine_hash != engine_hash {
         return Err(invalid("it belongs to another plugin, configuration, version or machine"));
     }
-    Ok((map(engine, code, record.is_module)?, record.image))
+    let has_code = record.image.as_ref().is_none_or(|image| image.parted.is_none());
+    let code = if has_code { Some(map(engine, code, record.is_module)?) } else { None };
+    Ok((code, record.image))
 }
 
 #[expect(unsafe_code, reason = "precompiled code can be mapped in no other way")]
@@ -226,7 +248,7 @@ fn map(engine: &Engine, code: &[u8], is_module: bool) -> io::Result<Code> {
     // version and target once more, and whether it is a module's or a component's.
     let mapped = unsafe {
         match is_module {
-            true => Module::deserialize(engine, code).map(Code::Module),
+            true => Module::deserialize(engine, code).map(|module| Code::Module(Arc::new(module))),
             false => Component::deserialize(engine, code).map(Code::Component),
         }
     };

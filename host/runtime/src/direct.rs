@@ -12,6 +12,7 @@ mod lower;
 mod mutable;
 mod params;
 mod shim;
+mod split;
 mod table;
 mod types;
 mod unbundle;
@@ -19,6 +20,7 @@ mod weld;
 mod wipe;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use wasmtime::{Engine, Instance, InstancePre, Linker, Module, ModuleExport, Store, TypedFunc, format_err};
 
@@ -32,10 +34,16 @@ use crate::instance::PluginState;
 use crate::phase::Phase;
 
 pub(crate) use self::host::Lent;
+pub(crate) use self::split::{Contents, Split, split};
 
 /// The module of a component that consists of one, ready to be compiled. Errors say why a component is of another kind.
 pub(crate) fn module_of(component: &[u8]) -> Odd<Vec<u8>> {
     weld::weld(&Unbundled::of(component)?, table::allocates)
+}
+
+/// The same as it stands in the component.
+pub(crate) fn module_in(component: &[u8]) -> Odd<&[u8]> {
+    Ok(Unbundled::of(component)?.module)
 }
 
 /// A module with its imports linked.
@@ -44,11 +52,18 @@ pub(crate) struct Prepared {
     memory: Option<ModuleExport>,
     phases: [Option<ModuleExport>; Phase::ALL.len()],
     wiper: Option<Wiper>,
+    /// And the globals that they fill.
+    contents: Option<(Arc<Contents>, Vec<ModuleExport>)>,
 }
 
 impl Prepared {
-    /// Only what is granted is linked.
-    pub(crate) fn new(engine: &Engine, module: &Module, grants: &BTreeSet<String>) -> wasmtime::Result<Prepared> {
+    /// Only what is granted is linked. `contents`: of instances, where the code does not have them.
+    pub(crate) fn new(
+        engine: &Engine,
+        module: &Module,
+        contents: Option<Arc<Contents>>,
+        grants: &BTreeSet<String>,
+    ) -> wasmtime::Result<Prepared> {
         let mut linker = Linker::new(engine);
         host::link_own(&mut linker)?;
         for interface in CORE_INTERFACES.into_iter().chain(grants.iter().map(String::as_str)) {
@@ -59,14 +74,22 @@ impl Prepared {
             memory: module.get_export_index(weld::MEMORY),
             phases: Phase::ALL.map(|phase| module.get_export_index(phase.as_str())),
             wiper: Wiper::of(module),
+            contents: match contents {
+                Some(contents) => Some((contents.clone(), contents.exports(module)?)),
+                None => None,
+            },
         })
     }
 
     pub(crate) async fn instantiate(&self, store: &mut Store<PluginState>) -> wasmtime::Result<Guest> {
         let instance = self.pre.instantiate_async(&mut *store).await?;
         let memory = self.memory.as_ref().and_then(|memory| instance.get_module_export(&mut *store, memory));
+        let memory = memory.and_then(wasmtime::Extern::into_memory);
+        if let (Some((contents, globals)), Some(memory)) = (&self.contents, memory) {
+            contents.fill(store, instance, memory, globals)?;
+        }
         let bytes_max = store.hostcall_fuel();
-        store.data_mut().lent = Lent::new(memory.and_then(wasmtime::Extern::into_memory), bytes_max);
+        store.data_mut().lent = Lent::new(memory, bytes_max);
         Ok(Guest { instance, entries: Default::default() })
     }
 

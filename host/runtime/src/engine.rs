@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, Module, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use crate::cache::{Cache, Key};
 use crate::failure::{Failure, FailureKind};
@@ -73,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) cache: Cache,
     /// Images in use: equal component and config share one.
     pub(crate) images: InUse<Key, Image>,
+    /// Code of images that differ in what `configure` left in memory.
+    pub(crate) modules: InUse<Key, Module>,
     /// By the component's digest: whatever their configs, its entries share one.
     pub(crate) symbols: InUse<String, Symbols>,
     /// Plugins in use: an entry that a new configuration leaves as it was keeps its warm instances.
@@ -128,6 +130,7 @@ impl Runtime {
                 slots,
                 cache,
                 images: InUse::new(),
+                modules: InUse::new(),
                 symbols: InUse::new(),
                 plugins: InUse::new(),
                 options,
@@ -149,6 +152,7 @@ impl Runtime {
             pool.sweep(now);
         }
         self.shared.images.sweep();
+        self.shared.modules.sweep();
         self.shared.symbols.sweep();
         self.shared.plugins.sweep();
     }

@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
 use wasmtime::{Module, ResourcesRequired};
 
+use crate::cache::Key;
+use crate::direct::Contents;
 use crate::setup::Setup;
 use crate::symbols::Symbols;
 
 pub(crate) struct Image {
     pub(crate) code: Code,
+    /// Where the code is shared by all configs.
+    pub(crate) parted: Option<Parted>,
     pub(crate) setup: Setup,
     pub(crate) frozen: Frozen,
     /// SHA-256 of the component as it was handed in, in hexadecimal.
@@ -22,12 +26,20 @@ pub(crate) struct Image {
     pub(crate) symbols: Option<Arc<Symbols>>,
 }
 
+/// What a config adds to code that all configs share.
+#[derive(Clone)]
+pub(crate) struct Parted {
+    /// Finds the code.
+    pub(crate) code: Key,
+    pub(crate) contents: Arc<Contents>,
+}
+
 /// What the engine has compiled.
 #[derive(Clone)]
 pub(crate) enum Code {
     Component(Component),
     /// The one module of a component, which is called directly.
-    Module(Module),
+    Module(Arc<Module>),
 }
 
 impl Code {

@@ -16,7 +16,7 @@ use wasmtime::component::{Component, Linker};
 use self::make::Recipe;
 use crate::cache::{hex, sha256};
 use crate::capability::{self, CORE_INTERFACES};
-use crate::direct;
+use crate::direct::{self, Contents};
 use crate::engine::{PluginKey, Runtime, Shared};
 use crate::failure::{Failure, FailureKind};
 use crate::guest::Prepared;
@@ -313,7 +313,10 @@ impl Loader<'_> {
         self.check_memory(&image.code)?;
         let prepared = match &image.code {
             Code::Component(component) => self.prepared(linker, component)?,
-            Code::Module(module) => self.direct(module, inspection)?,
+            Code::Module(module) => {
+                let contents = image.parted.as_ref().map(|parted| parted.contents.clone());
+                self.direct(module, contents, inspection)?
+            }
         };
         let pool = Arc::new(Pool::new(self.spec.limits.memory_bytes_max));
         self.shared.slots.register(&pool);
@@ -363,8 +366,13 @@ impl Loader<'_> {
         Ok(Prepared::of_component(pre))
     }
 
-    fn direct(&self, module: &Module, inspection: &Inspection) -> Result<Prepared, LoadError> {
-        let prepared = direct::Prepared::new(&self.shared.engine, module, &inspection.grants);
+    fn direct(
+        &self,
+        module: &Module,
+        contents: Option<Arc<Contents>>,
+        inspection: &Inspection,
+    ) -> Result<Prepared, LoadError> {
+        let prepared = direct::Prepared::new(&self.shared.engine, module, contents, &inspection.grants);
         Ok(Prepared::Direct(Arc::new(prepared.map_err(|error| self.imports_do_not_fit(&error))?)))
     }
 

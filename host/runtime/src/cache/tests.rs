@@ -39,7 +39,8 @@ fn image(engine: &Engine) -> Image {
         provides: Vec::new(),
     };
     let code = Code::Component(Component::from_binary(engine, EMPTY).unwrap());
-    Image { code, setup, frozen: Frozen::No("why".to_owned()), digest: "d".to_owned(), making: None, symbols: None }
+    let (frozen, digest) = (Frozen::No("why".to_owned()), "d".to_owned());
+    Image { code, parted: None, setup, frozen, digest, making: None, symbols: None }
 }
 
 /// The frame around `rest`, with a checksum that fits.
@@ -60,11 +61,11 @@ fn stored(test: &str) -> (Folder, Engine, Cache, Key, PathBuf) {
 #[test]
 fn what_was_stored_comes_back_and_under_no_other_key() {
     let (_folder, engine, cache, key, _) = stored("back");
-    let found = cache.load(&key, &engine).unwrap();
+    let found = cache.load(&key, &engine, |_| None).unwrap();
     assert_eq!((found.digest.as_str(), &found.frozen), ("d", &Frozen::No("why".to_owned())));
     assert_eq!(found.setup, image(&engine).setup);
     for other in [cache.key("digest", "{ }"), cache.key("other", "{}"), cache.key("diges", "t\n{}")] {
-        assert!(cache.load(&other, &engine).is_none());
+        assert!(cache.load(&other, &engine, |_| None).is_none());
     }
 }
 
@@ -72,9 +73,9 @@ fn what_was_stored_comes_back_and_under_no_other_key() {
 fn code_that_belongs_to_no_config_comes_back_and_is_no_image() {
     let (_folder, engine, cache, key, _) = stored("code");
     let code = cache.key("digest", "for all");
-    cache.store_code(&code, &Component::from_binary(&engine, EMPTY).unwrap());
-    assert!(cache.load_code(&code, &engine).is_some() && cache.load(&code, &engine).is_none());
-    assert!(cache.path(&code).unwrap().is_file() && cache.load(&key, &engine).is_some());
+    cache.store_code(&code, &Code::Component(Component::from_binary(&engine, EMPTY).unwrap()));
+    assert!(cache.load_code(&code, &engine).is_some() && cache.load(&code, &engine, |_| None).is_none());
+    assert!(cache.path(&code).unwrap().is_file() && cache.load(&key, &engine, |_| None).is_some());
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn a_file_of_another_engine_is_removed_and_not_run() {
     let (_folder, engine, cache, key, path) = stored("engine");
     let other = Cache { dir: cache.dir.clone(), engine_hash: cache.engine_hash ^ 1 };
     assert_ne!(other.key("digest", "{}"), key, "another engine does not even look for it");
-    assert!(other.load(&key, &engine).is_none());
+    assert!(other.load(&key, &engine, |_| None).is_none());
     assert!(!path.exists());
 }
 
@@ -109,11 +110,11 @@ fn a_checksum_that_fits_does_not_make_nonsense_run() {
     ];
     for (what, bytes) in files {
         fs::write(&path, bytes).unwrap();
-        assert!(cache.load(&key, &engine).is_none(), "{what}");
+        assert!(cache.load(&key, &engine, |_| None).is_none(), "{what}");
         assert!(!path.exists(), "{what} is left");
     }
     fs::write(&path, &good).unwrap();
-    assert!(cache.load(&key, &engine).is_some());
+    assert!(cache.load(&key, &engine, |_| None).is_some());
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn a_file_over_the_limit_is_not_read() {
     let (_folder, engine, cache, key, path) = stored("long");
     // Sparse: it takes no room on the disk.
     File::options().write(true).open(&path).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
-    assert!(cache.load(&key, &engine).is_none());
+    assert!(cache.load(&key, &engine, |_| None).is_none());
     assert!(!path.exists());
 }
 
@@ -131,7 +132,7 @@ fn without_a_directory_nothing_is_kept() {
     let cache = Cache::open(None, &engine).unwrap();
     let key = cache.key("digest", "{}");
     cache.store(&key, &image(&engine));
-    assert!(cache.load(&key, &engine).is_none());
+    assert!(cache.load(&key, &engine, |_| None).is_none());
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn a_directory_that_cannot_be_written_costs_a_compilation_and_no_start() {
     let (folder, engine, cache, key, path) = stored("gone");
     drop(folder);
     cache.store(&key, &image(&engine));
-    assert!(!path.exists() && cache.load(&key, &engine).is_none());
+    assert!(!path.exists() && cache.load(&key, &engine, |_| None).is_none());
 }
 
 #[test]
@@ -154,9 +155,9 @@ fn past_the_limit_the_file_that_was_used_least_recently_goes() {
     }
     age(&path);
     // Read, and so used.
-    assert!(cache.load(&key, &engine).is_some());
+    assert!(cache.load(&key, &engine, |_| None).is_some());
     let another = cache.key("another", "{}");
     cache.store(&another, &image(&engine));
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), FILES_MAX);
-    assert!(path.exists() && cache.load(&another, &engine).is_some());
+    assert!(path.exists() && cache.load(&another, &engine, |_| None).is_some());
 }

@@ -4,9 +4,9 @@ use wasmparser::{BinaryReader, CodeSectionReader, GlobalSectionReader, MemorySec
 
 use super::unbundle::Odd;
 
-const MEMORIES: u8 = 5;
-const GLOBALS: u8 = 6;
-const CODE: u8 = 10;
+pub(super) const MEMORIES: u8 = 5;
+pub(super) const GLOBALS: u8 = 6;
+pub(super) const CODE: u8 = 10;
 
 /// The numbers of the globals that code can change, if nothing can be changed but them and one memory, or none at all.
 ///

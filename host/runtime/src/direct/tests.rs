@@ -44,8 +44,12 @@ struct Guest<'a> {
     realloc: Vec<Instruction<'a>>,
     head: Vec<Instruction<'a>>,
     freeing: Vec<Instruction<'a>>,
-    data: Vec<(i32, Vec<u8>)>,
+    data: Data,
+    /// What was in memory before `configure`: data and global are parted from the code then.
+    before: Option<Data>,
 }
+
+type Data = Vec<(i32, Vec<u8>)>;
 
 const IMPORT: u32 = 0;
 const REALLOC: u32 = 1;
@@ -59,6 +63,7 @@ impl Guest<'_> {
             head: [call(&[NAME, 6, RESULT]), vec![I32Const(RETURNED)]].concat(),
             freeing: vec![],
             data: vec![(NAME, b"x-name".to_vec()), (NO_TEXT, vec![0xff, 0xfe])],
+            before: None,
         }
     }
 
@@ -68,6 +73,10 @@ impl Guest<'_> {
     }
 
     fn module(&self) -> Vec<u8> {
+        self.module_with(&self.data, GLOBAL)
+    }
+
+    fn module_with(&self, data_segments: &Data, number_in_global: i32) -> Vec<u8> {
         let (interface, name, params) = &self.import;
         let mut types = TypeSection::new();
         types.ty().function(params.clone(), []);
@@ -83,7 +92,7 @@ impl Guest<'_> {
         memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
         let mut globals = GlobalSection::new();
         let number = GlobalType { val_type: I32, mutable: true, shared: false };
-        globals.global(number, &ConstExpr::i32_const(GLOBAL));
+        globals.global(number, &ConstExpr::i32_const(number_in_global));
         let mut exports = ExportSection::new();
         exports.export("memory", ExportKind::Memory, 0);
         for (name, function) in [("cabi_realloc", REALLOC), ("on-head", 2), ("free", 3), ("on-body", 4)] {
@@ -98,7 +107,7 @@ impl Guest<'_> {
             code.function(&function);
         }
         let mut data = DataSection::new();
-        for (address, bytes) in &self.data {
+        for (address, bytes) in data_segments {
             data.active(0, &ConstExpr::i32_const(*address), bytes.iter().copied());
         }
         let mut module = wasm_encoder::Module::new();
@@ -110,8 +119,7 @@ impl Guest<'_> {
         module.finish()
     }
 
-    /// Welds it and makes an instance.
-    async fn instance(&self) -> (PluginInstance, guest::Prepared) {
+    fn welded(&self) -> Vec<u8> {
         let module = self.module();
         let exported = |phase, function| Exported { phase, function, post_return: Some("free") };
         let parts = Unbundled {
@@ -121,13 +129,26 @@ impl Guest<'_> {
             realloc: Some("cabi_realloc"),
             phases: vec![exported(Phase::Head, "on-head"), exported(Phase::Body, "on-body")],
         };
-        let welded = weld::weld(&parts, table::allocates).unwrap();
+        weld::weld(&parts, table::allocates).unwrap()
+    }
+
+    fn split(&self) -> Option<Split> {
+        let before = self.before.as_ref()?;
+        Some(split(&self.welded(), &self.module_with(before, 0)).unwrap())
+    }
+
+    /// Welds it and makes an instance.
+    async fn instance(&self) -> (PluginInstance, guest::Prepared) {
+        let (welded, contents) = match self.split() {
+            Some(Split { code, contents }) => (code, Some(Arc::new(contents))),
+            None => (self.welded(), None),
+        };
         let mut config = Config::new();
         config.epoch_interruption(true).concurrency_support(false);
         let engine = Engine::new(&config).unwrap();
         let module = Module::from_binary(&engine, &welded).unwrap();
         let grants: BTreeSet<String> = crate::capability::GRANTS.into_iter().map(str::to_owned).collect();
-        let prepared = guest::Prepared::Direct(Arc::new(Prepared::new(&engine, &module, &grants).unwrap()));
+        let prepared = guest::Prepared::Direct(Arc::new(Prepared::new(&engine, &module, contents, &grants).unwrap()));
         let context = InstanceContext {
             version: Version::Stable,
             entry: "entry".into(),
@@ -332,7 +353,7 @@ async fn what_is_not_granted_is_not_linked() {
     let engine = Engine::default();
     let module = Module::from_binary(&engine, &welded).unwrap();
     let prepared =
-        |grants: &[&str]| Prepared::new(&engine, &module, &grants.iter().map(|name| (*name).into()).collect());
+        |grants: &[&str]| Prepared::new(&engine, &module, None, &grants.iter().map(|name| (*name).into()).collect());
     assert!(prepared(&["keys"]).is_ok());
     let error = prepared(&["clock"]).err().unwrap().to_string();
     assert!(error.contains("unknown import: `keys::identify`"), "{error}");
@@ -360,15 +381,44 @@ fn once() -> Guest<'static> {
 
 #[tokio::test]
 async fn a_wiped_instance_is_as_it_was_made() {
-    let (mut instance, prepared) = once().instance().await;
-    instance.remember(&prepared);
-    for _ in 0..3 {
+    let other_text = Some(vec![(NAME, b"a-name".to_vec()), (20_000, b"was there".to_vec())]);
+    for before in [None, other_text, Some(Vec::new())] {
+        let (mut instance, prepared) = Guest { before, ..once() }.instance().await;
+        instance.remember(&prepared);
+        for _ in 0..3 {
+            instance.call(&prepared, &known(), 0, 1 << 20, &Call::Head).await.expect("as new");
+            assert!(instance.wipe(&prepared));
+        }
         instance.call(&prepared, &known(), 0, 1 << 20, &Call::Head).await.expect("as new");
-        assert!(instance.wipe(&prepared));
+        let again = instance.call(&prepared, &known(), 0, 1 << 20, &Call::Head).await;
+        assert_eq!(again.expect_err("nothing was wiped").kind, FailureKind::Trap);
     }
-    instance.call(&prepared, &known(), 0, 1 << 20, &Call::Head).await.expect("as new");
-    let again = instance.call(&prepared, &known(), 0, 1 << 20, &Call::Head).await;
-    assert_eq!(again.expect_err("nothing was wiped").kind, FailureKind::Trap);
+}
+
+#[test]
+fn configs_that_differ_in_memory_and_globals_have_one_code() {
+    let with = |text: &str| Guest {
+        data: vec![(NAME, text.as_bytes().to_vec())],
+        before: Some(vec![(NO_TEXT, vec![0xff])]),
+        ..Guest::honest()
+    };
+    let [one, same, other] = ["one", "one", "other"].map(|text| with(text).split().unwrap());
+    assert!(one.code == same.code && one.code == other.code);
+    assert!(one.contents == same.contents && one.contents != other.contents);
+    // What `configure` did not touch stays with the code.
+    let untouched = Guest { before: Some(Guest::honest().data), ..Guest::honest() }.split().unwrap();
+    assert!(untouched.code.windows(6).any(|bytes| bytes == b"x-name") && untouched.contents != one.contents);
+    // Code that does something else is other code.
+    let changed = Guest { realloc: vec![I32Const(8)], ..with("one") }.split().unwrap();
+    assert_ne!(one.code, changed.code);
+}
+
+#[test]
+fn what_is_not_in_memory_from_the_start_stays_with_its_code() {
+    let more = Guest { head: vec![Instruction::DataDrop(0), I32Const(RETURNED)], ..Guest::honest() };
+    assert!(split(&more.welded(), &more.module()).is_err());
+    let outside = vec![(MEMORY_BYTES, vec![1])];
+    assert!(split(&Guest::honest().welded(), &Guest::honest().module_with(&outside, 0)).is_err());
 }
 
 #[tokio::test]

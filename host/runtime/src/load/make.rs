@@ -8,9 +8,9 @@ use wasmtime::component::{Component, Linker};
 
 use super::{LoadError, Loader};
 use crate::bounded::bounded;
-use crate::cache::Key;
-use crate::direct;
-use crate::image::{Code, Frozen, Image, Making};
+use crate::cache::{Key, hex, sha256};
+use crate::direct::{self, Split};
+use crate::image::{Code, Frozen, Image, Making, Parted};
 use crate::inspect::Inspection;
 use crate::instance::PluginState;
 use crate::plugin::Isolation;
@@ -20,8 +20,9 @@ use crate::symbols::Symbols;
 /// Bytes of a component that is frozen although its entry runs pooled. What is larger holds an interpreter mostly: freezing would
 /// compile it twice for each config, only to save its few instances a `configure`.
 const POOLED_FROZEN_BYTES_MAX: usize = 4 << 20;
-/// Stands in the key where a config would: no JSON object is equal to it.
+/// These stand in keys where a config would: no JSON object is equal to one of them.
 const CODE_FOR_ALL_CONFIGS: &str = "unfrozen";
+const INSTRUMENTED: &str = "instrumented";
 
 /// What an image is made from, beside the component.
 pub(super) struct Recipe<'a> {
@@ -37,7 +38,7 @@ pub(super) struct Recipe<'a> {
 impl Loader<'_> {
     /// From the disk, or made.
     pub(super) async fn image(&self, key: Key, recipe: &Recipe<'_>) -> Result<Arc<Image>, LoadError> {
-        let image = match self.shared.cache.load(&key, &self.shared.engine) {
+        let image = match self.shared.cache.load(&key, &self.shared.engine, |code| self.shared_module(code)) {
             Some(image) => Arc::new(Image { symbols: recipe.symbols.clone(), ..image }),
             None => self.make(key, recipe).await?,
         };
@@ -55,7 +56,8 @@ impl Loader<'_> {
             Err(reason) => return self.make_unfrozen(recipe, reason).await,
         };
         let mut watch = Watch::start();
-        let component = self.compile(&instrumented.bytes)?;
+        let component =
+            self.kept_component(&self.shared.cache.key(recipe.digest, INSTRUMENTED), &instrumented.bytes)?;
         let mut compile = watch.lap();
         let prepared = self.prepared(recipe.linker, &component)?;
         let (mut instance, setup) = self.configure(recipe, &prepared).await?;
@@ -66,19 +68,22 @@ impl Loader<'_> {
         drop(instance);
         let freeze = watch.lap();
         let frozen_bytes = frozen.as_ref().ok().map(Vec::len);
-        let (code, frozen) = match frozen {
+        let ((code, parted), frozen) = match frozen {
             Ok(bytes) => {
-                match self.direct_module(&bytes, recipe).filter(|_| is_typed && !self.shared.options.as_components) {
-                    Some(module) => (Code::Module(module), Frozen::Yes),
-                    None => (Code::Component(self.compile(&bytes)?), Frozen::Yes),
-                }
+                let is_direct = is_typed && !self.shared.options.as_components;
+                let direct = is_direct.then(|| self.direct_module(&bytes, wasm, recipe)).flatten();
+                let code = match direct {
+                    Some((module, parted)) => (Code::Module(module), parted),
+                    None => (Code::Component(self.compile(&bytes)?), None),
+                };
+                (code, Frozen::Yes)
             }
-            Err(reason) => (Code::Component(self.compile(wasm)?), Frozen::No(reason)),
+            Err(reason) => ((Code::Component(self.compile(wasm)?), None), Frozen::No(reason)),
         };
         compile += watch.lap();
         let making = Some(Making { compile, configure, freeze, frozen_bytes });
         let (digest, symbols) = (recipe.digest.to_owned(), recipe.symbols.clone());
-        let image = Image { code, setup, frozen, digest, making, symbols };
+        let image = Image { code, parted, setup, frozen, digest, making, symbols };
         self.shared.cache.store(&key, &image);
         Ok(Arc::new(image))
     }
@@ -87,7 +92,7 @@ impl Loader<'_> {
     async fn make_unfrozen(&self, recipe: &Recipe<'_>, reason: String) -> Result<Arc<Image>, LoadError> {
         let key = self.shared.cache.key(recipe.digest, CODE_FOR_ALL_CONFIGS);
         let mut watch = Watch::start();
-        let component = self.code_for_all_configs(&key)?;
+        let component = self.unfrozen(&key)?;
         let compile = watch.lap();
         let (_, setup) = self.configure(recipe, &self.prepared(recipe.linker, &component)?).await?;
         let code = Code::Component(component);
@@ -95,6 +100,7 @@ impl Loader<'_> {
         let making = Making { compile, configure: watch.lap(), freeze: Duration::ZERO, frozen_bytes: None };
         let image = Arc::new(Image {
             code,
+            parted: None,
             setup,
             frozen: Frozen::No(reason),
             digest: recipe.digest.to_owned(),
@@ -106,28 +112,78 @@ impl Loader<'_> {
     }
 
     /// The one module of a component that consists of one. Whatever is in the way, the component itself will do.
-    fn direct_module(&self, component: &[u8], recipe: &Recipe<'_>) -> Option<Module> {
-        let compiled = direct::module_of(component).map_err(str::to_owned).and_then(|module| {
-            let module = Module::from_binary(&self.shared.engine, &module).map_err(|error| format!("{error:#}"))?;
-            self.direct(&module, recipe.inspection).map_err(|error| error.message)?;
-            Ok(module)
-        });
+    ///
+    /// `original`: the component before `configure`.
+    fn direct_module(
+        &self,
+        component: &[u8],
+        original: &[u8],
+        recipe: &Recipe<'_>,
+    ) -> Option<(Arc<Module>, Option<Parted>)> {
         let entry = self.spec.entry.as_ref();
-        compiled.inspect_err(|reason| tracing::debug!(plugin = entry, "it is called as a component: {reason}")).ok()
+        let made = direct::module_of(component).map_err(str::to_owned).and_then(|frozen| {
+            let parts = direct::module_in(original).and_then(|original| direct::split(&frozen, original));
+            let (module, parted) = match parts.map_err(str::to_owned).and_then(|split| self.part(split)) {
+                Ok((module, parted)) => (module, Some(parted)),
+                Err(reason) => {
+                    tracing::debug!(plugin = entry, "its code is of this config alone: {reason}");
+                    (Arc::new(self.compile_module(&frozen)?), None)
+                }
+            };
+            let contents = parted.as_ref().map(|parted| parted.contents.clone());
+            self.direct(&module, contents, recipe.inspection).map_err(|error| error.message)?;
+            Ok((module, parted))
+        });
+        made.inspect_err(|reason| tracing::debug!(plugin = entry, "it is called as a component: {reason}")).ok()
+    }
+
+    /// The code of all configs, in use already, from the disk, or compiled.
+    fn part(&self, Split { code, contents }: Split) -> Result<(Arc<Module>, Parted), String> {
+        let key = self.shared.cache.key(&hex(&sha256(&code)), CODE_FOR_ALL_CONFIGS);
+        let module = match self.shared_module(&key) {
+            Some(module) => module,
+            None => {
+                let module = Arc::new(self.compile_module(&code)?);
+                self.shared.cache.store_code(&key, &Code::Module(module.clone()));
+                self.shared.modules.share(key, module)
+            }
+        };
+        Ok((module, Parted { code: key, contents: Arc::new(contents) }))
+    }
+
+    fn shared_module(&self, key: &Key) -> Option<Arc<Module>> {
+        self.shared.modules.get(key).or_else(|| match self.shared.cache.load_code(key, &self.shared.engine)? {
+            Code::Module(module) => Some(self.shared.modules.share(*key, module)),
+            Code::Component(_) => None,
+        })
+    }
+
+    fn compile_module(&self, module: &[u8]) -> Result<Module, String> {
+        Module::from_binary(&self.shared.engine, module).map_err(|error| format!("{error:#}"))
     }
 
     /// From an image with another config, from the disk, or compiled.
-    fn code_for_all_configs(&self, key: &Key) -> Result<Component, LoadError> {
+    fn unfrozen(&self, key: &Key) -> Result<Component, LoadError> {
         let known = self.shared.images.get(key).and_then(|image| match &image.code {
             Code::Component(component) => Some(component.clone()),
             Code::Module(_) => None,
         });
-        if let Some(component) = known.or_else(|| self.shared.cache.load_code(key, &self.shared.engine)) {
-            return Ok(component);
+        match known {
+            Some(component) => Ok(component),
+            None => self.kept_component(key, &bounded(&self.spec.wasm)),
         }
-        let component = self.compile(&bounded(&self.spec.wasm))?;
-        // Now, so that a config that is refused does not cost the next one a compilation.
-        self.shared.cache.store_code(key, &component);
+    }
+
+    /// From the disk, or compiled. It is kept at once, so that a config that is refused does not cost the next one a compilation.
+    fn kept_component(&self, key: &Key, bytes: &[u8]) -> Result<Component, LoadError> {
+        if let Some(code @ Code::Component(_)) = self.shared.cache.load_code(key, &self.shared.engine) {
+            self.check_memory(&code)?;
+            if let Code::Component(component) = code {
+                return Ok(component);
+            }
+        }
+        let component = self.compile(bytes)?;
+        self.shared.cache.store_code(key, &Code::Component(component.clone()));
         Ok(component)
     }
 
