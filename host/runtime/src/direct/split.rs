@@ -137,6 +137,10 @@ fn memory(sections: &[(u8, &[u8])], length: usize) -> Odd<Vec<u8>> {
     let Some(segments) = section(sections, DATA) else { return Ok(memory) };
     for segment in DataSectionReader::new(BinaryReader::new(segments, 0)).map_err(unreadable)? {
         let segment = segment.map_err(unreadable)?;
+        // What was written at the start is nothing any more, and keeps its number.
+        if matches!(segment.kind, DataKind::Passive) && segment.data.is_empty() {
+            continue;
+        }
         let DataKind::Active { memory_index: 0, offset_expr } = segment.kind else {
             return Err("it has data that is not in its memory from the start");
         };
