@@ -31,6 +31,26 @@ async fn an_idle_client_connection_and_the_upstreams_go_on_in_the_next_generatio
     assert_eq!(upstream.connections(), 2);
 }
 
+/// Lengths of the files in the folder of compiled code.
+fn compiled(gateway: &Gateway) -> Vec<u64> {
+    let files = fs::read_dir(gateway.folder().join(".sluicegate/code")).unwrap();
+    files.map(|file| file.unwrap().metadata().unwrap().len()).collect()
+}
+
+#[tokio::test]
+async fn another_config_of_a_plugin_is_no_other_code() {
+    let upstream = ok().await;
+    let gateway = start(&upstream.url(), "one");
+    let before: u64 = compiled(&gateway).iter().sum();
+    for (from, to) in [("one", "two"), ("two", "three")] {
+        push_version(&gateway, from, to);
+        assert_eq!(version(&gateway).await, to);
+    }
+    let after: u64 = compiled(&gateway).iter().sum();
+    // Some pages of each config beside the code of all.
+    assert!(after > before && after - before < before / 5, "{before} bytes, then {after}");
+}
+
 #[tokio::test]
 async fn counters_go_on_over_a_swap() {
     let upstream = ok().await;
