@@ -208,7 +208,7 @@ impl Slots {
         }
         // Counted before the look for idle instances: what comes back from now on is dropped, what came before is seen.
         let _waiting = Waiting::new(&self.waiting);
-        self.evict();
+        Pool::evict_coldest(self.pools());
         let reserved = tokio::time::timeout(wait, self.free.clone().acquire_owned()).await;
         reserved.ok().and_then(Result::ok).ok_or_else(|| {
             let message = format!("all plugin instances are in use and none became free in {} ms", wait.as_millis());
@@ -230,13 +230,6 @@ impl Slots {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.retain(|known| known.strong_count() > 0);
         pools.push(Arc::downgrade(pool));
-    }
-
-    /// Drops one idle instance of the plugin that has the most.
-    fn evict(&self) {
-        if let Some(pool) = self.pools().into_iter().max_by_key(|pool| pool.len()) {
-            pool.evict_one();
-        }
     }
 
     fn pools(&self) -> Vec<Arc<Pool>> {

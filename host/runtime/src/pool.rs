@@ -3,7 +3,7 @@
 //! Each thread that serves requests has a shelf of its own, so that no lock and no instance passes between two cores; it looks
 //! at those of others before a new instance is made.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::instance::Instance;
@@ -52,11 +52,23 @@ impl Pool {
         }
     }
 
+    /// Drops the instance that was used least recently, of whatever plugin.
+    pub(crate) fn evict_coldest(pools: impl IntoIterator<Item = Arc<Pool>>) {
+        let with_time = |pool: Arc<Pool>| Some((pool.coldest()?.0, pool));
+        if let Some((_, pool)) = pools.into_iter().filter_map(with_time).min_by_key(|(used, _)| *used) {
+            pool.evict_one();
+        }
+    }
+
+    /// When the one was used that has been idle for the longest, and its lane. None when there is none.
+    fn coldest(&self) -> Option<(Instant, usize)> {
+        let of_lane = |lane: usize| Some((self.shelf(lane)?.first()?.last_used, lane));
+        (0..self.shelves.len()).filter_map(of_lane).min()
+    }
+
     /// Drops the instance that was used least recently. False when there is none.
     pub(crate) fn evict_one(&self) -> bool {
-        let coldest = |lane: &usize| self.shelf(*lane)?.first().map(|instance| instance.last_used);
-        let lane = (0..self.shelves.len()).filter(|lane| coldest(lane).is_some()).min_by_key(coldest);
-        let Some(mut warm) = lane.and_then(|lane| self.shelf(lane)) else { return false };
+        let Some(mut warm) = self.coldest().and_then(|(_, lane)| self.shelf(lane)) else { return false };
         match warm.is_empty() {
             true => false,
             false => {
@@ -79,10 +91,6 @@ impl Pool {
             };
             drop(expired);
         }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        (0..self.shelves.len()).filter_map(|lane| self.shelf(lane)).map(|warm| warm.len()).sum()
     }
 
     fn shelf(&self, lane: usize) -> Option<MutexGuard<'_, Vec<Instance>>> {

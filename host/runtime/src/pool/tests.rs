@@ -45,6 +45,12 @@ impl Maker {
     }
 }
 
+impl Pool {
+    fn len(&self) -> usize {
+        (0..self.shelves.len()).filter_map(|lane| self.shelf(lane)).map(|warm| warm.len()).sum()
+    }
+}
+
 #[tokio::test]
 async fn the_warmest_is_taken_first_and_the_coldest_given_up_first() {
     let (maker, pool) = (Maker::new(), Pool::with_shelves(1 << 20, 1));
@@ -54,6 +60,24 @@ async fn the_warmest_is_taken_first_and_the_coldest_given_up_first() {
     assert!(pool.evict_one());
     assert_eq!([pool.take(), pool.take()].map(|taken| taken.unwrap().calls), [3, 2]);
     assert!(pool.take().is_none() && !pool.evict_one());
+}
+
+#[tokio::test]
+async fn of_all_plugins_the_coldest_instance_is_given_up() {
+    let maker = Maker::new();
+    let pools = [(); 3].map(|()| Arc::new(Pool::with_shelves(1 << 20, 1)));
+    // The one that has most is used most.
+    for (calls, pool) in [(1, 1), (2, 0), (3, 2), (4, 2)] {
+        pools[pool].put(maker.instance(calls).await);
+    }
+    let left = || pools.each_ref().map(|pool| pool.len());
+    Pool::evict_coldest(pools.clone());
+    assert_eq!(left(), [1, 0, 2]);
+    Pool::evict_coldest(pools.clone());
+    assert_eq!(left(), [0, 0, 2]);
+    Pool::evict_coldest(pools.clone());
+    assert_eq!((left(), pools[2].take().unwrap().calls), ([0, 0, 1], 4));
+    Pool::evict_coldest(pools.clone());
 }
 
 #[tokio::test]
