@@ -6,6 +6,7 @@ mod error;
 mod health;
 mod heard;
 mod pool;
+mod received;
 mod replay;
 mod shared;
 mod stream;

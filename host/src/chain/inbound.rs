@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{HeaderValue, Version, header, request};
-use http_body::Body;
 use hyper::body::Incoming;
 use sluicegate_runtime::{Exchange, ExchangeFacts, RequestHead};
 
@@ -16,6 +15,7 @@ use super::run::{Log, Run};
 use super::trace::Recorder;
 use super::upgrade::Upgrade;
 use crate::error::Refusal;
+use crate::http::end::is_all_there;
 use crate::http::fields::{self, ClientSide, RequestHost};
 use crate::http::forwarded::Forwarded;
 use crate::http::path;
@@ -51,7 +51,7 @@ pub(super) fn begin(ground: Arc<Ground>, plan: Arc<Plan>, inbound: Inbound) -> (
     let allowed = plan.route.as_ref().map_or(&[][..], |route| &route.upgrades);
     let connects = extended_connect::asks(&head);
     let upgrade = if allowed.is_empty() { None } else { Upgrade::asked(&mut head, &body, allowed) };
-    let expects = !body.is_end_stream() && fields::expects_continue(head.version, &head.headers);
+    let expects = !is_all_there(&body) && fields::expects_continue(head.version, &head.headers);
     let hop = fields::clean_request(&mut head.headers);
     // HTTP/2 has a place for them in every answer; in HTTP/1.1 a client must ask (RFC 9110, 6.5.1).
     let takes_trailers = hop.trailers || head.version == Version::HTTP_2;

@@ -229,6 +229,15 @@ impl Sending {
     }
 }
 
+/// Whoever sends by a length drops it there, and the end of an answer of HTTP/2 may come later.
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if self.size_hint().exact() == Some(0) {
+            self.finisher.complete();
+        }
+    }
+}
+
 impl From<&UpstreamError> for Cut {
     fn from(error: &UpstreamError) -> Cut {
         Cut {

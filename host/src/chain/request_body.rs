@@ -24,6 +24,7 @@ use super::trace::BodyWay;
 use crate::config::Limits;
 use crate::error::{Code, Refusal};
 use crate::http::at_hand::AtHand;
+use crate::http::end::is_all_there;
 use crate::http::pace::{Pace, TooSlow};
 use crate::http::trailers;
 use crate::telemetry::outcome::Outcome;
@@ -58,7 +59,7 @@ impl BodyFault {
 impl RequestBody {
     /// Reads the whole body if a plugin must see it before a byte goes on; else only prepares its way.
     pub(super) async fn prepare(run: &Arc<Run>, incoming: Incoming) -> Result<RequestBody, Stop> {
-        match incoming.is_end_stream() {
+        match is_all_there(&incoming) {
             true => Ok(RequestBody::Whole(AtHand::default())),
             // Boxed, so that those without a body do not carry the room for it.
             false => Box::pin(RequestBody::prepare_some(run, incoming)).await,
@@ -247,7 +248,7 @@ impl Metered {
                 if let Some(bytes) = frame.data_ref().filter(|_| total <= bytes_max) {
                     self.taps.push(&self.run, bytes);
                 }
-                if self.incoming.is_end_stream() {
+                if is_all_there(&self.incoming) {
                     self.run.request_ended.store(true, Ordering::Relaxed);
                     self.taps.end(&self.run);
                 }

@@ -14,6 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::request_body::{BodyFault, RequestBody};
 use crate::http::at_hand::AtHand;
+use crate::http::end::is_all_there;
 
 /// Of one body that streams.
 const KEPT_BYTES_MAX: usize = 64 << 10;
@@ -109,7 +110,7 @@ impl Body for Lent {
                 kept.keep(frame.data_ref().unwrap_or(&Bytes::new()));
                 kept.trailers = frame.trailers_ref().cloned().map(Box::new);
                 // Who knows the end from the length does not ask for it, nor who has the trailers.
-                kept.ended = frame.is_trailers() || body.is_end_stream();
+                kept.ended = frame.is_trailers() || is_all_there(&**body);
             }
             Some(Err(_)) => kept.sent = None,
             None => kept.ended = true,

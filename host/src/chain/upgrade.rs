@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::header::{CONNECTION, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, request};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -157,6 +157,8 @@ impl Run {
 
     /// Says to the client that from here on the other protocol is spoken.
     pub(super) fn announce_switch(&self, response: &mut Response<ReplyBody>, tunnel: Tunnel) {
+        // It would speak of a body, and there is none (RFC 9110, 8.6).
+        response.headers_mut().remove(CONTENT_LENGTH);
         if let Some(upgrade) = &self.upgrade {
             upgrade.switched.store(true, Ordering::Relaxed);
             match upgrade.handshake {

@@ -21,6 +21,8 @@ pub(super) struct Activity {
     leaves_request: AtomicBool,
     /// HTTP ends on it, and the connection does not.
     rests: AtomicBool,
+    /// An answer is under way whose client knows its end by that of the connection (RFC 9112, 6.3), and it is not whole yet.
+    owes_an_end: AtomicBool,
 }
 
 /// One request, from its head to the last byte of its answer that was handed out.
@@ -29,7 +31,7 @@ pub(super) struct Answering(Arc<Activity>);
 /// An answer's body that counts as open while it lives.
 pub(super) struct CountedBody<B> {
     body: B,
-    _answering: Answering,
+    answering: Answering,
 }
 
 impl Activity {
@@ -81,6 +83,11 @@ impl Activity {
         self.rests.load(Ordering::Relaxed)
     }
 
+    /// The end of the connection must be a reset: a client could take it for that of the answer.
+    pub(super) fn owes_an_end(&self) -> bool {
+        self.owes_an_end.load(Ordering::Relaxed)
+    }
+
     /// The client was too slow, and is cut.
     pub(super) fn falls_behind(&self) {
         self.behind.store(true, Ordering::Relaxed);
@@ -98,7 +105,13 @@ impl Activity {
 
 impl Answering {
     pub(super) fn body<B>(self, body: B) -> CountedBody<B> {
-        CountedBody { body, _answering: self }
+        CountedBody { body, answering: self }
+    }
+
+    /// The same of an answer that ends with the connection.
+    pub(super) fn body_to_the_end<B>(self, body: B) -> CountedBody<B> {
+        self.0.owes_an_end.store(true, Ordering::Relaxed);
+        self.body(body)
     }
 }
 
@@ -113,7 +126,17 @@ impl<B: Body + Unpin> Body for CountedBody<B> {
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(context)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.body).poll_frame(context);
+        let is_whole = match &polled {
+            Poll::Ready(Some(Ok(frame))) => frame.is_trailers() || this.body.is_end_stream(),
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => false,
+        };
+        if is_whole {
+            this.answering.0.owes_an_end.store(false, Ordering::Relaxed);
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{StatusCode, header};
+use http::{Response, StatusCode, Version, header};
+use http_body::Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -64,9 +65,10 @@ async fn until_rest<S: Service, IO: Resettable>(
     let mut drain = ground.drain.clone();
     let tunnel = tunnel::Slot::of(&io);
     let service = service_fn(|request| {
-        let answering = activity.begin();
+        let (answering, tunnel) = (activity.begin(), &tunnel);
+        let is_old = request.version() == Version::HTTP_10;
         let answer = ground.answer(request, client.clone());
-        answer.map(|answer| {
+        answer.map(move |answer| {
             answer.map(|mut response| {
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     activity.switches();
@@ -74,7 +76,11 @@ async fn until_rest<S: Service, IO: Resettable>(
                 } else if response.headers().contains_key(header::CONNECTION) {
                     activity.leaves_request();
                 }
-                response.map(|body| answering.body(body))
+                // A client of HTTP/1.0 knows no chunks.
+                match is_old && ends_by_closing(&response) {
+                    true => response.map(|body| answering.body_to_the_end(body)),
+                    false => response.map(|body| answering.body(body)),
+                }
             })
         })
     });
@@ -156,6 +162,13 @@ async fn until_rest<S: Service, IO: Resettable>(
     });
     failed.await;
     None
+}
+
+/// Whether an answer to HTTP/1.0 ends where its connection does (RFC 9112, 6.3).
+fn ends_by_closing<B: Body>(response: &Response<B>) -> bool {
+    let body = response.body();
+    let is_known = response.headers().contains_key(header::CONTENT_LENGTH) || body.size_hint().exact().is_some();
+    !is_known && !body.is_end_stream()
 }
 
 /// `status`: as hyper would have answered.

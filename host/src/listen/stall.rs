@@ -143,6 +143,15 @@ fn late(sentence: String) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, sentence)
 }
 
+/// Whatever ends the connection in the middle of an answer that its client would take for whole.
+impl Drop for StallGuard {
+    fn drop(&mut self) {
+        if self.activity.owes_an_end() {
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
 impl AsyncRead for StallGuard {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();

@@ -1,13 +1,14 @@
 //! Bodies on their way to and from an upstream: how far the request is sent, and whether the answer ended cleanly.
 
 mod gate;
+mod progress;
 mod translation;
 
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request};
@@ -17,7 +18,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use thiserror::Error;
-use tokio::sync::Notify;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::error::{BoxError, Cause, Excess, UpstreamError, classify};
@@ -30,8 +31,13 @@ use gate::Gate;
 use translation::Translation;
 
 use crate::http::at_hand::AtHand;
+use crate::http::end::is_all_there;
 
+pub(super) use progress::Progress;
 pub use translation::Translate;
+
+/// Between the last byte of an answer and its end, which are often sent together.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A request's body. The pool holds connections for one type of body, so that a body is boxed; most requests have none.
 pub(super) struct SendBody(Option<Sending>);
@@ -41,29 +47,6 @@ struct Sending {
     progress: Arc<Progress>,
     /// Some until the upstream wants it.
     gate: Option<Box<Gate>>,
-}
-
-/// How far a request's body is; shared between the connection that reads it and the exchange that waits for an answer.
-#[derive(Default)]
-pub(super) struct Progress {
-    sent: AtomicBool,
-    /// None where there was nothing to send.
-    sent_at: OnceLock<Instant>,
-    became_sent: Notify,
-    error: Mutex<Option<BoxError>>,
-    stage: Mutex<Stage>,
-}
-
-/// What a request waits for.
-#[derive(Debug, Clone, Copy, Default)]
-enum Stage {
-    /// Its turn among those of this gateway.
-    #[default]
-    Queued,
-    /// A connection, since then.
-    Connecting(Instant),
-    /// To be sent and answered; it was handed to a connection then.
-    Handed(Instant),
 }
 
 /// Tells hyper to stop; the real error waits in [`Progress`].
@@ -87,7 +70,7 @@ impl SendBody {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        if body.is_end_stream() {
+        if is_all_there(&body) {
             progress.set_sent();
             return SendBody::none();
         }
@@ -137,7 +120,7 @@ impl Body for SendBody {
         }
         let frame = ready!(Pin::new(&mut sending.body).poll_frame(context));
         let ends = match &frame {
-            Some(Ok(frame)) => frame.is_trailers() || sending.body.is_end_stream(),
+            Some(Ok(frame)) => frame.is_trailers() || is_all_there(&sending.body),
             Some(Err(_)) => sending.body.is_end_stream(),
             None => true,
         };
@@ -146,7 +129,7 @@ impl Body for SendBody {
         }
         Poll::Ready(frame.map(|frame| {
             frame.map_err(|error| {
-                *sending.progress.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                sending.progress.fail(error);
                 RequestBodyFailed
             })
         }))
@@ -158,60 +141,6 @@ impl Body for SendBody {
 
     fn size_hint(&self) -> SizeHint {
         self.0.as_ref().map_or(SizeHint::with_exact(0), |sending| sending.body.size_hint())
-    }
-}
-
-impl Progress {
-    fn set_sent(&self) {
-        self.sent_at.get_or_init(Instant::now);
-        self.sent.store(true, Ordering::Release);
-        self.became_sent.notify_waiters();
-    }
-
-    pub(super) fn is_sent(&self) -> bool {
-        self.sent.load(Ordering::Acquire)
-    }
-
-    /// It is the request's turn to have a connection.
-    pub(super) fn connecting(&self) {
-        self.set_stage(Stage::Connecting(Instant::now()));
-    }
-
-    pub(super) fn handed(&self) {
-        self.set_stage(Stage::Handed(Instant::now()));
-    }
-
-    fn set_stage(&self, stage: Stage) {
-        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
-    }
-
-    /// How long it is the upstream that is waited for: for a connection, or for an answer to all of the request.
-    pub(super) fn waited(&self) -> Option<Duration> {
-        let stage = *self.stage.lock().unwrap_or_else(PoisonError::into_inner);
-        match stage {
-            Stage::Queued => None,
-            Stage::Connecting(since) => Some(since.elapsed()),
-            Stage::Handed(since) => {
-                let sent_at = self.sent_at.get().map_or(since, |sent_at| since.max(*sent_at));
-                self.is_sent().then(|| sent_at.elapsed())
-            }
-        }
-    }
-
-    /// Waits until the last byte of the body was handed to the connection.
-    pub(super) async fn sent(&self) {
-        if self.is_sent() {
-            return;
-        }
-        let became_sent = self.became_sent.notified();
-        // It may have been just before.
-        if !self.is_sent() {
-            became_sent.await;
-        }
-    }
-
-    pub(super) fn take_error(&self) -> Option<BoxError> {
-        self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -419,6 +348,23 @@ impl UpstreamBody {
                 self.end();
                 Poll::Ready(None)
             }
+        }
+    }
+}
+
+/// All of its length has come, and only its end is still to come: without it, the upstream would take the request for cancelled.
+impl Drop for UpstreamBody {
+    fn drop(&mut self) {
+        if !matches!(&self.source, Source::Stream(stream) if stream.waits_for_its_end()) {
+            return;
+        }
+        let source = std::mem::replace(&mut self.source, Source::Gathered(AtHand::default()));
+        if let (Source::Stream(mut stream), Some(lease), Ok(runtime)) = (source, self.lease.take(), Handle::try_current()) {
+            runtime.spawn(async move {
+                let ended = async { while let Some(Ok(_)) = poll_fn(|context| stream.poll_frame(context)).await {} };
+                drop(timeout(END_TIMEOUT, ended).await);
+                drop(lease);
+            });
         }
     }
 }

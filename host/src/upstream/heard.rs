@@ -62,6 +62,11 @@ impl Heard {
         self.is_broken.load(Ordering::Acquire)
     }
 
+    /// For whoever looks how many there are more than before; they begin anew now and then.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Acquire)
+    }
+
     pub(super) fn anything(&self) -> bool {
         self.bytes.load(Ordering::Acquire) > 0
     }

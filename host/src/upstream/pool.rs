@@ -11,7 +11,7 @@ use http::{Request, Response};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use sluicegate_runtime::lane;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -41,8 +41,7 @@ pub(super) struct Pool {
     pub(super) config: Arc<config::Upstream>,
     pub(super) connector: Connector,
     permits: Arc<Semaphore>,
-    /// Connections that are open, idle ones included.
-    pub(super) open: Arc<AtomicUsize>,
+    pub(super) open: Arc<OpenCount>,
     /// By lane.
     idle: Box<[Mutex<IdleList>]>,
     /// Some where HTTP/2 may be spoken.
@@ -75,8 +74,16 @@ struct Connection {
     _open: Open,
 }
 
+/// Connections that are open or about to be, idle ones included.
+#[derive(Default)]
+pub(super) struct OpenCount {
+    count: AtomicUsize,
+    /// There is one less, or one has become open.
+    pub(super) changed: Notify,
+}
+
 /// Counts one connection.
-pub(super) struct Open(Arc<AtomicUsize>);
+pub(super) struct Open(Arc<OpenCount>);
 
 /// What one request is sent on. Dropped before its end, it ends no other request, and never looks like a clean end upstream.
 pub(super) enum Lease {
@@ -377,20 +384,22 @@ impl Own {
 }
 
 impl Open {
-    fn new(count: &Arc<AtomicUsize>) -> Open {
-        count.fetch_add(1, Ordering::AcqRel);
-        Open(Arc::clone(count))
+    fn new(open: &Arc<OpenCount>) -> Open {
+        open.count.fetch_add(1, Ordering::AcqRel);
+        Open(Arc::clone(open))
     }
 
-    pub(super) fn within(count: &Arc<AtomicUsize>, max: usize) -> Option<Open> {
-        let counted = count.fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < max).then_some(open + 1));
-        counted.ok().map(|_| Open(Arc::clone(count)))
+    pub(super) fn within(open: &Arc<OpenCount>, max: usize) -> Option<Open> {
+        let one_more = |count: usize| (count < max).then_some(count + 1);
+        let counted = open.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
+        counted.ok().map(|_| Open(Arc::clone(open)))
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.count.fetch_sub(1, Ordering::AcqRel);
+        self.0.changed.notify_waiters();
     }
 }
 

@@ -3,8 +3,10 @@
 //! A request takes a stream on a connection of its own lane that has room, and opens one where there is none; one of another lane is
 //! used where no further one may be opened. Whoever comes while one is being opened waits for that one.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,13 +16,14 @@ use h2::{Ping, PingPong};
 use http::{Request, Response};
 use sluicegate_runtime::lane;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::body::{Progress, SendBody};
 use super::connect::{ConnectError, Wire};
 use super::error::UpstreamError;
 use super::heard::Heard;
 use super::pool::{Lease, Open, Permit, Pool, Room};
+use super::received::{Answers, lock};
 use super::stream::{self, StreamBody, Unanswered, Upload};
 use crate::config;
 
@@ -33,6 +36,13 @@ const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;
 
 /// What is kept of a request until its upstream takes it, in bytes.
 const SEND_BUFFER_BYTES_MAX: usize = 64 << 10;
+
+/// Answers that nobody reads are looked after each time that so many bytes have come.
+const GATHER_BYTES: usize = 64 << 10;
+
+/// What small pieces may cost h2 between two such looks, beyond their bytes: some 140,000 of 20 bytes. h2's own measure depends on
+/// the window, and with few streams ends a connection on which a few thousand come at once.
+const PIECES_BUDGET_BYTES: usize = 32 << 20;
 
 /// A connection on which requests wait is asked after so long without a frame, ...
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -61,7 +71,8 @@ struct Connection {
     /// The upstream takes no more requests on it.
     retired: AtomicBool,
     idle_since: Mutex<Instant>,
-    _open: Open,
+    /// None once it is retired: answers that are still on it take nobody's place.
+    open: Mutex<Option<Open>>,
 }
 
 /// What the task of a connection knows of it; it must not hold the connection, or that would never end.
@@ -70,6 +81,7 @@ struct Life {
     streams: AtomicUsize,
     ended: AtomicBool,
     heard: Arc<Heard>,
+    answers: Answers,
 }
 
 /// Room for one request on a connection. Dropped before the request's end, that is cancelled.
@@ -127,7 +139,7 @@ impl Shared {
                 connection.life.streams.fetch_add(1, Ordering::AcqRel);
                 return Some(connection);
             }
-            connection.retired.store(true, Ordering::Release);
+            connection.retire();
         }
     }
 
@@ -168,18 +180,27 @@ impl Pool {
         if let Some(connection) = shared.take(own, false) {
             return Ok(Stream::on(connection, permit, true));
         }
-        let _opening = lane.opening.lock().await;
+        // Who waits for another one's attempt has no more time for it all: else the last of many would wait for as many timeouts.
+        let until = Instant::now() + self.config.connect_timeout;
+        let Ok(_opening) = timeout_at(until, lane.opening.lock()).await else { return Err(self.not_opened()) };
         if let Some(connection) = shared.take(own, false) {
             return Ok(Stream::on(connection, permit, true));
         }
-        let Some(open) = Open::within(&self.open, self.config.connections_max) else {
-            return match shared.take_anywhere(own) {
-                Some(connection) => Ok(Stream::on(connection, permit, true)),
-                // All that are open are just being closed.
-                None => Err(self.busy(Duration::ZERO)),
-            };
+        let open = loop {
+            let changed = self.open.changed.notified();
+            if let Some(open) = Open::within(&self.open, self.config.connections_max) {
+                break open;
+            }
+            if let Some(connection) = shared.take_anywhere(own) {
+                return Ok(Stream::on(connection, permit, true));
+            }
+            // Those of other lanes are just being opened, or closed.
+            if timeout_at(until, changed).await.is_err() {
+                return Err(self.busy(self.config.connect_timeout));
+            }
         };
-        let wire = self.connector.connect().await.map_err(|error| self.refused(error))?;
+        let Ok(wire) = timeout_at(until, self.connector.connect()).await else { return Err(self.not_opened()) };
+        let wire = wire.map_err(|error| self.refused(error))?;
         if wire.is_http2 {
             return self.begin(shared, wire, open, permit).await;
         }
@@ -188,6 +209,11 @@ impl Pool {
         drop((permit, _opening));
         let permit = self.permit().await?;
         self.start(wire, Room { permit, open }).await
+    }
+
+    fn not_opened(&self) -> UpstreamError {
+        let why = format!("no connection was open within {:?}", self.config.connect_timeout);
+        self.refused(ConnectError::Unreachable(why))
     }
 
     /// HTTP/2 on a new connection, for one request and for those that come.
@@ -205,6 +231,7 @@ impl Pool {
             streams: AtomicUsize::new(1),
             ended: AtomicBool::new(false),
             heard: Arc::clone(&wire.heard),
+            answers: Answers::default(),
         });
         let (sender, mut connection) = h2::client::Builder::new()
             .enable_push(false)
@@ -212,14 +239,21 @@ impl Pool {
             .initial_connection_window_size(u32::try_from(window).unwrap_or(WINDOW_BYTES_MAX).min(WINDOW_BYTES_MAX))
             .max_header_list_size(u32::try_from(heads.bytes_max).unwrap_or(u32::MAX))
             .max_send_buffer_size(SEND_BUFFER_BYTES_MAX)
+            .data_frame_budget(PIECES_BUDGET_BYTES)
             .handshake::<_, Bytes>(wire)
             .await
             .map_err(|error| self.refused(ConnectError::Unreachable(error.to_string())))?;
         let of_task = Arc::clone(&life);
         let ping_pong = connection.ping_pong();
         tokio::spawn(async move {
+            let mut gathered = 0;
+            let driving = poll_fn(|context| {
+                let polled = Pin::new(&mut connection).poll(context);
+                of_task.gather(&mut gathered);
+                polled
+            });
             let result = tokio::select! {
-                result = connection => result.map_err(|error| error.to_string()),
+                result = driving => result.map_err(|error| error.to_string()),
                 () = of_task.silence(ping_pong, PING_INTERVAL, PING_TIMEOUT) => Err("it gave no sign of life".to_owned()),
             };
             of_task.ended.store(true, Ordering::Release);
@@ -233,11 +267,12 @@ impl Pool {
             life,
             retired: AtomicBool::new(false),
             idle_since: Mutex::new(Instant::now()),
-            _open: open,
+            open: Mutex::new(Some(open)),
         });
         if let Some(lane) = shared.lane(lane) {
             lock(&lane.connections).push(connection.clone());
         }
+        self.open.changed.notify_waiters();
         tokio::spawn(close_when_idle(Arc::downgrade(self), lane, Arc::downgrade(&connection)));
         Ok(Stream::on(connection, permit, false))
     }
@@ -266,6 +301,11 @@ async fn close_when_idle(pool: Weak<Pool>, lane: usize, connection: Weak<Connect
 }
 
 impl Connection {
+    fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+        drop(lock(&self.open).take());
+    }
+
     fn is_open(&self) -> bool {
         !self.retired.load(Ordering::Acquire) && !self.has_ended()
     }
@@ -285,6 +325,17 @@ impl Connection {
 }
 
 impl Life {
+    /// `before`: the bytes at the last time.
+    fn gather(&self, before: &mut usize) {
+        let bytes = self.heard.bytes();
+        // They may have begun anew.
+        *before = (*before).min(bytes);
+        if bytes - *before >= GATHER_BYTES {
+            *before = bytes;
+            self.answers.gather();
+        }
+    }
+
     /// Returns when an upstream that is asked something says nothing for so long, and nothing to a ping either.
     async fn silence(&self, ping_pong: Option<PingPong>, interval: Duration, pong_max: Duration) {
         let Some(mut ping_pong) = ping_pong else { return std::future::pending().await };
@@ -312,7 +363,7 @@ impl Stream {
     }
 
     pub(super) async fn send(&mut self, request: Request<SendBody>) -> Result<Response<StreamBody>, Unanswered> {
-        let (answer, upload) = stream::send(self.connection.sender.clone(), request).await?;
+        let (answer, upload) = stream::send(self.connection.sender.clone(), request, &self.connection.life.answers).await?;
         self.upload = upload;
         Ok(answer)
     }
@@ -320,7 +371,7 @@ impl Stream {
     /// Keeps the right to another one. `retires`: the connection takes no more requests.
     pub(super) fn into_permit(mut self, retires: bool) -> Option<Permit> {
         if retires {
-            self.connection.retired.store(true, Ordering::Release);
+            self.connection.retire();
         }
         self.permit.take()
     }
@@ -331,10 +382,6 @@ impl Drop for Stream {
         *lock(&self.connection.idle_since) = Instant::now();
         self.connection.life.streams.fetch_sub(1, Ordering::AcqRel);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use tokio::task::AbortHandle;
 
 use super::body::SendBody;
 use super::error::Cause;
+use super::received::{Answers, Received, lock};
 
 /// Informational answers that are taken in front of an answer.
 const INFORMATIONAL_MAX: usize = 64;
@@ -32,7 +34,7 @@ pub(super) struct Upload(AbortHandle);
 
 /// The body of an answer.
 pub(super) struct StreamBody {
-    stream: RecvStream,
+    received: Arc<Mutex<Received>>,
     /// As the head has announced it.
     left: Option<u64>,
 }
@@ -46,10 +48,11 @@ struct Outgoing {
     chunk: Option<Bytes>,
 }
 
-/// Returns with the head of the answer.
+/// Returns with the head of the answer, whose body is then one of `answers`.
 pub(super) async fn send(
     sender: SendRequest<Bytes>,
     request: Request<SendBody>,
+    answers: &Answers,
 ) -> Result<(Response<StreamBody>, Option<Upload>), Unanswered> {
     let mut sender = match sender.ready().await {
         Ok(sender) => sender,
@@ -91,7 +94,7 @@ pub(super) async fn send(
         true => Some(0),
         false => head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok()),
     };
-    Ok((Response::from_parts(head, StreamBody { stream, left }), upload))
+    Ok((Response::from_parts(head, StreamBody { received: answers.add(stream), left }), upload))
 }
 
 fn poll_answer(
@@ -180,7 +183,12 @@ impl Drop for Upload {
 
 impl StreamBody {
     pub(super) fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
+        lock(&self.received).is_end_stream()
+    }
+
+    /// All of its length is there, and its end is not.
+    pub(super) fn waits_for_its_end(&self) -> bool {
+        self.left == Some(0) && !self.is_end_stream()
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
@@ -189,14 +197,13 @@ impl StreamBody {
 
     /// Any error breaks the answer off: a reset behind its end is none.
     pub(super) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        if let Some(bytes) = ready!(self.stream.poll_data(context)).transpose()? {
-            // It is not taken as such by who reads it, but it is on its way.
-            self.stream.flow_control().release_capacity(bytes.len())?;
+        let mut received = lock(&self.received);
+        if let Some(bytes) = ready!(received.poll_data(context)).transpose()? {
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             self.left = self.left.map(|left| left.saturating_sub(length));
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        let trailers = ready!(self.stream.poll_trailers(context))?;
+        let trailers = ready!(received.poll_trailers(context))?;
         Poll::Ready(trailers.map(|fields| Ok(Frame::trailers(fields))))
     }
 }

@@ -103,6 +103,35 @@ async fn requests_that_are_taken_back_as_soon_as_they_are_looked_at_end_their_co
 }
 
 #[tokio::test]
+async fn a_client_that_has_asked_in_good_order_before_is_told_of_as_well() {
+    let upstream = RawUpstream::start(|mut raw: Raw, _| async move {
+        while raw.read_head().await.starts_with("GET /quick") {
+            raw.write("HTTP/1.1 204 No Content\r\n\r\n").await;
+        }
+        raw.closed().await;
+    })
+    .await;
+    let gateway = Gateway::start(&with_limits(&upstream.url(), ""), &[]);
+    let mut raw = frames(gateway.address(), &[]).await;
+    let mut streams = (1..).step_by(2);
+    for stream in streams.by_ref().take(150) {
+        raw.write(Frame::new(HEADERS, END_STREAM | END_HEADERS, stream, get_block("/quick")).bytes()).await;
+        wait_for(&mut raw, |frame| (frame.kind, frame.stream) == (HEADERS, stream)).await.expect("an answer");
+    }
+    for stream in streams.take(300) {
+        let asked = [request(stream), Frame::new(PING, 0, 0, [0; 8]).bytes()].concat();
+        if !raw.try_write(asked).await || wait_for(&mut raw, |frame| frame.kind == PING).await.is_none() {
+            break;
+        }
+        if !raw.try_write(Frame::new(RST_STREAM, 0, stream, 8_u32.to_be_bytes()).bytes()).await {
+            break;
+        }
+    }
+    raw.closed().await;
+    wait_for_metric(&gateway, ABUSE.0, ABUSE.1, 1.0).await;
+}
+
+#[tokio::test]
 async fn streams_that_must_be_reset_for_the_clients_errors_end_the_connection() {
     let upstream = silent().await;
     let gateway = Gateway::start(&with_limits(&upstream.url(), ""), &[]);

@@ -1,6 +1,6 @@
 //! Heads that cannot be read, and framing that two servers could read differently (RFC 9112): refused with 400 and a close.
 
-use sluicegate_tests::{Gateway, Raw, Upstream, config};
+use sluicegate_tests::{Gateway, Raw, RawUpstream, Upstream, config};
 
 /// The whole answer to these bytes, until the gateway closes.
 async fn said(gateway: &Gateway, bytes: impl AsRef<[u8]>) -> String {
@@ -173,4 +173,23 @@ async fn a_client_of_http_1_0_is_answered_as_one_and_goes_upstream_as_1_1() {
     assert_eq!(received[0].headers["via"], "1.0 sluicegate");
     assert_eq!(&received[1].body[..], b"abc");
     assert_eq!(gateway.wait_for_log(2)[0]["protocol"], "http/1.0");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_never_looks_whole_to_a_client_of_http_1_0() {
+    let upstream = RawUpstream::start(|mut raw, _| async move {
+        let whole = raw.read_head().await.starts_with("GET /whole");
+        raw.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n").await;
+        if whole {
+            raw.write("0\r\n\r\n").await;
+        }
+    })
+    .await;
+    let gateway = Gateway::start(&config::proxy(&upstream.url()), &[]);
+    for (path, breaks) in [("/whole", false), ("/broken", true)] {
+        let mut client = Raw::connect(gateway.address()).await;
+        client.write(format!("GET {path} HTTP/1.0\r\nhost: x\r\n\r\n")).await;
+        let rest = client.read_to_end().await;
+        assert_eq!((rest.reset, rest.text().ends_with("\r\n\r\nhello")), (breaks, true), "{path}: {rest:?}");
+    }
 }

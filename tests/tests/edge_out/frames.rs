@@ -58,6 +58,16 @@ impl Frames {
         }
     }
 
+    /// The next frame that is about a stream: its kind, and which. None at the end of the connection.
+    pub async fn about_a_stream(&mut self) -> Option<(u8, u32)> {
+        loop {
+            let (kind, _, stream, _) = self.next().await?;
+            if stream != 0 {
+                return Some((kind, stream));
+            }
+        }
+    }
+
     /// Of a request's body, at least so many bytes, or all of it.
     pub async fn body(&mut self, of: u32, bytes_min: usize) -> Option<Vec<u8>> {
         let mut body = Vec::new();
@@ -84,6 +94,13 @@ impl Frames {
                 (kind, flags) => return Some((kind, flags, stream, payload)),
             }
         }
+    }
+
+    /// So many frames with the same bytes, at once.
+    pub async fn pieces(&mut self, stream: u32, count: usize, bytes: &[u8]) {
+        let length = u8::try_from(bytes.len()).expect("a small piece");
+        let piece = [&[0, 0, length, DATA, 0], &stream.to_be_bytes()[..], bytes].concat();
+        self.ended |= !self.raw.try_write(piece.repeat(count)).await;
     }
 
     /// `ok` as the whole answer.

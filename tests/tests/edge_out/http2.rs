@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
@@ -121,6 +121,70 @@ async fn no_more_requests_go_on_a_connection_than_the_limit_and_then_there_is_an
 
 fn get_of(url: String) -> impl Future<Output = Reply> {
     async move { get(&url).await }
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_one_connection_wait_no_longer_than_it_may_take() {
+    // It accepts, and says nothing in TLS.
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("https://{}", socket.local_addr().expect("bound"));
+    let silent = tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok(accepted) = socket.accept().await {
+            open.push(accepted);
+        }
+    });
+    let gateway = gateway(&url, "connect_timeout_ms = 400");
+    let began = Instant::now();
+    let asking: Vec<_> = (0..20).map(|_| tokio::spawn(get_of(gateway.url("/")))).collect();
+    for asked in asking {
+        let reply = asked.await.expect("it asked");
+        assert_eq!((reply.status.as_u16(), &reply.json()["code"]), (502, &"upstream_unreachable".into()));
+    }
+    assert!(began.elapsed() < Duration::from_secs(4), "they waited one after the other: {:?}", began.elapsed());
+    silent.abort();
+}
+
+#[tokio::test]
+async fn with_one_connection_for_all_workers_none_is_refused_while_it_opens() {
+    for _ in 0..5 {
+        let server = Server::start(1).await;
+        let lines = format!(
+            "workers = 4\n[upstreams.service]\nurl = \"{}\"\nprotocols = [\"h2\"]\nconnections_max = 1\n\n\
+             [[routes]]\nname = \"all\"\nupstream = \"service\"\n",
+            server.url
+        );
+        let gateway = Gateway::start(&lines, &[]);
+        let asking: Vec<_> = (0..16).map(|_| tokio::spawn(get_of(gateway.url("/")))).collect();
+        for asked in asking {
+            let reply = asked.await.expect("it asked");
+            assert_eq!(reply.status, 200, "{}", reply.text());
+        }
+        assert_eq!(server.connections.load(Ordering::Relaxed), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_goes_on_behind_a_goaway_keeps_no_place_from_a_new_connection() {
+    let upstream = frames::upstream(|mut frames: Frames, notes: Notes| async move {
+        let Some(first) = frames.request().await else { return };
+        if notes.all().iter().any(|note| note == "leaving") {
+            return frames.answer(first).await;
+        }
+        frames.write(HEADERS, END_HEADERS, first, STATUS_200).await;
+        frames.go_away(first, NO_ERROR).await;
+        notes.add("leaving");
+        notes.wait_for("served elsewhere").await;
+        frames.write(DATA, END_STREAM, first, b"late").await;
+        frames.request().await;
+    })
+    .await;
+    let gateway = gateway(&upstream.url(), "connections_max = 1\nconnect_timeout_ms = 1000");
+    let first = tokio::spawn(get_of(gateway.url("/first")));
+    upstream.notes.wait_for("leaving").await;
+    assert_eq!(get(&gateway.url("/second")).await.text(), "ok");
+    upstream.notes.add("served elsewhere");
+    assert_eq!(first.await.expect("it asked").text(), "late");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod again;
 mod early;
+mod ends;
 mod expect;
 mod expect_http2;
 mod extended_connect;

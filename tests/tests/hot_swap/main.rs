@@ -4,6 +4,7 @@ mod admin;
 mod files;
 mod keeps;
 mod listeners;
+mod secrets;
 mod signed;
 mod streams;
 mod support;

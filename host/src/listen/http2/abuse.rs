@@ -1,7 +1,7 @@
 //! Requests that are made only to be taken back (rapid reset): each costs the client two frames, and us a request upstream.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::chain::ClientConnection;
@@ -16,6 +16,8 @@ pub(super) struct Withdrawals {
     allowance: Allowance,
     asked: AtomicU32,
     withdrawn: AtomicU32,
+    /// The connection was ended for it.
+    is_over: AtomicBool,
 }
 
 /// A request that waits for its answer's head.
@@ -28,7 +30,7 @@ pub(super) struct Asked {
 
 impl Withdrawals {
     pub(super) fn new(allowance: Allowance) -> Withdrawals {
-        Withdrawals { allowance, asked: AtomicU32::new(0), withdrawn: AtomicU32::new(0) }
+        Withdrawals { allowance, asked: AtomicU32::new(0), withdrawn: AtomicU32::new(0), is_over: AtomicBool::new(false) }
     }
 
     pub(super) fn asked(self: &Arc<Withdrawals>, connection: &Arc<ClientConnection>) -> Asked {
@@ -52,7 +54,7 @@ impl Drop for Asked {
         let withdrawn = self.of.withdrawn.fetch_add(1, Ordering::Relaxed) + 1;
         if withdrawn >= WITHDRAWN_MAX && withdrawn > self.of.asked.load(Ordering::Relaxed) / 2 {
             // Once: those that its end withdraws come here as well.
-            if withdrawn == WITHDRAWN_MAX {
+            if !self.of.is_over.swap(true, Ordering::Relaxed) {
                 self.of.allowance.closed(Closed::Http2Abuse);
                 tracing::info!(
                     client = %self.connection.address, fault = "client",

@@ -97,12 +97,15 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
         let task = self.next.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (stall_max, client, answering) = (self.stall_max, self.client.clone(), self.activity.begin());
-        let allowance = self.allowance.clone();
+        let (allowance, next) = (self.allowance.clone(), self.next.clone());
         // On the worker of its connection.
         tokio::spawn(async move {
             let served = match task {
                 Some(Task::Stream(flow)) => {
-                    AssertUnwindSafe(until_stalled(stream, &flow, stall_max)).catch_unwind().await
+                    let served = AssertUnwindSafe(until_stalled(stream, &flow, stall_max)).catch_unwind().await;
+                    // Left where the stream was reset before its answer went out: nobody starts it, and both its ends wait.
+                    drop(next.lock().unwrap_or_else(PoisonError::into_inner).take_if(|task| matches!(task, Task::Tunnel(_))));
+                    served
                 }
                 // Boxed, so that other streams do not carry the room for it.
                 Some(Task::Tunnel(tunnel)) => {
