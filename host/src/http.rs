@@ -3,6 +3,7 @@
 pub mod at_hand;
 pub mod coding;
 pub mod credential;
+pub mod field_text;
 pub mod fields;
 pub mod forwarded;
 pub mod pace;

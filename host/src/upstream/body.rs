@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request};
@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use thiserror::Error;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::error::{BoxError, Cause, Excess, UpstreamError, classify};
 use super::health::UnderWay;
@@ -88,7 +88,8 @@ impl SendBody {
         B::Error: Into<BoxError>,
     {
         if body.is_end_stream() {
-            progress.set_sent();
+            // Nobody waits for it yet, and it was done when the head was.
+            progress.sent.store(true, Ordering::Release);
             return SendBody::none();
         }
         let body = body.map_err(Into::into).boxed_unsync();
@@ -177,8 +178,11 @@ impl Progress {
         self.set_stage(Stage::Connecting(Instant::now()));
     }
 
-    pub(super) fn handed(&self) {
-        self.set_stage(Stage::Handed(Instant::now()));
+    /// The request is given to a connection. Returns when that is.
+    pub(super) fn handed(&self) -> Instant {
+        let now = Instant::now();
+        self.set_stage(Stage::Handed(now));
+        now
     }
 
     fn set_stage(&self, stage: Stage) {
@@ -198,16 +202,16 @@ impl Progress {
         }
     }
 
-    /// Waits until the last byte of the body was handed to the connection.
-    pub(super) async fn sent(&self) {
-        if self.is_sent() {
-            return;
-        }
-        let became_sent = self.became_sent.notified();
-        // It may have been just before.
+    /// Waits until the last byte of the body was handed to the connection. Returns when that was, if there was one.
+    pub(super) async fn sent(&self) -> Option<Instant> {
         if !self.is_sent() {
-            became_sent.await;
+            let became_sent = self.became_sent.notified();
+            // It may have been just before.
+            if !self.is_sent() {
+                became_sent.await;
+            }
         }
+        self.sent_at.get().copied()
     }
 
     pub(super) fn take_error(&self) -> Option<BoxError> {
