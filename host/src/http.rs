@@ -4,6 +4,7 @@ pub mod at_hand;
 pub mod coding;
 pub mod credential;
 pub mod end;
+pub mod field_text;
 pub mod fields;
 pub mod forwarded;
 pub mod pace;

@@ -22,10 +22,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
 use thiserror::Error;
-use tokio::time::Instant;
 
 use body::{Progress, SendBody};
 use pool::{Lease, Pool, Right};
@@ -132,45 +131,52 @@ impl Upstream {
     /// The same for somebody who drops the future at a deadline: to have waited long for the upstream by then is a failure of it.
     ///
     /// `again` gives the body a second time, if it can; it is told whether the upstream has said that it did nothing.
-    pub async fn send_until<B>(
-        &self,
+    pub fn send_until<'a, B>(
+        &'a self,
         request: Request<B>,
         deadline: Option<Deadline>,
-        again: &mut (dyn FnMut(bool) -> Option<B> + Send),
-    ) -> Result<Response<UpstreamBody>, UpstreamError>
+        again: &'a mut (dyn FnMut(bool) -> Option<B> + Send),
+    ) -> impl Future<Output = Result<Response<UpstreamBody>, UpstreamError>> + Send + 'a
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        // The request stands in one place until it is handed over: each future that had it as its own would carry it twice.
         let (head, body) = request.into_parts();
         let (body, progress) = SendBody::new(body);
-        let mut awaited = Awaited { under_way: Some(self.health.begin()), progress: &progress, deadline };
-        let mut again = |refused| again(refused).map(|body| SendBody::again(body, &progress));
-        let mut sent = self.send_parts(head, body, &progress, &mut again).await;
-        let Some(mut under_way) = awaited.under_way.take() else { return sent };
-        match &mut sent {
-            Ok(answer) => {
-                match is_failure(answer.status()) {
-                    true => under_way.failed(),
-                    // It may answer before it has all of the request.
-                    false => under_way.answered(progress.waited().unwrap_or_default()),
+        let mut request = self.prepare(Request::from_parts(head, body));
+        async move {
+            let request = match request {
+                Ok(ref mut request) => request,
+                Err(error) => return Err(error),
+            };
+            let mut awaited = Awaited { under_way: Some(self.health.begin()), progress: &progress, deadline };
+            let mut again = |refused| again(refused).map(|body| SendBody::again(body, &progress));
+            let mut sent = self.send_prepared(request, &progress, &mut again).await;
+            let Some(mut under_way) = awaited.under_way.take() else { return sent };
+            match &mut sent {
+                Ok(answer) => {
+                    match is_failure(answer.status()) {
+                        true => under_way.failed(),
+                        // It may answer before it has all of the request.
+                        false => under_way.answered(progress.waited().unwrap_or_default()),
+                    }
+                    answer.body_mut().keep(under_way);
                 }
-                answer.body_mut().keep(under_way);
+                Err(error) if error.is_upstreams_fault() => under_way.failed(),
+                Err(_) => {}
             }
-            Err(error) if error.is_upstreams_fault() => under_way.failed(),
-            Err(_) => {}
+            sent
         }
-        sent
     }
 
-    async fn send_parts(
+    /// The request is taken from where it stands, once.
+    async fn send_prepared(
         &self,
-        mut head: request::Parts,
-        body: SendBody,
+        request: &mut Request<SendBody>,
         progress: &Arc<Progress>,
         body_again: &mut (dyn FnMut(bool) -> Option<SendBody> + Send),
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
-        self.prepare(&mut head, &body)?;
         // What seldom happens is boxed: else every request would carry the room for it.
         let lease = match &self.pool.shared {
             Some(_) => Box::pin(self.pool.shared_lease(progress)).await?,
@@ -188,16 +194,16 @@ impl Upstream {
                 }
             }
         };
-        let is_idempotent = head.method.is_idempotent();
-        let had_body = !body.is_none();
+        let is_idempotent = request.method().is_idempotent();
+        let had_body = !request.body().is_none();
         let may_replay = lease.is_http2() || (lease.is_reused() && is_idempotent);
-        let replay = may_replay.then(|| Replay::of(&head));
-        let failed = match self.exchange(lease, Request::from_parts(head, body), progress).await {
+        let replay = may_replay.then(|| Replay::of(request));
+        let failed = match self.exchange(lease, request, progress).await {
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
         };
         let Some(right) = failed.right else { return Err(failed.error) };
-        let again = match (failed.unsent, replay) {
+        let mut again = match (failed.unsent, replay) {
             (Some(unsent), _) => unsent,
             (None, Some(replay)) if failed.refused || (is_idempotent && !failed.heard) => {
                 let body = if had_body { body_again(failed.refused) } else { Some(SendBody::none()) };
@@ -212,35 +218,40 @@ impl Upstream {
                 Right::Connection(permit) => self.pool.open(self.pool.room(permit)).await?,
                 Right::Stream(permit) => self.pool.stream(permit).await?,
             };
-            self.exchange(lease, again, progress).await.map_err(|failed| failed.error)
+            self.exchange(lease, &mut again, progress).await.map_err(|failed| failed.error)
         })
         .await
     }
 
-    fn prepare(&self, head: &mut request::Parts, body: &SendBody) -> Result<(), UpstreamError> {
-        let target = match (head.uri.path_and_query(), self.config.base_path.as_str()) {
-            (Some(target), "") => target.clone(),
-            (target, base) => PathAndQuery::try_from(format!("{base}{}", target.map_or("/", PathAndQuery::as_str)))
-                .map_err(|_| UpstreamError::Target { upstream: self.config.name.clone() })?,
-        };
-        head.uri = Uri::from(target);
-        head.version = Version::HTTP_11;
-        head.headers.insert(HOST, self.authority.clone());
+    fn prepare(&self, mut request: Request<SendBody>) -> Result<Request<SendBody>, UpstreamError> {
+        // What is a path already goes as it is.
+        if request.uri().authority().is_some() || !self.config.base_path.is_empty() {
+            let target = match (request.uri().path_and_query(), self.config.base_path.as_str()) {
+                (Some(target), "") => target.clone(),
+                (target, base) => PathAndQuery::try_from(format!("{base}{}", target.map_or("/", PathAndQuery::as_str)))
+                    .map_err(|_| UpstreamError::Target { upstream: self.config.name.clone() })?,
+            };
+            *request.uri_mut() = Uri::from(target);
+        }
+        *request.version_mut() = Version::HTTP_11;
+        let usually_with_body = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+        let length = request.body().size_hint().exact();
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.authority.clone());
         // Only the body knows its length; a field that says otherwise would break the framing.
-        head.headers.remove(CONTENT_LENGTH);
-        head.headers.remove(TRANSFER_ENCODING);
-        let usually_with_body = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
-        match body.size_hint().exact() {
+        headers.remove(CONTENT_LENGTH);
+        headers.remove(TRANSFER_ENCODING);
+        match length {
             Some(0) if !usually_with_body => {}
             Some(length) => {
-                head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
             }
             // Without this, hyper would send a GET without its body.
             None => {
-                head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
         }
-        Ok(())
+        Ok(request)
     }
 
     /// As the protocol of the connection has it, whichever it had before.
@@ -267,26 +278,25 @@ impl Upstream {
         Ok(())
     }
 
-    /// One try on one connection.
+    /// One try on one connection, with the request that is taken from where it stands.
     async fn exchange(
         &self,
         mut lease: Lease,
-        mut request: Request<SendBody>,
+        request: &mut Request<SendBody>,
         progress: &Arc<Progress>,
     ) -> Result<Response<UpstreamBody>, Failed> {
         if self.pool.shared.is_some() {
-            self.frame(&mut request, lease.is_http2()).map_err(Failed::for_good)?;
+            self.frame(request, lease.is_http2()).map_err(Failed::for_good)?;
         }
         if !request.body().is_none() && request.headers().contains_key(EXPECT) {
-            SendBody::hold_back(&mut request, lease.is_http2());
+            SendBody::hold_back(request, lease.is_http2());
         }
         let asked = request.headers().get(UPGRADE).cloned();
-        progress.handed();
+        let handed = progress.handed();
         let mut alarm = lease.take_alarm();
-        let answer = lease.send(request);
+        let answer = lease.send(std::mem::replace(request, Request::new(SendBody::none())));
         let patience = async {
-            progress.sent().await;
-            let due = Instant::now() + self.config.reply_timeout;
+            let due = progress.sent().await.map_or(handed, |sent| sent.max(handed)) + self.config.reply_timeout;
             poll_fn(|context| alarm.poll(due, context)).await;
         };
         let result = tokio::select! {
@@ -299,7 +309,7 @@ impl Upstream {
             }
         };
         lease.keep_alarm(alarm);
-        match result {
+        match lease.answered(result) {
             Ok(mut answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let is_it = |asked: HeaderValue| {
                     let named = answer.headers().get(UPGRADE);
@@ -350,10 +360,13 @@ struct Awaited<'a> {
 /// to other upstreams or to wait for one of the gateway's own connections.
 impl Drop for Awaited<'_> {
     fn drop(&mut self) {
+        let Some(under_way) = &mut self.under_way else { return };
         let over = self.deadline.filter(|deadline| tokio::time::Instant::now() >= deadline.at);
-        let waited = self.progress.waited().unwrap_or_default();
-        let is_late = over.is_some_and(|deadline| !waited.is_zero() && waited >= deadline.whole / DEADLINE_PARTS);
-        if let Some(under_way) = self.under_way.as_mut().filter(|_| is_late) {
+        let is_late = over.is_some_and(|deadline| {
+            let waited = self.progress.waited().unwrap_or_default();
+            !waited.is_zero() && waited >= deadline.whole / DEADLINE_PARTS
+        });
+        if is_late {
             under_way.failed();
         }
     }

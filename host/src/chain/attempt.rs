@@ -15,18 +15,20 @@ use super::targets::Target;
 use super::trace::AttemptTrace;
 use crate::config::Route;
 use crate::error::{Code, Refusal};
+use crate::http::at_hand::AtHand;
+use crate::http::field_text::FieldText;
 use crate::http::{coding, fields, path};
 use crate::upstream::{Deadline, UpstreamBody, UpstreamError};
 
 impl Run {
-    /// Sends a request to the target with a number; `streams`: its body is not at hand yet, `again`: that body once more, if it is to be
-    /// had. The answer's head is cleaned of what ends at this hop.
+    /// Sends a request, which is taken from where it stands, to the target with a number; `streams`: its body is not at hand yet,
+    /// `again`: that body once more, if it is to be had. The answer's head is cleaned of what ends at this hop.
     pub(super) async fn attempt(
         &self,
         route: &Route,
         number: u32,
         target: &Target,
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
         streams: bool,
         again: &mut (dyn FnMut(bool) -> Option<RequestBody> + Send),
     ) -> Result<Response<UpstreamBody>, Failed> {
@@ -37,6 +39,7 @@ impl Run {
         let name = &target.upstream.config().name;
         let trace = self.trace.as_ref().map(|trace| AttemptTrace::begin(trace, name));
         let started = Instant::now();
+        let request = std::mem::replace(request, Request::new(RequestBody::Whole(AtHand::default())));
         let sending = pin!(target.upstream.send_until(request, deadline, again));
         let sent = tokio::select! {
             biased;
@@ -92,8 +95,7 @@ impl Run {
     fn note_attempt(&self, number: u32) {
         let mut log = self.log();
         log.attempts += 1;
-        log.tried.push(number);
-        log.upstream = Some(number);
+        log.answers_from(number);
     }
 
     /// Returns when the upstream has long taken nothing of a body that it began to take.
@@ -115,11 +117,14 @@ impl Run {
         }
     }
 
+    /// `is_last`: no other target gets it after this one. Else its fields are kept, as plugins left them, where nothing else keeps them.
     pub(super) fn upstream_request(
         &self,
         route: &Route,
         target: &Target,
         body: RequestBody,
+        is_last: bool,
+        kept: &mut Option<FieldText>,
     ) -> Result<Request<RequestBody>, Stop> {
         // A body that is at hand need not be asked for.
         let expects = self.expects && !matches!(body, RequestBody::Whole(_));
@@ -129,10 +134,13 @@ impl Run {
         let state = &mut *state;
         state.request.sent = true;
         let head = &mut state.request;
-        let is_last = self.targets().iter().nth(1).is_none();
-        let mut headers = match is_last && !self.plan.chain.looks_back() && self.trace.is_none() {
-            true => std::mem::take(&mut head.headers),
-            false => head.headers.clone(),
+        let mut headers = match kept {
+            Some(fields) => fields.fields(),
+            None if self.plan.chain.looks_back() || self.trace.is_some() => head.headers.clone(),
+            None => {
+                *kept = (!is_last).then(|| FieldText::of(&head.headers));
+                std::mem::take(&mut head.headers)
+            }
         };
         let query = fields::restore(&state.presented, &route.forward_credentials, &mut headers, head.query.clone());
         // A plugin may have set another path, with another reading.

@@ -47,20 +47,24 @@ impl Run {
     /// If none does in the end, an answer that another target was to be better than is the answer after all; unless a later target may
     /// have done what must not be done twice, for then nobody may say that it was not done.
     pub(super) async fn send(&self, route: &Route, body: RequestBody) -> Result<Response<UpstreamBody>, Stop> {
-        let (order, is_idempotent) = {
+        // The plan is not changed any more.
+        let (count, is_idempotent, may_be_refused) = {
             let state = self.exchange.lock();
-            (state.plan.order().to_vec(), state.request.method.is_idempotent())
+            let order = state.plan.order();
+            (order.len(), state.request.method.is_idempotent(), self.may_be_refused(order))
         };
-        let is_kept = order.len() > 1 || is_idempotent || self.may_be_refused(&order);
-        let mut body = Resend::new(body, is_kept);
+        let mut body = Resend::new(body, count > 1 || is_idempotent || may_be_refused);
         let mut lent = body.lend(true);
         let mut unsent = true;
+        let mut fields = None;
         let mut kept = None;
         let mut stop = None;
-        for (place, number) in (1..).zip(&order) {
-            let (Some(target), Some(sent)) = (self.targets().get(*number), lent.take()) else { break };
+        for place in 0..count {
+            let number = self.exchange.lock().plan.order().get(place).copied().unwrap_or_default();
+            let is_last = place + 1 == count;
+            let (Some(target), Some(sent)) = (self.targets().get(number), lent.take()) else { break };
             let streams = !matches!(sent, RequestBody::Whole(_));
-            let request = match self.upstream_request(route, target, sent) {
+            let mut request = match self.upstream_request(route, target, sent, is_last, &mut fields) {
                 Ok(request) => request,
                 Err(fault) => {
                     stop = Some(fault);
@@ -68,9 +72,9 @@ impl Run {
                 }
             };
             let mut again = |refused| body.lend(unsent && refused);
-            match self.attempt(route, *number, target, request, streams, &mut again).await {
+            match self.attempt(route, number, target, &mut request, streams, &mut again).await {
                 Ok(answer) => {
-                    if place == order.len() || !serves_later(&answer, is_idempotent) {
+                    if is_last || !serves_later(&answer, is_idempotent) {
                         return Ok(answer);
                     }
                     unsent = false;
@@ -78,7 +82,8 @@ impl Run {
                     if lent.is_none() {
                         return Ok(answer);
                     }
-                    kept = Some((*number, Box::pin(self.keep(target, answer)).await));
+                    // Boxed, as what seldom happens: else every request would carry the room for it.
+                    kept = Some(Box::new((number, Box::pin(self.keep(target, answer)).await)));
                 }
                 Err(failed) => {
                     stop = Some(failed.stop);
@@ -95,9 +100,9 @@ impl Run {
                 }
             }
         }
-        match (kept, stop) {
+        match (kept.map(|kept| *kept), stop) {
             (Some((number, answer)), _) => {
-                self.log().upstream = Some(number);
+                self.log().answers_from(number);
                 answer
             }
             (None, Some(stop)) => Err(self.with_those_before(stop)),
@@ -133,8 +138,7 @@ impl Run {
 
     /// The refusal of the last attempt names its upstream; the client learns which others were tried as well.
     pub(super) fn with_those_before(&self, mut stop: Stop) -> Stop {
-        let tried = self.log().tried.clone();
-        let before = tried.split_last().map(|(_, before)| before).unwrap_or_default();
+        let before = self.log().tried.clone();
         let names: Vec<String> =
             before.iter().filter_map(|number| self.targets().name(*number)).map(|name| format!("`{name}`")).collect();
         if let (StopReply::Refuse(refusal), false, None) = (&mut stop.reply, names.is_empty(), stop.by) {

@@ -81,8 +81,8 @@ impl Finisher {
         (state.outcome, state.upstream) = (outcome.as_str(), upstream);
         drop(state);
         let has_finish = run.positions_that_ran().next().is_some() || run.has_shadows();
-        match tokio::runtime::Handle::try_current() {
-            Ok(handle) if has_finish => drop(handle.spawn(async move {
+        match has_finish.then(tokio::runtime::Handle::try_current) {
+            Some(Ok(handle)) => drop(handle.spawn(async move {
                 run.call_finish(outcome).await;
                 let duration = run.settle(outcome);
                 let shadows = run.end_shadows().await;

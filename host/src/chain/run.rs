@@ -74,14 +74,21 @@ pub(super) struct Log {
     /// Positions with a canary, and whether it serves.
     pub(super) choices: Vec<(usize, bool)>,
     pub(super) attempts: u32,
-    /// Numbers of the targets that were tried, in their order.
-    pub(super) tried: Vec<u32>,
-    /// Of the target that answered, or was tried last.
+    /// Number of the target that answered, or was tried last.
     pub(super) upstream: Option<u32>,
+    /// Of the targets that were tried before it, in their order.
+    pub(super) tried: Vec<u32>,
     /// Spent waiting for the upstream's head.
     pub(super) upstream_wait: Duration,
     pub(super) first_byte: Option<Duration>,
     pub(super) bypasses: BTreeMap<Arc<str>, u32>,
+}
+
+impl Log {
+    /// The answer is this target's, as far as is known.
+    pub(super) fn answers_from(&mut self, number: u32) {
+        self.tried.extend(self.upstream.replace(number));
+    }
 }
 
 impl Run {

@@ -61,22 +61,9 @@ pub fn serve(
             Ok(Err(stop)) => run.stand_in(stop),
             Err(_) => run.stand_in(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this request."))),
         };
-        // What is over is told through the chain as well: each call there has its own limit.
-        let is_over = matches!(reply, Reply::Whole(_));
-        let backward = {
-            let mut backward = pin!(async { Ok(run.backward(reply).await) });
-            let backward = async {
-                match is_over {
-                    true => backward.await,
-                    false => run.in_time(&finisher, backward.as_mut()).await,
-                }
-            };
-            AssertUnwindSafe(backward).catch_unwind().await
-        };
-        let source = match backward {
-            Ok(Ok(source)) => source,
-            Ok(Err(stop)) => run.last_word(stop),
-            Err(_) => run.last_word(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this answer."))),
+        let source = match reply {
+            Reply::Upstream(body) if run.nobody_looks_back() => Source::AsItComes(body, Taps::default()),
+            reply => run.backward_in_time(&finisher, reply).await,
         };
         Ok(run.respond(source, finisher))
     }
@@ -134,6 +121,28 @@ impl Run {
         }
         self.route_phase().await?;
         self.send(route, body).await
+    }
+
+    /// The answer goes to the client as its upstream gives it.
+    fn nobody_looks_back(&self) -> bool {
+        !self.plan.chain.looks_back() && self.model.is_none() && self.trace.is_none()
+    }
+
+    async fn backward_in_time(self: &Arc<Run>, finisher: &Finisher, reply: Reply) -> Source {
+        // What is over is told through the chain as well: each call there has its own limit.
+        let is_over = matches!(reply, Reply::Whole(_));
+        let mut backward = pin!(async { Ok(self.backward(reply).await) });
+        let backward = async {
+            match is_over {
+                true => backward.await,
+                false => self.in_time(finisher, backward.as_mut()).await,
+            }
+        };
+        match AssertUnwindSafe(backward).catch_unwind().await {
+            Ok(Ok(source)) => source,
+            Ok(Err(stop)) => self.last_word(stop),
+            Err(_) => self.last_word(Stop::refuse(Refusal::new(Code::Internal, "The gateway failed on this answer."))),
+        }
     }
 
     /// The answer's phases. What decides anew on the way takes the place of the answer for the entries in front of it.

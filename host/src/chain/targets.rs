@@ -41,10 +41,13 @@ impl Targets {
 
     /// All of them as configured, those that rest behind the others.
     fn order(&self) -> Vec<u32> {
-        let mut order: Vec<(bool, u32)> =
-            self.0.iter().zip(0..).map(|(target, number)| (target.rests_ms() > 0, number)).collect();
-        order.sort_unstable();
-        order.into_iter().map(|(_, number)| number).collect()
+        let mut order = Vec::with_capacity(self.0.len());
+        let mut resting = Vec::new();
+        for (target, number) in self.0.iter().zip(0..) {
+            if target.rests_ms() > 0 { &mut resting } else { &mut order }.push(number);
+        }
+        order.append(&mut resting);
+        order
     }
 
     fn price(&self, figure: impl Fn(&ModelTarget) -> Option<u64>) -> Vec<Option<u64>> {

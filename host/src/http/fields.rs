@@ -2,10 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE, VIA,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TE, TRANSFER_ENCODING, VIA};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 pub use sluicegate_framing::http1::has_unknown_transfer_coding;
@@ -18,29 +15,21 @@ use crate::error::Code;
 /// The gateway's own fields begin so; a client cannot send them.
 pub const OWN_PREFIX: &str = "x-sluicegate-";
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Ends at every hop (RFC 9110, 7.6.1, and `proxy-authenticate`, which speaks of this hop only).
 /// `trailer` goes on: the trailers themselves do, by [`super::trailers`].
-static HOP_BY_HOP: [HeaderName; 7] =
-    [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, PROXY_AUTHENTICATE];
+static HOP_BY_HOP: [&str; 7] =
+    ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "proxy-authenticate"];
 
 /// Routing and framing rest on these: naming them in `Connection` does not take them out.
 static NOT_AN_OPTION: [HeaderName; 2] = [HOST, CONTENT_LENGTH];
 
 /// Fields that carry credentials on every route.
-static CREDENTIAL_FIELDS: [HeaderName; 6] = [
-    AUTHORIZATION,
-    PROXY_AUTHORIZATION,
-    COOKIE,
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("api-key"),
-    HeaderName::from_static("x-goog-api-key"),
-];
+static CREDENTIAL_FIELDS: [&str; 6] =
+    ["authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key"];
 
 /// The query member that carries a credential on every route.
 const CREDENTIAL_MEMBER: &str = "key";
@@ -172,8 +161,11 @@ pub fn check_size(headers: &HeaderMap, headers_max: usize, bytes_max: usize) -> 
 ///
 /// `expect` goes too: the listener answers 100 as soon as the body is read. Where nothing reads it yet, an upstream is asked anew.
 pub fn clean_request(headers: &mut HeaderMap) -> Hop {
-    let hop = Hop { trailers: accepts_trailers(headers) };
-    remove_hop_by_hop(headers, |name| *name == EXPECT || only_the_gateway_says(name.as_str()));
+    let mut hop = Hop { trailers: false };
+    remove_hop_by_hop(headers, |name, value| {
+        hop.trailers |= *name == TE && names_trailers(value);
+        *name == EXPECT || only_the_gateway_says(name.as_str())
+    });
     hop
 }
 
@@ -199,7 +191,7 @@ pub fn announce_client(headers: &mut HeaderMap, client: &ClientSide<'_>, hop: Ho
 /// Takes out of an upstream's answer what ends at this hop, and adds `via`.
 pub fn clean_reply(headers: &mut HeaderMap, version: Version) {
     let mut is_coded = false;
-    remove_hop_by_hop(headers, |name| {
+    remove_hop_by_hop(headers, |name, _| {
         is_coded |= *name == TRANSFER_ENCODING;
         name.as_str().starts_with(OWN_PREFIX)
     });
@@ -230,13 +222,12 @@ pub fn take_presented(
         CredentialPlace::Header(name) => Some(name),
         CredentialPlace::Query(_) => None,
     });
-    let carries = |name: &HeaderName| CREDENTIAL_FIELDS.contains(name) || of_route.clone().any(|other| other == name);
+    let carries = |name: &HeaderName| is_credential(name) || of_route.clone().any(|other| other == name);
     // Servers behind CGI and its heirs read `_` and `-` alike; a field in the other spelling is nobody's.
     let is_odd = |name: &HeaderName| {
         name.as_str().contains('_') && {
             let usual = name.as_str().replace('_', "-");
-            let is_usual = |field: &HeaderName| field.as_str() == usual;
-            CREDENTIAL_FIELDS.iter().any(is_usual) || of_route.clone().any(is_usual)
+            CREDENTIAL_FIELDS.contains(&usual.as_str()) || of_route.clone().any(|field| field.as_str() == usual)
         }
     };
     let taken: Vec<HeaderName> = headers.keys().filter(|name| carries(name) || is_odd(name)).cloned().collect();
@@ -284,7 +275,7 @@ pub fn restore(
 
 /// Whether a field carries a credential on every route.
 pub(super) fn is_credential(name: &HeaderName) -> bool {
-    CREDENTIAL_FIELDS.contains(name)
+    CREDENTIAL_FIELDS.contains(&name.as_str())
 }
 
 fn names_member(places: &[CredentialPlace], name: &str) -> bool {
@@ -296,17 +287,17 @@ fn join_query(parts: &[&str]) -> Option<String> {
 }
 
 /// And what else is to go, in one pass over the fields.
-fn remove_hop_by_hop(headers: &mut HeaderMap, mut goes: impl FnMut(&HeaderName) -> bool) {
+fn remove_hop_by_hop(headers: &mut HeaderMap, mut goes: impl FnMut(&HeaderName, &HeaderValue) -> bool) {
     let mut removed: Vec<HeaderName> = Vec::new();
     for (name, value) in headers.iter() {
         if *name == CONNECTION {
             let options = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
             // The usual one goes anyway, and need not be read.
-            let options = options.filter(|option| !option.eq_ignore_ascii_case(KEEP_ALIVE.as_str().as_bytes()));
+            let options = options.filter(|option| !option.eq_ignore_ascii_case(b"keep-alive"));
             let options = options.filter_map(|option| HeaderName::from_bytes(option).ok());
             removed.extend(options.filter(|name| !NOT_AN_OPTION.contains(name)));
         }
-        if goes(name) || HOP_BY_HOP.contains(name) {
+        if goes(name, value) || HOP_BY_HOP.contains(&name.as_str()) {
             removed.push(name.clone());
         }
     }
@@ -315,8 +306,9 @@ fn remove_hop_by_hop(headers: &mut HeaderMap, mut goes: impl FnMut(&HeaderName) 
     }
 }
 
-fn accepts_trailers(headers: &HeaderMap) -> bool {
-    headers.get_all(TE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).any(|coding| {
+/// Of a field `te`.
+fn names_trailers(value: &HeaderValue) -> bool {
+    value.as_bytes().split(|byte| *byte == b',').any(|coding| {
         let name = coding.split(|byte| *byte == b';').next().unwrap_or_default();
         name.trim_ascii().eq_ignore_ascii_case(b"trailers")
     })
@@ -324,6 +316,9 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
 
 /// Servers behind CGI and its heirs read `_` and `-` alike, so both spellings are taken out.
 pub(super) fn only_the_gateway_says(name: &str) -> bool {
+    if !name.starts_with(['f', 'x']) {
+        return false;
+    }
     let begins = |with: &str| {
         let alike = |(byte, wanted): (u8, u8)| byte == wanted || (byte == b'_' && wanted == b'-');
         name.len() >= with.len() && name.bytes().zip(with.bytes()).all(alike)

@@ -65,12 +65,16 @@ impl TraceParent {
     /// The gateway records no spans of its own, so a valid context goes on as it came: the upstream's spans then hang under
     /// the client's. What is not valid is removed, `tracestate` with it, so that log and upstream agree that there is none.
     pub fn propagate(headers: &mut HeaderMap) -> Option<TraceParent> {
+        // Most requests have neither.
+        if !headers.keys().any(|name| *name == TRACEPARENT || *name == TRACESTATE) {
+            return None;
+        }
         let mut values = headers.get_all(TRACEPARENT).iter();
         let parsed = match (values.next(), values.next()) {
             (Some(value), None) => value.to_str().ok().and_then(TraceParent::parse),
             _ => None,
         };
-        if parsed.is_none() && headers.keys().any(|name| *name == TRACEPARENT || *name == TRACESTATE) {
+        if parsed.is_none() {
             headers.remove(TRACEPARENT);
             headers.remove(TRACESTATE);
         }
@@ -130,10 +134,13 @@ fn unrepeated() -> [u8; 16] {
     ((u128::from(hash) << 64) | u128::from(count)).to_be_bytes()
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+fn hexadecimal(bytes: &[u8; 16]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]);
-    String::from_utf8(digits.collect()).unwrap_or_default()
+    let mut text = [0; 32];
+    for (digits, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        digits.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]);
+    }
+    std::str::from_utf8(&text).unwrap_or_default().to_owned()
 }
 
 /// Exactly `N` bytes from lower-case hexadecimal digits.

@@ -81,19 +81,26 @@ impl Health {
 
     /// 0 where it may be tried.
     pub fn rests_ms(&self) -> u64 {
-        self.lock().rests_until_ms.saturating_sub(self.clock.monotonic_ms())
+        match self.lock().rests_until_ms {
+            // The clock is not asked where nothing depends on it.
+            0 => 0,
+            until_ms => until_ms.saturating_sub(self.clock.monotonic_ms()),
+        }
     }
 
     /// An attempt begins.
     pub fn begin(self: &Arc<Health>) -> UnderWay {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let now_ms = self.clock.monotonic_ms();
         let mut inner = self.lock();
-        let is_probe = inner.streak > 0 && inner.rests_until_ms <= now_ms;
-        if is_probe {
-            inner.rests_until_ms = now_ms + rest_ms(inner.streak);
+        let mut probes_until_ms = None;
+        if inner.streak > 0 {
+            let now_ms = self.clock.monotonic_ms();
+            if inner.rests_until_ms <= now_ms {
+                inner.rests_until_ms = now_ms + rest_ms(inner.streak);
+                probes_until_ms = Some(inner.rests_until_ms);
+            }
         }
-        let probes_until_ms = is_probe.then_some(inner.rests_until_ms);
+        drop(inner);
         UnderWay { health: self.clone(), probes_until_ms, ended_streak: None, has_failed: false }
     }
 

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::Either;
 use http::{Request, Response};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -20,7 +22,7 @@ use super::connect::{ConnectError, Connector, Wire};
 use super::error::UpstreamError;
 use super::heard::Heard;
 use super::shared::{Shared, Stream};
-use super::stream::Unanswered;
+use super::stream::{Unanswered, Upload};
 use crate::alarm::Alarm;
 use crate::config::{self, UpstreamProtocol};
 
@@ -90,6 +92,9 @@ pub(super) enum Lease {
     Own(Own),
     Stream(Stream),
 }
+
+/// The head of an answer, and what is still sent of its request.
+type Answered = (Response<Source>, Option<Upload>);
 
 /// The right to another lease, in the place of one that failed.
 pub(super) enum Right {
@@ -311,12 +316,28 @@ impl Lease {
         }
     }
 
-    pub(super) async fn send(&mut self, request: Request<SendBody>) -> Result<Response<Source>, Unanswered> {
+    /// Hands the request over at once, so that nobody has to carry it who waits for the answer.
+    pub(super) fn send(
+        &mut self,
+        request: Request<SendBody>,
+    ) -> impl Future<Output = Result<Answered, Unanswered>> + Send + use<> {
         match self {
-            Lease::Own(own) => own.send(request).await,
+            Lease::Own(own) => Either::Left(own.send(request)),
             // What seldom happens is boxed: else every request would carry the room for it.
-            Lease::Stream(stream) => Ok(Box::pin(stream.send(request)).await?.map(Source::Stream)),
+            Lease::Stream(stream) => Either::Right(Box::pin(stream.send(request))),
         }
+    }
+
+    /// The wait is over.
+    pub(super) fn answered(&mut self, answer: Result<Answered, Unanswered>) -> Result<Response<Source>, Unanswered> {
+        if let Lease::Own(own) = self {
+            own.connection.heard.answered();
+        }
+        let (answer, upload) = answer?;
+        if let Lease::Stream(stream) = self {
+            stream.keep(upload);
+        }
+        Ok(answer)
     }
 
     /// Another protocol is spoken on it from here on.
@@ -349,13 +370,17 @@ impl Own {
         self.connection.heard.anything()
     }
 
-    async fn send(&mut self, request: Request<SendBody>) -> Result<Response<Source>, Unanswered> {
+    fn send(
+        &mut self,
+        request: Request<SendBody>,
+    ) -> impl Future<Output = Result<Answered, Unanswered>> + Send + use<> {
         self.connection.heard.begin(self.connection.ahead_bytes_max);
-        let sent = self.connection.sender.try_send_request(request).await;
-        self.connection.heard.answered();
-        sent.map(|answer| answer.map(Source::Connection)).map_err(|mut failure| {
-            let unsent = failure.take_message();
-            Unanswered { cause: failure.into_error().into(), unsent }
+        self.connection.sender.try_send_request(request).map(|sent| match sent {
+            Ok(answer) => Ok((answer.map(Source::Connection), None)),
+            Err(mut failure) => {
+                let unsent = failure.take_message();
+                Err(Unanswered { cause: failure.into_error().into(), unsent })
+            }
         })
     }
 

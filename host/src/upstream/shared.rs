@@ -18,13 +18,13 @@ use sluicegate_runtime::lane;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::body::{Progress, SendBody};
+use super::body::{Progress, SendBody, Source};
 use super::connect::{ConnectError, Wire};
 use super::error::UpstreamError;
 use super::heard::Heard;
 use super::pool::{Lease, Open, Permit, Pool, Room};
 use super::received::{Answers, lock};
-use super::stream::{self, StreamBody, Unanswered, Upload};
+use super::stream::{self, Unanswered, Upload};
 use crate::config;
 
 /// What an answer may have on its way that its client has not taken, in bytes. The connection's window has room for that of every
@@ -362,10 +362,20 @@ impl Stream {
         self.reused
     }
 
-    pub(super) async fn send(&mut self, request: Request<SendBody>) -> Result<Response<StreamBody>, Unanswered> {
-        let (answer, upload) = stream::send(self.connection.sender.clone(), request, &self.connection.life.answers).await?;
+    pub(super) fn send(
+        &self,
+        request: Request<SendBody>,
+    ) -> impl Future<Output = Result<(Response<Source>, Option<Upload>), Unanswered>> + Send + use<> {
+        let (sender, life) = (self.connection.sender.clone(), self.connection.life.clone());
+        async move {
+            let (answer, upload) = stream::send(sender, request, &life.answers).await?;
+            Ok((answer.map(Source::Stream), upload))
+        }
+    }
+
+    /// Sends what is left of the request for as long as this lives.
+    pub(super) fn keep(&mut self, upload: Option<Upload>) {
         self.upload = upload;
-        Ok(answer)
     }
 
     /// Keeps the right to another one. `retires`: the connection takes no more requests.

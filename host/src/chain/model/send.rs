@@ -138,12 +138,12 @@ impl Run {
             if let Some(model) = &self.model {
                 *model.seen() = Seen::default();
             }
-            let request = match self.model_request(call, &prepared.head, &outgoing, target, side, key) {
+            let mut request = match self.model_request(call, &prepared.head, &outgoing, target, side, key) {
                 Ok(request) => request,
                 Err(stop) => return (Tried::Final(stop), None),
             };
             let mut again = |_| Some(RequestBody::Whole(outgoing.body.clone().into()));
-            let answer = match self.attempt(route, number, target, request, false, &mut again).await {
+            let answer = match self.attempt(route, number, target, &mut request, false, &mut again).await {
                 Ok(answer) => answer,
                 Err(failure) => return (Tried::Failed(failure.stop), None),
             };

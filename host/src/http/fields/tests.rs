@@ -1,3 +1,5 @@
+use http::header::AUTHORIZATION;
+
 use super::*;
 
 fn map(fields: &[(&str, &str)]) -> HeaderMap {

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::upstream::error::BoxError;
 
@@ -38,6 +39,11 @@ impl Progress {
         self.became_sent.notify_waiters();
     }
 
+    /// There is nothing to send but the head, and nobody waits yet.
+    pub(super) fn set_sent_with_head(&self) {
+        self.sent.store(true, Ordering::Release);
+    }
+
     pub(in crate::upstream) fn is_sent(&self) -> bool {
         self.sent.load(Ordering::Acquire)
     }
@@ -47,8 +53,11 @@ impl Progress {
         self.set_stage(Stage::Connecting(Instant::now()));
     }
 
-    pub(in crate::upstream) fn handed(&self) {
-        self.set_stage(Stage::Handed(Instant::now()));
+    /// The request is given to a connection. Returns when that is.
+    pub(in crate::upstream) fn handed(&self) -> Instant {
+        let now = Instant::now();
+        self.set_stage(Stage::Handed(now));
+        now
     }
 
     fn set_stage(&self, stage: Stage) {
@@ -68,16 +77,16 @@ impl Progress {
         }
     }
 
-    /// Waits until the last byte of the body was handed to the connection.
-    pub(in crate::upstream) async fn sent(&self) {
-        if self.is_sent() {
-            return;
-        }
-        let became_sent = self.became_sent.notified();
-        // It may have been just before.
+    /// Waits until the last byte of the body was handed to the connection. Returns when that was, if there was one.
+    pub(in crate::upstream) async fn sent(&self) -> Option<Instant> {
         if !self.is_sent() {
-            became_sent.await;
+            let became_sent = self.became_sent.notified();
+            // It may have been just before.
+            if !self.is_sent() {
+                became_sent.await;
+            }
         }
+        self.sent_at.get().copied()
     }
 
     pub(super) fn fail(&self, error: BoxError) {
