@@ -32,6 +32,7 @@ use crate::instance::PluginState;
 use crate::phase::Phase;
 
 pub(crate) use self::host::Lent;
+pub(crate) use self::lower::Copied;
 
 /// The module of a component that consists of one, ready to be compiled. Errors say why a component is of another kind.
 pub(crate) fn module_of(component: &[u8]) -> Odd<Vec<u8>> {
