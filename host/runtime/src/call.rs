@@ -229,7 +229,7 @@ fn head_fields(list: Vec<wit::Field>) -> Result<HeaderMap, Failure> {
             return Err(refused("belongs to the host"));
         }
         let value = fields::parse_value(&field.value).map_err(|_| refused("has no valid value"))?;
-        fields::write(&mut headers, fields::Edit::Append, name, value).map_err(|_| refused("is one too many"))?;
+        fields::write(&mut headers, fields::Edit::Append, &name, value).map_err(|_| refused("is one too many"))?;
     }
     Ok(headers)
 }

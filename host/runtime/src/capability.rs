@@ -27,9 +27,12 @@ use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::host;
+use crate::direct::Lent;
 use crate::exchange::Exchange;
 use crate::failure::{FailureKind, Violation};
 use crate::instance::PluginState;
+use crate::names::Names;
+use crate::values::Values;
 
 /// Linked for every plugin: the exchange itself.
 pub const CORE_INTERFACES: [&str; 14] = [
@@ -102,18 +105,38 @@ impl host::types::Host for PluginState {}
 impl host::edits::Host for PluginState {}
 impl host::model_types::Host for PluginState {}
 
+/// What a host call works with.
+struct Entered<'a> {
+    exchange: &'a Exchange,
+    names: &'a mut Names,
+    values: &'a mut Values,
+    /// Takes what the guest gets.
+    lent: &'a mut Lent,
+}
+
+fn outside() -> wasmtime::Error {
+    Violation::raise(FailureKind::Trap, "a host call other than `log` outside an exchange; `configure` must be pure")
+}
+
 impl PluginState {
+    /// As [`PluginState::enter`], with what is kept of the guest beside the exchange.
+    fn enter_mut(&mut self) -> wasmtime::Result<Entered<'_>> {
+        self.enter()?;
+        match &self.exchange {
+            Some(exchange) => {
+                let (names, values, lent) = (&mut self.names, &mut self.values, &mut self.lent);
+                Ok(Entered { exchange, names, values, lent })
+            }
+            None => Err(outside()),
+        }
+    }
+
     /// Counts one host call, and gives the exchange that the guest is called for.
     ///
     /// Errors end the guest: the limit of host calls is reached, or `configure` reaches for an exchange.
     fn enter(&self) -> wasmtime::Result<&Arc<Exchange>> {
         self.count_host_call()?;
-        self.exchange.as_ref().ok_or_else(|| {
-            Violation::raise(
-                FailureKind::Trap,
-                "a host call other than `log` outside an exchange; `configure` must be pure",
-            )
-        })
+        self.exchange.as_ref().ok_or_else(outside)
     }
 
     fn count_host_call(&self) -> wasmtime::Result<()> {

@@ -82,7 +82,7 @@ impl Exchange {
     }
 
     /// None unless the exchange is traced: then nothing is copied or formatted.
-    fn deed(
+    pub(crate) fn deed(
         &self,
         call: &'static str,
         name: impl fmt::Display,

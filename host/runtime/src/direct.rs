@@ -34,6 +34,7 @@ use crate::instance::PluginState;
 use crate::phase::Phase;
 
 pub(crate) use self::host::Lent;
+pub(crate) use self::lower::Copied;
 pub(crate) use self::split::{Contents, Split, split};
 
 /// The module of a component that consists of one, ready to be compiled. Errors say why a component is of another kind.

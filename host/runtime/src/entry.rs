@@ -11,6 +11,7 @@ use crate::instance::Instance;
 use crate::phase::{Phase, PhaseSet};
 use crate::plugin::{Isolation, Plugin};
 use crate::setup::InstanceNeed;
+use crate::turns;
 use crate::version::Version;
 
 /// What a failure of the plugin means for the request.
@@ -74,19 +75,38 @@ impl Entry {
         position: usize,
         call: &Call,
     ) -> Result<Verdict, Failure> {
+        self.call_at(Instant::now(), held, exchange, position, call).await
+    }
+
+    /// The same for who knows what time it is.
+    pub async fn call_at(
+        &self,
+        now: Instant,
+        held: &mut Held,
+        exchange: &Arc<Exchange>,
+        position: usize,
+        call: &Call,
+    ) -> Result<Verdict, Failure> {
         let admission = match self.breaker.is_open() {
             false => Admission::Run,
-            true => self.breaker.admit(Instant::now()),
+            true => self.breaker.admit(now),
         };
         if admission == Admission::Refuse {
             return Err(Failure::new(FailureKind::Suspended, "too many failures in a short time; the breaker is open"));
         }
         let mut admitted = Admitted { breaker: &self.breaker, admission, settled: false };
         let held_instance = held.instance.take().filter(|_| self.keeps(held, call.phase()));
-        let bytes_max = self.options.piece_bytes_max;
         // It owns what it needs, since it goes to another thread when its guest takes long.
-        let work = work(self.plugin.clone(), held_instance, exchange.clone(), position, bytes_max, call.clone());
-        let called = self.plugin.turns.run(&self.plugin.paces[call.phase() as usize], Box::pin(work)).await;
+        let work = Work {
+            plugin: self.plugin.clone(),
+            instance: held_instance,
+            exchange: exchange.clone(),
+            position,
+            bytes_max: self.options.piece_bytes_max,
+            call: call.clone(),
+        };
+        let pace = &self.plugin.paces[call.phase() as usize];
+        let called = self.plugin.turns.run(pace, Box::pin(work.run(now))).await;
         held.last = Some(call.phase());
         match called {
             Ok((instance, verdict)) => {
@@ -129,10 +149,14 @@ impl Entry {
 
     /// One that is merely of use makes room before instances are short.
     fn is_kept_after(&self, held: &Held, call: &Call) -> bool {
+        let need = self.plugin.setup().need;
+        if need == InstanceNeed::Call && !self.reuses(held) {
+            return false;
+        }
         let body_goes_on =
             matches!(call, Call::Body { end: false, .. } | Call::ReplyBody { end: false, .. } | Call::Delta(_));
         let is_of_use = body_goes_on || self.phases().any_after(call.phase());
-        let is_needed = match self.plugin.setup().need {
+        let is_needed = match need {
             InstanceNeed::Call => false,
             InstanceNeed::Body => body_goes_on,
             InstanceNeed::Exchange => is_of_use,
@@ -162,21 +186,35 @@ impl Held {
     }
 }
 
-/// One call, with the instance that serves it: it comes back unless it has failed.
-async fn work(
+/// One call.
+struct Work {
     plugin: Arc<Plugin>,
+    /// Kept from an earlier call of its exchange.
     instance: Option<Instance>,
     exchange: Arc<Exchange>,
     position: usize,
     bytes_max: u64,
     call: Call,
-) -> Result<(Instance, Verdict), Failure> {
-    let mut instance = match instance {
-        Some(instance) => instance,
-        None => plugin.acquire().await?,
-    };
-    let verdict = instance.call(&plugin.prepared, &exchange, position, bytes_max, &call).await?;
-    Ok((instance, verdict))
+}
+
+impl Work {
+    /// The instance that has served it comes back unless it has failed. `now`: when the call was wanted.
+    fn run(mut self, now: Instant) -> impl Future<Output = Result<(Instance, Verdict), Failure>> + Send {
+        async move {
+            let kept = self.instance.take();
+            let Work { plugin, exchange, call, .. } = &self;
+            let (mut instance, began) = match kept.or_else(|| plugin.pool.take()) {
+                Some(instance) if turns::is_serving() => (instance, now),
+                // What it has waited for is not held against it.
+                Some(instance) => (instance, Instant::now()),
+                // Apart, so that a call of a warm instance does not carry the room for it.
+                None => (Box::pin(plugin.create()).await?, Instant::now()),
+            };
+            let (position, bytes_max) = (self.position, self.bytes_max);
+            let verdict = instance.call(began, &plugin.prepared, exchange, position, bytes_max, call).await?;
+            Ok((instance, verdict))
+        }
+    }
 }
 
 /// Tells the breaker how a call ended, also when it is cancelled.

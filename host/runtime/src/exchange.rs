@@ -1,5 +1,6 @@
 //! One exchange as plugins see it: both heads, identity, labels and notes, behind one lock.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -96,7 +97,16 @@ pub struct ReplyHead {
 /// Each part written once; the log says by whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
-    parts: BTreeMap<String, (String, Arc<str>)>,
+    /// A few, in the order of their names.
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    name: Cow<'static, str>,
+    value: String,
+    /// The chain entry.
+    writer: Arc<str>,
 }
 
 /// Parts of one identity.
@@ -169,32 +179,36 @@ impl State {
 
 impl Identity {
     pub fn get(&self, part: &str) -> Option<&str> {
-        self.parts.get(part).map(|(value, _)| value.as_str())
+        self.parts.iter().find(|known| known.name == part).map(|part| part.value.as_str())
     }
 
     /// Part, value, and the chain entry that wrote it.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.parts.iter().map(|(part, (value, writer))| (part.as_str(), value.as_str(), &**writer))
+        self.parts.iter().map(|part| (&*part.name, part.value.as_str(), &*part.writer))
     }
 
     /// Writes a part on the host's own account. False when it cannot be written: it is set, unknown, too long or one too many.
     pub fn establish(&mut self, part: &str, value: &str, writer: &str) -> bool {
-        self.set(part.to_owned(), value.to_owned(), writer.into()).is_ok()
+        self.set(part, value, &writer.into()).is_ok()
     }
 
-    pub(crate) fn set(&mut self, part: String, value: String, writer: Arc<str>) -> Result<(), IdentityError> {
-        let known = IDENTITY_PARTS.contains(&part.as_str())
-            || part.strip_prefix("claim.").is_some_and(|name| !name.is_empty() && name.len() <= 64);
-        if !known || value.len() > IDENTITY_BYTES_MAX || value.chars().any(char::is_control) {
+    pub(crate) fn set(&mut self, part: &str, value: &str, writer: &Arc<str>) -> Result<(), IdentityError> {
+        let is_claim = |name: &str| !name.is_empty() && name.len() <= 64;
+        let name = match IDENTITY_PARTS.into_iter().find(|known| *known == part) {
+            Some(known) => Cow::Borrowed(known),
+            None if part.strip_prefix("claim.").is_some_and(is_claim) => Cow::Owned(part.to_owned()),
+            None => return Err(IdentityError::Invalid),
+        };
+        if value.len() > IDENTITY_BYTES_MAX || value.chars().any(char::is_control) {
             return Err(IdentityError::Invalid);
         }
-        if self.parts.contains_key(&part) {
+        let Err(place) = self.parts.binary_search_by(|known| (*known.name).cmp(part)) else {
             return Err(IdentityError::AlreadySet);
-        }
+        };
         if self.parts.len() >= IDENTITY_PARTS_MAX {
             return Err(IdentityError::Invalid);
         }
-        self.parts.insert(part, (value, writer));
+        self.parts.insert(place, Part { name, value: value.to_owned(), writer: writer.clone() });
         Ok(())
     }
 }
@@ -275,14 +289,14 @@ pub(crate) mod tests {
     }
 
     fn set(identity: &mut Identity, part: &str, value: &str) -> Result<(), IdentityError> {
-        identity.set(part.to_owned(), value.to_owned(), "writer".into())
+        identity.set(part, value, &"writer".into())
     }
 
     #[test]
     fn each_part_is_written_once_and_keeps_its_first_writer() {
         let mut identity = Identity::default();
-        assert_eq!(identity.set("consumer".into(), "acme".into(), "first".into()), Ok(()));
-        assert_eq!(identity.set("consumer".into(), "evil".into(), "second".into()), Err(IdentityError::AlreadySet));
+        assert_eq!(identity.set("consumer", "acme", &"first".into()), Ok(()));
+        assert_eq!(identity.set("consumer", "evil", &"second".into()), Err(IdentityError::AlreadySet));
         assert_eq!(identity.iter().collect::<Vec<_>>(), [("consumer", "acme", "first")]);
     }
 

@@ -54,10 +54,10 @@ pub(crate) enum Edit {
 pub(crate) fn write(
     headers: &mut HeaderMap,
     edit: Edit,
-    name: HeaderName,
+    name: &HeaderName,
     value: HeaderValue,
 ) -> Result<(), EditError> {
-    let fits = headers.len() < FIELDS_MAX || (edit == Edit::Set && headers.contains_key(&name));
+    let fits = headers.len() < FIELDS_MAX || (edit == Edit::Set && headers.contains_key(name));
     if !fits || bytes(headers) + name.as_str().len() + value.len() > FIELD_BYTES_MAX {
         return Err(EditError::TooMany);
     }

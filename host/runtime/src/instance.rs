@@ -21,10 +21,12 @@ use crate::failure::{Failure, FailureKind, Violation};
 use crate::frames;
 use crate::guest::{Called, Configured, Guest, Prepared};
 use crate::limits::{Limiter, PluginLimits};
+use crate::names::Names;
 use crate::phase::Phase;
 use crate::symbols::Symbols;
 use crate::ticker::{TICK, Ticker, Ticking};
 use crate::turns;
+use crate::values::Values;
 use crate::version::Version;
 use crate::wasi::Wasi;
 
@@ -46,15 +48,18 @@ pub(crate) struct PluginState {
     pub(crate) wasi: Option<Box<Wasi>>,
     /// Of a guest that is called directly.
     pub(crate) lent: Lent,
+    /// Of header fields.
+    pub(crate) names: Names,
+    pub(crate) values: Values,
     symbols: Option<Arc<Symbols>>,
     limiter: Limiter,
     ticks_left: u64,
+    /// Of one call.
+    ticks_max: u64,
     /// The call that runs has met a tick before.
     has_ticked: bool,
     wall_end: Instant,
-    ticker: Arc<Ticker>,
-    /// While a call is under way.
-    ticking: Option<Ticking>,
+    ticking: Ticking,
 }
 
 /// What instances of one plugin have in common.
@@ -96,30 +101,34 @@ impl Instance {
             configure_log_lines: Arc::default(),
             wasi: None,
             lent: Lent::default(),
+            names: Names::default(),
+            values: Values::default(),
             symbols: context.symbols.clone(),
             limiter: Limiter::new(&context.limits),
             ticks_left: 0,
+            // One more than asked for: the first tick comes at any time.
+            ticks_max: 1 + (context.limits.cpu_max.as_millis() / TICK.as_millis()) as u64,
             has_ticked: false,
             wall_end: Instant::now(),
-            ticker: context.ticker.clone(),
-            ticking: None,
+            ticking: Ticking::new(context.ticker.clone()),
         };
         let mut store = Store::new(prepared.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(usize::try_from(context.limits.memory_bytes_max).unwrap_or(usize::MAX));
         store.epoch_deadline_callback(at_tick);
-        arm(&mut store);
+        arm(&mut store, Instant::now());
         let guest = match prepared.instantiate(&mut store).await {
             Ok(guest) => guest,
             Err(error) => return Err(store.data().classify(&error)),
         };
-        store.data_mut().ticking = None;
+        store.data_mut().ticking.end();
         Ok(Instance { store, guest, calls: 0, last_used: Instant::now(), _permit: permit })
     }
 
-    /// Calls one phase. After an error the instance must not be used again.
+    /// Calls one phase, which began at `began`. After an error the instance must not be used again.
     pub(crate) async fn call(
         &mut self,
+        began: Instant,
         prepared: &Prepared,
         exchange: &Arc<Exchange>,
         position: usize,
@@ -129,14 +138,15 @@ impl Instance {
         let state = self.store.data_mut();
         state.exchange = Some(exchange.clone());
         state.site = Site { position, phase: call.phase() };
-        self.last_used = arm(&mut self.store);
+        self.last_used = began;
+        arm(&mut self.store, began);
         let wall = self.store.data().wall();
         let called = within(wall, pin!(self.call_phase(prepared, bytes_max, call))).await;
         let state = self.store.data_mut();
         let host_calls = state.limits.host_calls_max.saturating_sub(state.host_calls_left.get());
         exchange.note_done(state.site, |done| done.host_calls += host_calls);
         state.exchange = None;
-        state.ticking = None;
+        state.ticking.end();
         self.calls += 1;
         called?
     }
@@ -150,7 +160,7 @@ impl Instance {
 
     /// Calls `configure`: outside any exchange, so that every host call but `log` traps.
     pub(crate) async fn configure(&mut self, prepared: &Prepared, config: &str) -> Result<Configured, Failure> {
-        arm(&mut self.store);
+        arm(&mut self.store, Instant::now());
         let wall = self.store.data().wall();
         let configured = {
             let configuring = pin!(async {
@@ -159,7 +169,7 @@ impl Instance {
             });
             within(wall, configuring).await
         };
-        self.store.data_mut().ticking = None;
+        self.store.data_mut().ticking.end();
         configured?
     }
 
@@ -237,7 +247,8 @@ async fn within<F: Future>(
     if let Poll::Ready(output) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
         return Ok(output);
     }
-    tokio::time::timeout_at(wall_end.into(), call).await.map_err(|_| wall_failure(wall_max))
+    // Apart, so that no call carries the room for it.
+    Box::pin(tokio::time::timeout_at(wall_end.into(), call)).await.map_err(|_| wall_failure(wall_max))
 }
 
 fn wall_failure(wall_max: Duration) -> Failure {
@@ -245,20 +256,17 @@ fn wall_failure(wall_max: Duration) -> Failure {
     Failure::new(FailureKind::Wall, format!("one call took over {max} ms, its wall limit"))
 }
 
-/// Gives a call its budgets. Returns when it begins.
-fn arm(store: &mut Store<PluginState>) -> Instant {
+/// Gives a call its budgets.
+fn arm(store: &mut Store<PluginState>, began: Instant) {
     let state = store.data_mut();
-    state.ticking = Some(state.ticker.tick());
+    state.ticking.begin();
     state.host_calls_left.set(state.limits.host_calls_max);
     // What an earlier call was refused and got over does not explain how this one ends.
     state.limiter.denied = false;
-    // One more than asked for: the first tick comes at any time.
-    state.ticks_left = 1 + (state.limits.cpu_max.as_millis() / TICK.as_millis()) as u64;
+    state.ticks_left = state.ticks_max;
     state.has_ticked = false;
-    let now = Instant::now();
-    state.wall_end = now + state.limits.wall_max;
+    state.wall_end = began + state.limits.wall_max;
     store.set_epoch_deadline(1);
-    now
 }
 
 /// Runs when a guest meets a tick: it yields its thread, or has used up its budget.

@@ -1,6 +1,7 @@
 //! One instance in the hands of whoever measures it: it stays alive between calls, whatever its plugin asks for.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::call::{Call, Verdict};
 use crate::exchange::Exchange;
@@ -19,7 +20,7 @@ pub struct Live<'a> {
 
 impl Live<'_> {
     pub async fn call(&mut self, exchange: &Arc<Exchange>, call: &Call) -> Result<Verdict, Failure> {
-        self.instance.call(&self.plugin.prepared, exchange, 0, PIECE_BYTES_MAX, call).await
+        self.instance.call(Instant::now(), &self.plugin.prepared, exchange, 0, PIECE_BYTES_MAX, call).await
     }
 
     /// Its linear memories together, in bytes.

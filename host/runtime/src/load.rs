@@ -157,7 +157,7 @@ async fn first_instance(plugin: &Plugin) -> Result<(), LoadError> {
         message: not_instantiated(&failure),
         problems: Vec::new(),
     };
-    let mut instance = plugin.acquire().await.map_err(failed)?;
+    let mut instance = plugin.create().await.map_err(failed)?;
     instance.resolve(&plugin.prepared).map_err(failed)?;
     plugin.release(instance);
     Ok(())

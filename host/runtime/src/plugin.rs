@@ -115,15 +115,6 @@ impl Plugin {
         Ok(Live { plugin: self, instance: self.create().await? })
     }
 
-    /// A warm instance, or a new one.
-    pub(crate) async fn acquire(&self) -> Result<Instance, Failure> {
-        match self.pool.take() {
-            Some(instance) => Ok(instance),
-            // Apart, so that a call of a warm instance does not carry the room for it.
-            None => Box::pin(self.create()).await,
-        }
-    }
-
     /// Takes back an instance whose last call went well.
     pub(crate) fn release(&self, mut instance: Instance) {
         if !self.slots.is_short() && (self.isolation == Isolation::Pooled || instance.wipe(&self.prepared)) {
@@ -135,7 +126,8 @@ impl Plugin {
         }
     }
 
-    async fn create(&self) -> Result<Instance, Failure> {
+    /// A new instance.
+    pub(crate) async fn create(&self) -> Result<Instance, Failure> {
         let permit = self.slots.reserve(self.context.limits.wall_max).await?;
         let mut instance = Instance::new(&self.prepared, &self.context, Some(permit)).await?;
         if let Some(config) = &self.config {

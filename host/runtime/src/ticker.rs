@@ -28,11 +28,12 @@ struct Shared {
 #[repr(align(128))]
 struct Count(AtomicUsize);
 
-/// One call under way: while there is any, ticks come.
+/// The calls of one instance, of which one at most is under way: while any is, ticks come.
 #[derive(Debug)]
 pub(crate) struct Ticking {
-    shared: Arc<Shared>,
-    lane: usize,
+    ticker: Arc<Ticker>,
+    /// Where the call that is under way is counted.
+    lane: Option<usize>,
 }
 
 /// Ends its thread when dropped.
@@ -53,17 +54,30 @@ impl Ticker {
         })?;
         Ok(Ticker { thread: join.thread().clone(), shared, join: Some(join) })
     }
+}
+
+impl Ticking {
+    pub(crate) fn new(ticker: Arc<Ticker>) -> Ticking {
+        Ticking { ticker, lane: None }
+    }
 
     /// A guest is about to run.
-    pub(crate) fn tick(&self) -> Ticking {
+    pub(crate) fn begin(&mut self) {
+        self.end();
         let lane = lane::current();
-        if let Some(calls) = self.shared.calls.get(lane) {
+        if let Some(calls) = self.ticker.shared.calls.get(lane) {
             calls.0.fetch_add(1, Ordering::SeqCst);
+            self.lane = Some(lane);
         }
-        if self.shared.asleep.load(Ordering::SeqCst) {
-            self.thread.unpark();
+        if self.ticker.shared.asleep.load(Ordering::SeqCst) {
+            self.ticker.thread.unpark();
         }
-        Ticking { shared: self.shared.clone(), lane }
+    }
+
+    pub(crate) fn end(&mut self) {
+        if let Some(calls) = self.lane.take().and_then(|lane| self.ticker.shared.calls.get(lane)) {
+            calls.0.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 
@@ -75,9 +89,7 @@ impl Shared {
 
 impl Drop for Ticking {
     fn drop(&mut self) {
-        if let Some(calls) = self.shared.calls.get(self.lane) {
-            calls.0.fetch_sub(1, Ordering::SeqCst);
-        }
+        self.end();
     }
 }
 
@@ -126,7 +138,8 @@ mod tests {
     #[test]
     fn it_sleeps_when_no_call_is_under_way_and_never_during_one() {
         let engine = Engine::default();
-        let ticker = Ticker::start(engine.weak()).unwrap();
+        let ticker = Arc::new(Ticker::start(engine.weak()).unwrap());
+        let mut waiting_for_the_host = Ticking::new(ticker.clone());
         let asleep = || ticker.shared.asleep.load(Ordering::SeqCst);
         let wait_until_asleep = || {
             while !asleep() {
@@ -134,13 +147,13 @@ mod tests {
             }
         };
         wait_until_asleep();
-        let waiting_for_the_host = ticker.tick();
+        waiting_for_the_host.begin();
         // Far longer than it takes to fall asleep.
         for _ in 0..2 * IDLE_TICKS_MAX {
             thread::sleep(TICK);
         }
         assert!(!asleep());
-        drop(waiting_for_the_host);
+        waiting_for_the_host.end();
         wait_until_asleep();
     }
 }

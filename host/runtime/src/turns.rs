@@ -175,6 +175,11 @@ pub(crate) fn at_tick(first: bool) -> Option<Pin<Box<dyn Future<Output = ()> + S
     }
 }
 
+/// Whether the thread that asks serves requests, so that what it polls has not waited for a turn.
+pub(crate) fn is_serving() -> bool {
+    PLACE.get() == Place::Serving
+}
+
 /// With whether the guest wants its next turn.
 fn poll_at<T>(
     place: Place,

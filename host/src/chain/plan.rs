@@ -160,7 +160,7 @@ impl Chosen<'_> {
         let trace = trace.map(|trace| CallTrace::begin(trace, exchange, position, self.entry, call, on_failure));
         let was_suspended = self.entry.breaker_is_open();
         let started = Instant::now();
-        let called = self.entry.call(held, exchange, position, call).await;
+        let called = self.entry.call_at(started, held, exchange, position, call).await;
         self.metrics.called(call.phase(), started.elapsed());
         if let Some(trace) = trace {
             trace.end(&called);

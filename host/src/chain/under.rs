@@ -102,7 +102,8 @@ impl Under {
 
     pub(super) fn into_source(self) -> Source {
         let life = self.life.clone();
-        let pieces = unfold(Some(self), |under| async move {
+        // Boxed, since it is handed on with each piece.
+        let pieces = unfold(Some(Box::new(self)), |under| async move {
             let mut under = under?;
             match under.next().await {
                 Ok(Some(piece)) => Some((Ok(Frame::data(piece)), Some(under))),

@@ -1,6 +1,7 @@
 //! Lends the host's state to plugins, as the runtime's traits want it.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use sluicegate_runtime::Version;
@@ -65,8 +66,31 @@ impl PluginCounters for LocalCounters {
 #[derive(Default)]
 pub(super) struct Book {
     /// By entry, in the order of [`Version::ALL`].
-    entries: HashMap<String, [Option<Declared>; Version::ALL.len()]>,
-    pub(super) routes: HashMap<String, RouteMetrics>,
+    entries: ByName<[Option<Declared>; Version::ALL.len()]>,
+    pub(super) routes: ByName<RouteMetrics>,
+}
+
+/// By names of the config, which nobody chooses in order to make them collide.
+pub(super) type ByName<T> = HashMap<String, T, BuildHasherDefault<Fnv>>;
+
+/// FNV-1a of 64 bits: for the few bytes of a name it is done before a hash that withstands attacks has begun.
+pub(super) struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Fnv {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        self.0 = bytes.iter().fold(self.0, step);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Book {

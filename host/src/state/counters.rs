@@ -72,6 +72,9 @@ struct Window {
     ends_ms: u64,
 }
 
+/// Of a counter that cannot be kept.
+const NOTHING: Taken = Taken { allowed: false, remaining: 0, reset_ms: 0 };
+
 impl Counters {
     pub fn new() -> Counters {
         Counters::with_entries_max(ENTRIES_MAX)
@@ -92,6 +95,28 @@ impl Counters {
     ///
     /// Looks at all claims before it changes anything, so that a refusal leaves no trace.
     pub fn take(&self, claims: &[Claim<'_>], now_ms: u64) -> Vec<Taken> {
+        match claims {
+            [claim] => vec![self.take_one(claim, now_ms)],
+            _ => self.take_all(claims, now_ms),
+        }
+    }
+
+    /// As most calls have it: no other claim has to be met with it.
+    fn take_one(&self, claim: &Claim<'_>, now_ms: u64) -> Taken {
+        let (place, name) = self.place(claim);
+        let Some(shard) = self.shards.get(place) else { return NOTHING };
+        let mut shard = lock(shard);
+        shard.evict(now_ms);
+        if let Some(window) = shard.windows.get_mut(name.as_slice()).filter(|window| window.ends_ms > now_ms) {
+            return window.take(claim, now_ms);
+        }
+        match self.look(&shard, claim, &name, 0, now_ms) {
+            looked if looked.allowed => shard.take(claim, &name, now_ms),
+            looked => looked,
+        }
+    }
+
+    fn take_all(&self, claims: &[Claim<'_>], now_ms: u64) -> Vec<Taken> {
         let named: Vec<(usize, Vec<u8>)> = claims.iter().map(|claim| self.place(claim)).collect();
         let mut shards = self.lock(named.iter().map(|(place, _)| *place));
         shards.values_mut().for_each(|shard| shard.evict(now_ms));
@@ -108,7 +133,7 @@ impl Counters {
         }
         let take = |(claim, (place, name)): (&Claim<'_>, &(usize, Vec<u8>))| match shards.get_mut(place) {
             Some(shard) => shard.take(claim, name, now_ms),
-            None => Taken { allowed: false, remaining: 0, reset_ms: 0 },
+            None => NOTHING,
         };
         claims.iter().zip(&named).map(take).collect()
     }
@@ -176,12 +201,10 @@ impl Shard {
 
     /// Of a claim that can be met.
     fn take(&mut self, claim: &Claim<'_>, name: &[u8], now_ms: u64) -> Taken {
-        let Claim { units, limit, window_ms, .. } = *claim;
         if let Some(window) = self.windows.get_mut(name).filter(|window| window.ends_ms > now_ms) {
-            window.used = window.used.saturating_add(units);
-            let remaining = limit.saturating_sub(window.used);
-            return Taken { allowed: true, remaining, reset_ms: window.ends_ms - now_ms };
+            return window.take(claim, now_ms);
         }
+        let Claim { units, limit, window_ms, .. } = *claim;
         if units == 0 {
             return Taken { allowed: true, remaining: limit, reset_ms: window_ms.max(1) };
         }
@@ -196,9 +219,22 @@ impl Shard {
     }
 }
 
+impl Window {
+    /// Of one that is open.
+    fn take(&mut self, claim: &Claim<'_>, now_ms: u64) -> Taken {
+        let left = claim.limit.saturating_sub(self.used);
+        let allowed = claim.units <= left;
+        if allowed {
+            self.used = self.used.saturating_add(claim.units);
+        }
+        let remaining = if allowed { claim.limit.saturating_sub(self.used) } else { left };
+        Taken { allowed, remaining, reset_ms: self.ends_ms - now_ms }
+    }
+}
+
 /// One name for all parts. Lengths stand in front, so that no two sets of parts share a name.
 fn counter_name(namespace: &str, bucket: &str, key: &str, window_ms: u64) -> Vec<u8> {
-    let mut name = Vec::with_capacity(24 + namespace.len() + bucket.len() + key.len());
+    let mut name = Vec::with_capacity(32 + namespace.len() + bucket.len() + key.len());
     name.extend_from_slice(&window_ms.to_le_bytes());
     for part in [namespace, bucket, key] {
         name.extend_from_slice(&(part.len() as u64).to_le_bytes());

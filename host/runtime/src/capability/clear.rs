@@ -59,7 +59,7 @@ impl Host for PluginState {
         let deed = self
             .deed("credentials-in-clear.append-reply-cookie", header::SET_COOKIE.as_str(), |_| Shown::hidden(&value));
         let edited = fields::parse_value(&value).and_then(|value| {
-            edit(exchange, |head| fields::write(&mut head.headers, Edit::Append, header::SET_COOKIE, value))
+            edit(exchange, |head| fields::write(&mut head.headers, Edit::Append, &header::SET_COOKIE, value))
         });
         self.noted(deed, refused(&edited));
         Ok(edited)

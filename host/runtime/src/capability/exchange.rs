@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 
 use wasmtime::Result;
 
+use super::Entered;
 use crate::bindings::host::exchange::{Host, Usage};
+use crate::direct::Copied;
 use crate::instance::PluginState;
 
 impl Host for PluginState {
@@ -52,5 +54,12 @@ impl Host for PluginState {
             outcome: state.outcome.to_owned(),
             upstream: state.upstream.map(|number| exchange.candidates().name(number)).unwrap_or_default(),
         })
+    }
+}
+
+impl PluginState {
+    pub(crate) fn lend_route(&mut self) -> Result<Copied> {
+        let Entered { exchange, lent, .. } = self.enter_mut()?;
+        Ok(lent.copy(exchange.facts.route.as_bytes()))
     }
 }

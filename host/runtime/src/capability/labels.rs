@@ -2,8 +2,10 @@
 
 use wasmtime::Result;
 
+use super::Entered;
 use crate::bindings::host::labels::Host;
 use crate::deeds::Shown;
+use crate::direct::Copied;
 use crate::instance::PluginState;
 
 const LABELS_MAX: usize = 32;
@@ -12,7 +14,7 @@ const VALUE_BYTES_MAX: usize = 256;
 
 impl Host for PluginState {
     fn get(&mut self, name: String) -> Result<Option<String>> {
-        self.label(&name)
+        Ok(self.enter()?.lock().labels.get(&name).cloned())
     }
 
     fn set(&mut self, name: String, value: String) -> Result<bool> {
@@ -32,7 +34,8 @@ impl Host for PluginState {
 }
 
 impl PluginState {
-    pub(crate) fn label(&mut self, name: &str) -> Result<Option<String>> {
-        Ok(self.enter()?.lock().labels.get(name).cloned())
+    pub(crate) fn lend_label(&mut self, name: &str) -> Result<Option<Copied>> {
+        let Entered { exchange, lent, .. } = self.enter_mut()?;
+        Ok(exchange.lock().labels.get(name).map(|value| lent.copy(value.as_bytes())))
     }
 }

@@ -2,7 +2,9 @@
 
 use wasmtime::Result;
 
+use super::Entered;
 use crate::bindings::host::notes::Host;
+use crate::direct::Copied;
 use crate::instance::PluginState;
 
 /// Bytes of the notes of one plugin and one exchange.
@@ -15,11 +17,26 @@ impl Host for PluginState {
     }
 
     fn store(&mut self, bytes: Vec<u8>) -> Result<bool> {
+        self.store_notes(&bytes)
+    }
+}
+
+impl PluginState {
+    pub(crate) fn lend_notes(&mut self) -> Result<Copied> {
+        let position = self.site.position;
+        let Entered { exchange, lent, .. } = self.enter_mut()?;
+        Ok(lent.copy(exchange.lock().notes_of(position)))
+    }
+
+    pub(crate) fn store_notes(&mut self, bytes: &[u8]) -> Result<bool> {
         let position = self.site.position;
         let exchange = self.enter()?;
         let fits = bytes.len() <= NOTES_BYTES_MAX;
         if fits {
-            *exchange.lock().notes_of(position) = bytes;
+            let mut state = exchange.lock();
+            let notes = state.notes_of(position);
+            notes.clear();
+            notes.extend_from_slice(bytes);
         }
         Ok(fits)
     }

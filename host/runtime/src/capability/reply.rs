@@ -3,13 +3,18 @@
 use http::{HeaderName, StatusCode, header};
 use wasmtime::Result;
 
+use super::Entered;
 use crate::bindings::host::edits::EditError;
 use crate::bindings::host::reply::Host;
 use crate::bindings::host::types::Field;
 use crate::deeds::{Shown, refused};
+use crate::direct::{Copied, Lent};
 use crate::exchange::{Exchange, ReplyHead};
 use crate::fields::{self, Edit};
 use crate::instance::PluginState;
+use crate::names::Known;
+use crate::text::Text;
+use crate::values::Values;
 
 impl Host for PluginState {
     fn status(&mut self) -> Result<u16> {
@@ -17,7 +22,7 @@ impl Host for PluginState {
     }
 
     fn header(&mut self, name: String) -> Result<Option<Vec<u8>>> {
-        self.reply_header(&name)
+        self.reply_field((&*name).into(), |_, value| value.to_vec())
     }
 
     fn header_values(&mut self, name: String) -> Result<Vec<Vec<u8>>> {
@@ -50,79 +55,88 @@ impl Host for PluginState {
     }
 
     fn set_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
-        self.set_reply_header(&name, &value)
+        self.set_reply_header((&*name).into(), &value)
     }
 
     fn append_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
-        self.write_reply_field(Edit::Append, &name, &value)
+        self.write_reply_field(Edit::Append, (&*name).into(), &value)
     }
 
     fn remove_header(&mut self, name: String) -> Result<Result<(), EditError>> {
-        self.remove_reply_header(&name)
+        self.remove_reply_header((&*name).into())
     }
 }
 
 impl PluginState {
-    pub(crate) fn reply_header(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
-        let exchange = self.enter()?;
-        let state = exchange.lock();
-        let value = state.reply.as_ref().and_then(|head| head.headers.get(name)).filter(|_| !is_session(name));
-        Ok(value.map(|value| value.as_bytes().to_vec()))
+    pub(crate) fn lend_reply_header(&mut self, name: Text<'_>) -> Result<Option<Copied>> {
+        self.reply_field(name, Lent::copy)
     }
 
-    pub(crate) fn set_reply_header(&mut self, name: &str, value: &[u8]) -> Result<Result<(), EditError>> {
+    fn reply_field<R>(&mut self, name: Text<'_>, take: impl FnOnce(&mut Lent, &[u8]) -> R) -> Result<Option<R>> {
+        let Entered { exchange, names, lent, .. } = self.enter_mut()?;
+        let Some(Known { name, .. }) = names.find(name)?.filter(|known| shown(&known.name)) else { return Ok(None) };
+        let state = exchange.lock();
+        let value = state.reply.as_ref().and_then(|head| head.headers.get(name));
+        Ok(value.map(|value| take(lent, value.as_bytes())))
+    }
+
+    pub(crate) fn set_reply_header(&mut self, name: Text<'_>, value: &[u8]) -> Result<Result<(), EditError>> {
         self.write_reply_field(Edit::Set, name, value)
     }
 
-    pub(crate) fn remove_reply_header(&mut self, name: &str) -> Result<Result<(), EditError>> {
-        let exchange = self.enter()?;
-        let deed = self.deed("reply.remove-header", name, |_| Shown::Nothing);
-        let edited = fields::parse_name(name).and_then(|name| {
-            if !writable(&name) {
-                return Err(EditError::Forbidden);
-            }
-            edit(exchange, |head| {
-                head.headers.remove(&name);
-                Ok(())
-            })
-        });
-        self.noted(deed, refused(&edited));
-        Ok(edited)
+    pub(crate) fn remove_reply_header(&mut self, name: Text<'_>) -> Result<Result<(), EditError>> {
+        self.change_reply_field(
+            "reply.remove-header",
+            name,
+            |_| Shown::Nothing,
+            |exchange, name, _| {
+                edit(exchange, |head| {
+                    head.headers.remove(name);
+                    Ok(())
+                })
+            },
+        )
     }
 
-    fn write_reply_field(&mut self, how: Edit, name: &str, value: &[u8]) -> Result<Result<(), EditError>> {
-        let exchange = self.enter()?;
+    fn write_reply_field(&mut self, how: Edit, name: Text<'_>, value: &[u8]) -> Result<Result<(), EditError>> {
         let call = match how {
             Edit::Set => "reply.set-header",
             Edit::Append => "reply.append-header",
         };
-        let deed = self.deed(call, name, |exchange| match is_session(name) || exchange.is_credential(name) {
-            true => Shown::hidden(value),
-            false => Shown::text(value),
-        });
-        let edited = fields::parse_name(name).and_then(|name| {
-            if !writable(&name) {
-                return Err(EditError::Forbidden);
-            }
-            let value = fields::parse_value(value)?;
+        let shown = |is_credential| if is_credential { Shown::hidden(value) } else { Shown::text(value) };
+        self.change_reply_field(call, name, shown, |exchange, name, values| {
+            let value = values.parse(value)?;
             edit(exchange, |head| fields::write(&mut head.headers, how, name, value))
+        })
+    }
+
+    /// `of_value`: what a trace shows of it, given whether it is a credential.
+    fn change_reply_field(
+        &mut self,
+        call: &'static str,
+        name: Text<'_>,
+        of_value: impl FnOnce(bool) -> Shown,
+        change: impl FnOnce(&Exchange, &HeaderName, &mut Values) -> Result<(), EditError>,
+    ) -> Result<Result<(), EditError>> {
+        let Entered { exchange, names, values, .. } = self.enter_mut()?;
+        let known = names.find(name)?;
+        let deed = exchange.deed(call, name, |exchange| {
+            let is_credential = |name| !shown(name) || exchange.facts.credential_fields.contains(name);
+            of_value(known.is_some_and(|known| is_credential(&known.name)))
         });
+        let edited = match known {
+            None => Err(EditError::InvalidName),
+            Some(known) if known.is_of_host || !shown(&known.name) => Err(EditError::Forbidden),
+            Some(known) => change(exchange, &known.name, values),
+        };
         self.noted(deed, refused(&edited));
         Ok(edited)
     }
-}
-
-fn is_session(name: &str) -> bool {
-    name.eq_ignore_ascii_case(header::SET_COOKIE.as_str())
 }
 
 /// `set-cookie` carries a session, which is the client's credential from then on.
 fn shown(name: &HeaderName) -> bool {
     name != header::SET_COOKIE
-}
-
-fn writable(name: &HeaderName) -> bool {
-    shown(name) && !fields::is_host_field(name)
 }
 
 pub(super) fn edit(

@@ -1,15 +1,20 @@
 //! `request`: the request as it will go upstream.
 
-use http::Method;
+use http::{HeaderName, Method};
 use wasmtime::Result;
 
+use super::Entered;
 use crate::bindings::host::edits::EditError;
 use crate::bindings::host::request::Host;
 use crate::bindings::host::types::Field;
 use crate::deeds::{Deed, Shown, refused};
+use crate::direct::{Copied, Lent};
 use crate::exchange::{Exchange, RequestHead};
 use crate::fields::{self, Edit};
 use crate::instance::PluginState;
+use crate::names::Known;
+use crate::text::Text;
+use crate::values::Values;
 
 /// Bytes of a path with its query.
 const TARGET_BYTES_MAX: usize = 64 << 10;
@@ -38,7 +43,7 @@ impl Host for PluginState {
     }
 
     fn header(&mut self, name: String) -> Result<Option<Vec<u8>>> {
-        self.request_header(&name)
+        self.request_field((&*name).into(), |_, value| value.to_vec())
     }
 
     fn header_values(&mut self, name: String) -> Result<Vec<Vec<u8>>> {
@@ -96,43 +101,78 @@ impl Host for PluginState {
     }
 
     fn set_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
-        self.set_request_header(&name, &value)
+        self.set_request_header((&*name).into(), &value)
     }
 
     fn append_header(&mut self, name: String, value: Vec<u8>) -> Result<Result<(), EditError>> {
-        self.write_request_field(Edit::Append, &name, &value)
+        self.write_request_field(Edit::Append, (&*name).into(), &value)
     }
 
     fn remove_header(&mut self, name: String) -> Result<Result<(), EditError>> {
-        self.remove_request_header(&name)
+        self.remove_request_header((&*name).into())
     }
 }
 
 impl PluginState {
-    pub(crate) fn request_header(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
-        let exchange = self.enter()?;
-        let state = exchange.lock();
-        // A plugin with the grant for it may have set one.
-        let shown = state.request.headers.get(name).filter(|_| !exchange.is_credential(name));
-        Ok(shown.map(|value| value.as_bytes().to_vec()))
+    pub(crate) fn lend_request_header(&mut self, name: Text<'_>) -> Result<Option<Copied>> {
+        self.request_field(name, Lent::copy)
     }
 
-    pub(crate) fn set_request_header(&mut self, name: &str, value: &[u8]) -> Result<Result<(), EditError>> {
+    fn request_field<R>(&mut self, name: Text<'_>, take: impl FnOnce(&mut Lent, &[u8]) -> R) -> Result<Option<R>> {
+        let Entered { exchange, names, lent, .. } = self.enter_mut()?;
+        // A plugin with the grant for it may have set one.
+        let shown = names.find(name)?.filter(|known| !exchange.facts.credential_fields.contains(&known.name));
+        let Some(Known { name, .. }) = shown else { return Ok(None) };
+        Ok(exchange.lock().request.headers.get(name).map(|value| take(lent, value.as_bytes())))
+    }
+
+    pub(crate) fn set_request_header(&mut self, name: Text<'_>, value: &[u8]) -> Result<Result<(), EditError>> {
         self.write_request_field(Edit::Set, name, value)
     }
 
-    pub(crate) fn remove_request_header(&mut self, name: &str) -> Result<Result<(), EditError>> {
-        let exchange = self.enter()?;
-        let deed = self.deed("request.remove-header", name, |_| Shown::Nothing);
-        let edited = fields::parse_name(name).and_then(|name| {
-            if fields::is_host_field(&name) || exchange.facts.credential_fields.contains(&name) {
-                return Err(EditError::Forbidden);
-            }
-            edit(exchange, |head| {
-                head.headers.remove(&name);
-                Ok(())
-            })
-        });
+    pub(crate) fn remove_request_header(&mut self, name: Text<'_>) -> Result<Result<(), EditError>> {
+        self.change_request_field(
+            "request.remove-header",
+            name,
+            |_| Shown::Nothing,
+            |exchange, name, _| {
+                edit(exchange, |head| {
+                    head.headers.remove(name);
+                    Ok(())
+                })
+            },
+        )
+    }
+
+    fn write_request_field(&mut self, how: Edit, name: Text<'_>, value: &[u8]) -> Result<Result<(), EditError>> {
+        let call = match how {
+            Edit::Set => "request.set-header",
+            Edit::Append => "request.append-header",
+        };
+        let shown = |is_credential| if is_credential { Shown::hidden(value) } else { Shown::text(value) };
+        self.change_request_field(call, name, shown, |exchange, name, values| {
+            let value = values.parse(value)?;
+            edit(exchange, |head| fields::write(&mut head.headers, how, name, value))
+        })
+    }
+
+    /// `shown`: of the value, for a trace, given whether it is a credential.
+    fn change_request_field(
+        &mut self,
+        call: &'static str,
+        name: Text<'_>,
+        shown: impl FnOnce(bool) -> Shown,
+        change: impl FnOnce(&Exchange, &HeaderName, &mut Values) -> Result<(), EditError>,
+    ) -> Result<Result<(), EditError>> {
+        let Entered { exchange, names, values, .. } = self.enter_mut()?;
+        let known = names.find(name)?;
+        let is_credential = known.is_some_and(|known| exchange.facts.credential_fields.contains(&known.name));
+        let deed = exchange.deed(call, name, |_| shown(is_credential));
+        let edited = match known {
+            None => Err(EditError::InvalidName),
+            Some(known) if known.is_of_host || is_credential => Err(EditError::Forbidden),
+            Some(known) => change(exchange, &known.name, values),
+        };
         self.noted(deed, refused(&edited));
         Ok(edited)
     }
@@ -144,27 +184,6 @@ impl PluginState {
     ) -> Result<Result<(), EditError>> {
         let exchange = self.enter()?;
         let edited = edit(exchange, change);
-        self.noted(deed, refused(&edited));
-        Ok(edited)
-    }
-
-    fn write_request_field(&mut self, how: Edit, name: &str, value: &[u8]) -> Result<Result<(), EditError>> {
-        let exchange = self.enter()?;
-        let call = match how {
-            Edit::Set => "request.set-header",
-            Edit::Append => "request.append-header",
-        };
-        let deed = self.deed(call, name, |exchange| match exchange.is_credential(name) {
-            true => Shown::hidden(value),
-            false => Shown::text(value),
-        });
-        let edited = fields::parse_name(name).and_then(|name| {
-            if fields::is_host_field(&name) || exchange.facts.credential_fields.contains(&name) {
-                return Err(EditError::Forbidden);
-            }
-            let value = fields::parse_value(value)?;
-            edit(exchange, |head| fields::write(&mut head.headers, how, name, value))
-        });
         self.noted(deed, refused(&edited));
         Ok(edited)
     }

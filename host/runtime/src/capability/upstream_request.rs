@@ -51,7 +51,7 @@ impl PluginState {
             true => Shown::hidden(value),
             false => Shown::text(value),
         });
-        self.edit_upstream(deed, name, |head, name| fields::write(head, how, name, fields::parse_value(value)?))
+        self.edit_upstream(deed, name, |head, name| fields::write(head, how, &name, fields::parse_value(value)?))
     }
 
     fn edit_upstream(

@@ -2,13 +2,12 @@
 //! model would do around them.
 
 use std::future::Future;
-use std::pin::Pin;
 
 use bytes::Bytes;
-use wasmtime::{Caller, Linker, Memory, Result, Trap, WasmRet, format_err};
+use wasmtime::{Caller, Linker, Memory, Result, Trap, WasmRet};
 
 use super::lift::{Lift, Source};
-use super::lower::{Blocks, Lower};
+use super::lower::{Blocks, Copied, Lower};
 use super::params::{Flat, Params};
 use super::weld::{DELIVER, OWN, TAKE};
 use crate::bindings::host::types::{Decision, Piece};
@@ -54,6 +53,11 @@ impl Lent {
         }
     }
 
+    /// Puts bytes aside for the result of a host call, which need not allocate for them then.
+    pub(crate) fn copy(&mut self, bytes: &[u8]) -> Copied {
+        self.blocks.copy(bytes)
+    }
+
     /// Keeps nothing of what was handed over.
     pub(super) fn forget(&mut self) {
         self.enter(None);
@@ -64,10 +68,12 @@ impl Lent {
     }
 }
 
-/// The memory of the guest, and the state of its store.
-fn parts<'a>(caller: &'a mut Caller<'_, PluginState>) -> Result<(&'a mut [u8], &'a mut PluginState)> {
-    let memory = caller.data().lent.memory.ok_or_else(|| format_err!("the module has no memory"))?;
-    Ok(memory.data_and_store_mut(caller))
+/// The memory of the guest, which is empty where it has none, and the state of its store.
+fn parts<'a>(caller: &'a mut Caller<'_, PluginState>) -> (&'a mut [u8], &'a mut PluginState) {
+    match caller.data().lent.memory {
+        Some(memory) => memory.data_and_store_mut(caller),
+        None => (&mut [], caller.data_mut()),
+    }
 }
 
 /// Reads the parameters of a host call. As in the component model, none is possible while the guest allocates for the host, and none
@@ -77,21 +83,6 @@ fn lift<'a, P: Params>(flat: P::Flat, memory: &'a [u8], lent: &Lent) -> Result<P
         return Err(Trap::CannotLeaveComponent.into());
     }
     P::lift(flat, &mut Source { memory, bytes_left: lent.bytes_max })
-}
-
-/// The guest's memory may be absent where a call needs none.
-fn call<P: Params, R>(
-    caller: &mut Caller<'_, PluginState>,
-    flat: P::Flat,
-    function: impl for<'a> Fn(&mut PluginState, P::Value<'a>) -> Result<R>,
-) -> Result<R> {
-    if caller.data().lent.memory.is_none() {
-        let params = lift::<P>(flat, &[], &caller.data().lent)?;
-        return function(caller.data_mut(), params);
-    }
-    let (memory, state) = parts(caller)?;
-    let params = lift::<P>(flat, memory, &state.lent)?;
-    function(state, params)
 }
 
 /// What fits into one number of core WebAssembly, or nothing at all.
@@ -131,7 +122,11 @@ pub(super) fn plain<P: Params + 'static, R: Plain>(
 where
     Result<R::Core>: WasmRet,
 {
-    P::Flat::define(linker, name, move |mut caller, flat| Ok(call::<P, R>(&mut caller, flat, &function)?.core()))
+    P::Flat::define(linker, name, move |mut caller, flat| {
+        let (memory, state) = parts(&mut caller);
+        let params = lift::<P>(flat, memory, &state.lent)?;
+        Ok(function(state, params)?.core())
+    })
 }
 
 /// A function whose result is written to an address, and holds no text and no list.
@@ -141,8 +136,9 @@ pub(super) fn written<P: Params + 'static, R: Lower>(
     function: impl for<'a> Fn(&mut PluginState, P::Value<'a>) -> Result<R> + Send + Sync + 'static,
 ) -> Result<()> {
     P::Flat::define_with_pointer(linker, name, move |mut caller, flat, pointer| {
-        let result = call::<P, R>(&mut caller, flat, &function)?;
-        let (memory, state) = parts(&mut caller)?;
+        let (memory, state) = parts(&mut caller);
+        let params = lift::<P>(flat, memory, &state.lent)?;
+        let result = function(state, params)?;
         state.lent.blocks.begin(result, pointer.cast_unsigned(), memory)
     })
 }
@@ -154,42 +150,48 @@ pub(super) fn allocating<P: Params + 'static, R: Lower>(
     function: impl for<'a> Fn(&mut PluginState, P::Value<'a>) -> Result<R> + Send + Sync + 'static,
 ) -> Result<()> {
     P::Flat::define_with_pointer(linker, name, move |mut caller, flat, pointer| {
-        let result = call::<P, R>(&mut caller, flat, &function)?;
-        begin(&mut caller, result, pointer)
+        let (memory, state) = parts(&mut caller);
+        let params = lift::<P>(flat, memory, &state.lent)?;
+        let result = function(state, params)?;
+        begin(memory, state, result, pointer)
     })
 }
 
+/// A function that waits.
+pub(super) trait Waits<P> {
+    type Output;
+
+    fn run(state: &mut PluginState, params: P) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
 /// The same for one that waits.
-pub(super) fn waiting<P, R>(
+pub(super) fn waiting<P, W: Waits<P>>(
     linker: &mut Linker<PluginState>,
     (interface, name): (&str, &str),
-    function: impl for<'a> Fn(&'a mut PluginState, P) -> Waiting<'a, R> + Copy + Send + Sync + 'static,
+    _: W,
 ) -> Result<()>
 where
     P: Params + Send + 'static,
     // The memory may change while it waits: it has copies.
     for<'a> P: Params<Value<'a> = P>,
-    R: Lower + Send + 'static,
+    W::Output: Lower + Send + 'static,
 {
     linker.func_wrap_async(interface, name, move |mut caller: Caller<'_, PluginState>, all| {
         Box::new(async move {
             let (flat, pointer) = P::Flat::split(all);
             let params = {
-                let (memory, state) = parts(&mut caller)?;
+                let (memory, state) = parts(&mut caller);
                 lift::<P>(flat, memory, &state.lent)?
             };
-            let result = function(caller.data_mut(), params).await?;
-            begin(&mut caller, result, pointer)
+            let result = W::run(caller.data_mut(), params).await?;
+            let (memory, state) = parts(&mut caller);
+            begin(memory, state, result, pointer)
         })
     })?;
     Ok(())
 }
 
-/// The work of a function that waits.
-pub(super) type Waiting<'a, R> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
-
-fn begin<R: Lower>(caller: &mut Caller<'_, PluginState>, result: R, pointer: i32) -> Result<i64> {
-    let (memory, state) = parts(caller)?;
+fn begin<R: Lower>(memory: &mut [u8], state: &mut PluginState, result: R, pointer: i32) -> Result<i64> {
     state.lent.blocks.begin(result, pointer.cast_unsigned(), memory)?;
     Ok(state.lent.blocks.wanted())
 }
@@ -197,7 +199,7 @@ fn begin<R: Lower>(caller: &mut Caller<'_, PluginState>, result: R, pointer: i32
 /// Links what the code calls that `weld` adds.
 pub(super) fn link_own(linker: &mut Linker<PluginState>) -> Result<()> {
     linker.func_wrap(OWN, DELIVER, |mut caller: Caller<'_, PluginState>, pointer: i32| {
-        let (memory, state) = parts(&mut caller)?;
+        let (memory, state) = parts(&mut caller);
         let Lent { blocks, is_entering, .. } = &mut state.lent;
         let delivered = blocks.deliver(pointer.cast_unsigned(), memory, !*is_entering);
         match std::mem::take(is_entering) {
@@ -206,7 +208,7 @@ pub(super) fn link_own(linker: &mut Linker<PluginState>) -> Result<()> {
         }
     })?;
     linker.func_wrap(OWN, TAKE, |mut caller: Caller<'_, PluginState>, pointer: i32| -> Result<()> {
-        let (memory, state) = parts(&mut caller)?;
+        let (memory, state) = parts(&mut caller);
         let mut source = Source { memory, bytes_left: state.lent.bytes_max };
         let pointer = pointer.cast_unsigned();
         state.lent.returned = match state.site.phase {

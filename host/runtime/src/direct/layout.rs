@@ -1,5 +1,7 @@
 //! How values of the contract lie in a guest's memory, as the canonical ABI has it: size and alignment of each type.
 
+use super::lower::Copied;
+
 /// Bytes that a value takes where it stands, and what its address is a multiple of.
 pub(super) trait Layout {
     const SIZE: usize;
@@ -69,6 +71,11 @@ impl Layout for String {
 }
 
 impl<T> Layout for Vec<T> {
+    const SIZE: usize = 8;
+    const ALIGN: usize = 4;
+}
+
+impl Layout for Copied {
     const SIZE: usize = 8;
     const ALIGN: usize = 4;
 }

@@ -4,6 +4,7 @@
 use wasmtime::{Result, bail, format_err};
 
 use super::layout::{Layout, aligned, payload_offset};
+use crate::text::Text;
 
 /// Memory of a guest, and how many bytes may still be copied out of it in this call.
 pub(super) struct Source<'a> {
@@ -36,8 +37,7 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn text(&mut self, pointer: u32, length: u32) -> Result<&'a str> {
-        let bytes = self.bytes(pointer, length)?;
-        std::str::from_utf8(bytes).map_err(|error| format_err!("a text is not UTF-8: {error}"))
+        Text::of(self.bytes(pointer, length)?).as_str()
     }
 
     fn count(&mut self, bytes: usize) -> Result<()> {

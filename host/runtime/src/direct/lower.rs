@@ -11,6 +11,9 @@ use wasmtime::{Result, bail};
 use super::layout::{Layout, aligned, greatest, payload_offset};
 use super::lift::place;
 
+/// Bytes of short texts that are kept allocated between two values.
+const COPIES_BYTES_KEPT: usize = 4 << 10;
+
 /// What is not there yet of the value that is handed over.
 #[derive(Default)]
 pub(super) struct Blocks {
@@ -19,15 +22,29 @@ pub(super) struct Blocks {
     list: Vec<Block>,
     /// How many of them have their place.
     delivered: usize,
+    /// One behind another, so that a short text needs no allocation of its own.
+    copies: Vec<u8>,
 }
 
 struct Block {
-    bytes: Bytes,
+    content: Content,
     align: u32,
     /// Where its address is to be written.
     holder: Spot,
     /// Once it has its place.
     address: u32,
+}
+
+enum Content {
+    Bytes(Bytes),
+    Copy(Copied),
+}
+
+/// Bytes that a host function has put aside for the guest: a text, or a list of bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Copied {
+    start: usize,
+    length: usize,
 }
 
 /// A place in the value itself, or in one of its blocks.
@@ -67,7 +84,14 @@ impl Blocks {
 
     /// Begins to hand over bytes that the guest gets as address and length.
     pub(super) fn begin_bytes(&mut self, bytes: Bytes) {
-        self.list.push(Block { bytes, align: 1, holder: Spot { block: None, offset: 0 }, address: 0 });
+        self.push(Content::Bytes(bytes), 1, Spot { block: None, offset: 0 });
+    }
+
+    /// Puts bytes aside for the value that is handed over next.
+    pub(super) fn copy(&mut self, bytes: &[u8]) -> Copied {
+        let start = self.copies.len();
+        self.copies.extend_from_slice(bytes);
+        Copied { start, length: bytes.len() }
     }
 
     /// Alignment and size of the next block, or that there is none.
@@ -84,9 +108,9 @@ impl Blocks {
     /// Puts the next block where the guest has allocated it. Its address is returned to whoever does not write it into memory.
     pub(super) fn deliver(&mut self, pointer: u32, memory: &mut [u8], is_held: bool) -> Result<i64> {
         let Some(block) = self.list.get_mut(self.delivered) else { bail!("no block is to be delivered") };
-        let place = place(memory.len(), pointer, block.bytes.len(), block.align as usize)?;
+        let place = place(memory.len(), pointer, block.content.len(), block.align as usize)?;
         block.address = pointer;
-        part(memory, place).copy_from_slice(&block.bytes);
+        part(memory, place).copy_from_slice(block.content.bytes(&self.copies));
         let Spot { block, offset } = block.holder;
         if is_held {
             let holder = match block {
@@ -104,19 +128,37 @@ impl Blocks {
     pub(super) fn clear(&mut self) {
         self.list.clear();
         self.delivered = 0;
+        self.copies.clear();
+        self.copies.shrink_to(COPIES_BYTES_KEPT);
     }
 
     /// The number of a block that is filled later: it is asked for before those that it holds.
-    fn push(&mut self, bytes: Bytes, align: usize, holder: Spot) -> usize {
+    fn push(&mut self, content: Content, align: usize, holder: Spot) -> usize {
         let align = u32::try_from(align).unwrap_or(u32::MAX);
-        self.list.push(Block { bytes, align, holder, address: 0 });
+        self.list.push(Block { content, align, holder, address: 0 });
         self.list.len() - 1
     }
 }
 
 impl Block {
     fn length(&self) -> u32 {
-        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.content.len()).unwrap_or(u32::MAX)
+    }
+}
+
+impl Content {
+    fn len(&self) -> usize {
+        match self {
+            Content::Bytes(bytes) => bytes.len(),
+            Content::Copy(copied) => copied.length,
+        }
+    }
+
+    fn bytes<'a>(&'a self, copies: &'a [u8]) -> &'a [u8] {
+        match self {
+            Content::Bytes(bytes) => bytes,
+            Content::Copy(Copied { start, length }) => copies.get(*start..*start + *length).unwrap_or_default(),
+        }
     }
 }
 
@@ -176,7 +218,14 @@ impl Lower for String {
 impl Lower for Vec<u8> {
     fn store(self, bytes: &mut [u8], spot: Spot, blocks: &mut Blocks) {
         sequence(self.len(), bytes);
-        blocks.push(Bytes::from(self), 1, spot);
+        blocks.push(Content::Bytes(Bytes::from(self)), 1, spot);
+    }
+}
+
+impl Lower for Copied {
+    fn store(self, bytes: &mut [u8], spot: Spot, blocks: &mut Blocks) {
+        sequence(self.length, bytes);
+        blocks.push(Content::Copy(self), 1, spot);
     }
 }
 
@@ -184,12 +233,12 @@ impl<T: Lower> Lower for Vec<T> {
     fn store(self, bytes: &mut [u8], spot: Spot, blocks: &mut Blocks) {
         sequence(self.len(), bytes);
         let mut items = vec![0; self.len() * T::SIZE];
-        let number = blocks.push(Bytes::new(), T::ALIGN, spot);
+        let number = blocks.push(Content::Bytes(Bytes::new()), T::ALIGN, spot);
         for (index, (item, place)) in self.into_iter().zip(items.chunks_exact_mut(T::SIZE)).enumerate() {
             item.store(place, Spot { block: Some(number), offset: index * T::SIZE }, blocks);
         }
         if let Some(block) = blocks.list.get_mut(number) {
-            block.bytes = Bytes::from(items);
+            block.content = Content::Bytes(Bytes::from(items));
         }
     }
 }

@@ -7,6 +7,7 @@ use super::types::{credential_place, level};
 use crate::bindings::host::keys::Place;
 use crate::bindings::host::log::Level;
 use crate::instance::PluginState;
+use crate::text::Text;
 
 /// The parameters of one function.
 pub(super) trait Params: Sized {
@@ -17,7 +18,8 @@ pub(super) trait Params: Sized {
     fn lift<'a>(flat: Self::Flat, source: &mut Source<'a>) -> Result<Self::Value<'a>>;
 }
 
-/// A parameter that is an address and a length: a copy of what stands there or, for `&'static str` and `&'static [u8]`, that itself.
+/// A parameter that is an address and a length: a copy of what stands there or, for `&'static str`, `&'static [u8]` and `Text<'static>`,
+/// that itself.
 pub(super) trait Handed {
     type Value<'a>;
 
@@ -37,6 +39,14 @@ impl Handed for &'static str {
 
     fn read<'a>(pointer: u32, length: u32, source: &mut Source<'a>) -> Result<&'a str> {
         source.text(pointer, length)
+    }
+}
+
+impl Handed for Text<'static> {
+    type Value<'a> = Text<'a>;
+
+    fn read<'a>(pointer: u32, length: u32, source: &mut Source<'a>) -> Result<Text<'a>> {
+        source.bytes(pointer, length).map(Text::of)
     }
 }
 

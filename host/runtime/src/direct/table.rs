@@ -3,12 +3,13 @@
 
 use wasmtime::{Linker, Result};
 
-use super::host::{Waiting, allocating, plain, waiting, written};
+use super::host::{Waits, allocating, plain, waiting, written};
 use crate::bindings::host;
 use crate::bindings::host::counters::Claim;
 use crate::bindings::host::keys::Place;
 use crate::bindings::host::log::Level;
 use crate::instance::PluginState;
+use crate::text::Text;
 
 macro_rules! functions {
     ($($interface:literal = $module:ident {
@@ -38,10 +39,18 @@ macro_rules! functions {
         }
     };
     (@call waiting [] $module:ident $function:ident $($param:ident: $ty:ty),*) => {{
-        fn work(state: &mut PluginState, ($($param,)*): ($($ty,)*)) -> Waiting<'_, functions!(@result $function)> {
-            Box::pin(host::$module::Host::$function(state, $($param),*))
+        struct Work;
+        impl Waits<($($ty,)*)> for Work {
+            type Output = functions!(@result $function);
+
+            fn run(
+                state: &mut PluginState,
+                ($($param,)*): ($($ty,)*),
+            ) -> impl Future<Output = Result<Self::Output>> + Send {
+                host::$module::Host::$function(state, $($param),*)
+            }
         }
-        work
+        Work
     }};
     (@call $kind:ident [$method:ident] $module:ident $function:ident $($param:ident: $ty:ty),*) => {
         |state: &mut PluginState, ($($param,)*): ($($ty,)*)| state.$method($($param),*)
@@ -63,29 +72,29 @@ functions! {
         allocating authority() as "authority";
         allocating path() as "path";
         allocating query() as "query";
-        allocating header(name: &str) by request_header as "header";
+        allocating header(name: Text<'_>) by lend_request_header as "header";
         allocating header_values(name: String) as "header-values";
         allocating headers() as "headers";
         written set_method(method: String) as "set-method";
         written set_path(path: String) as "set-path";
         written set_query(query: Option<String>) as "set-query";
-        written set_header(name: &str, value: &[u8]) by set_request_header as "set-header";
+        written set_header(name: Text<'_>, value: &[u8]) by set_request_header as "set-header";
         written append_header(name: String, value: Vec<u8>) as "append-header";
-        written remove_header(name: &str) by remove_request_header as "remove-header";
+        written remove_header(name: Text<'_>) by remove_request_header as "remove-header";
     }
     "reply" = reply {
         plain status() as "status";
-        allocating header(name: &str) by reply_header as "header";
+        allocating header(name: Text<'_>) by lend_reply_header as "header";
         allocating header_values(name: String) as "header-values";
         allocating headers() as "headers";
         written set_status(status: u16) as "set-status";
-        written set_header(name: &str, value: &[u8]) by set_reply_header as "set-header";
+        written set_header(name: Text<'_>, value: &[u8]) by set_reply_header as "set-header";
         written append_header(name: String, value: Vec<u8>) as "append-header";
-        written remove_header(name: &str) by remove_reply_header as "remove-header";
+        written remove_header(name: Text<'_>) by remove_reply_header as "remove-header";
     }
     "exchange" = exchange {
         allocating id() as "id";
-        allocating route() as "route";
+        allocating route() by lend_route as "route";
         allocating entry() as "entry";
         plain generation() as "generation";
         allocating client_address() as "client-address";
@@ -95,11 +104,11 @@ functions! {
         allocating used() as "used";
     }
     "notes" = notes {
-        allocating load() as "load";
-        plain store(bytes: Vec<u8>) as "store";
+        allocating load() by lend_notes as "load";
+        plain store(bytes: &[u8]) by store_notes as "store";
     }
     "labels" = labels {
-        allocating get(name: &str) by label as "get";
+        allocating get(name: &str) by lend_label as "get";
         plain set(name: String, value: String) as "set";
     }
     "log" = log {
@@ -113,10 +122,10 @@ functions! {
         allocating bytes(count: u32) as "bytes";
     }
     "identity" = identity {
-        allocating get(part: &str) by identity_part as "get";
+        allocating get(part: &str) by lend_identity_part as "get";
     }
     "identity-writer" = identity_writer {
-        written set(part: String, value: String) as "set";
+        written set(part: &str, value: &str) by set_identity_part as "set";
     }
     "keys" = keys {
         waiting identify(place: Place) as "identify";

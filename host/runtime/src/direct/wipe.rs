@@ -53,6 +53,7 @@ impl Wiper {
     pub(super) fn wipe(&self, store: &mut Store<PluginState>, instance: Instance) -> bool {
         let (Some(new), Some(memory)) = (self.new.get(), store.data().lent.memory) else { return false };
         store.data_mut().lent.forget();
+        store.data_mut().names.forget();
         let mut reset = |(export, value): (&ModuleExport, &Val)| {
             global(store, instance, export).is_some_and(|global| global.set(&mut *store, *value).is_ok())
         };
