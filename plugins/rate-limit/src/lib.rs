@@ -8,7 +8,9 @@ mod tests;
 use std::time::Duration;
 
 use sluicegate_plugin::counters::{Claim, Quota, Taken};
-use sluicegate_plugin::{Decision, Fact, Plugin, Problems, Rejection, Setup, counters, exchange, log, notes, reply};
+use sluicegate_plugin::{
+    Decision, Fact, Field, Plugin, Problems, Rejection, Setup, counters, exchange, log, notes, reply,
+};
 
 use config::{By, Limit, RawConfig};
 use fields::Standing;
@@ -40,11 +42,11 @@ impl Plugin for RateLimit {
 
     fn reply_head(&self) -> Decision {
         if let Some(standing) = Standing::load(&self.limits, &notes::load(), exchange::elapsed_us()) {
-            for (name, value) in standing.fields(&self.policy) {
+            standing.fields(&self.policy, |name, value| {
                 if let Err(error) = reply::set_header(name, value.as_bytes()) {
                     log::warn(format_args!("the answer goes without {name}: {error:?}"));
                 }
-            }
+            });
         }
         Decision::Proceed
     }
@@ -82,14 +84,14 @@ impl RateLimit {
             ),
             None => "A limit is reached.".to_owned(),
         };
-        let rejection = Rejection::new(429, "rate_limit_exceeded", message)
+        let mut rejection = Rejection::new(429, "rate_limit_exceeded", message)
             .retry_after(Duration::from_millis(retry_ms))
             .problem_type(PROBLEM_TYPE)
             .detail("violated-policies", &names);
-        standing
-            .fields(&self.policy)
-            .into_iter()
-            .fold(rejection, |rejection, (name, value)| rejection.header(name, value))
+        standing.fields(&self.policy, |name, value| {
+            rejection.fields.push(Field { name: name.to_owned(), value: value.into() });
+        });
+        rejection
     }
 }
 
