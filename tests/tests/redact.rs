@@ -86,8 +86,10 @@ async fn events_go_on_as_they_come_and_a_match_is_found_across_pieces() {
 /// In WebAssembly the search looks at sixteen bytes at once; the policy's own tests run natively.
 #[tokio::test]
 async fn a_match_is_found_wherever_it_stands() {
-    const FOUND: [(&str, &str); 3] = [("ann@example.com", "[email]"), ("4111111111111111", "[card]"), ("漢字", "[word]")];
-    let body = |number: usize, place: usize, what: &str| format!("{}{what}{}", " ".repeat(place), " ".repeat(number * 7));
+    const FOUND: [(&str, &str); 3] =
+        [("ann@example.com", "[email]"), ("4111111111111111", "[card]"), ("漢字", "[word]")];
+    let body =
+        |number: usize, place: usize, what: &str| format!("{}{what}{}", " ".repeat(place), " ".repeat(number * 7));
     let upstream = Upstream::start(move |request| {
         let mut parts = request.target.split('/').skip(1).map(|part| part.parse().unwrap());
         let (number, place) = (parts.next().unwrap(), parts.next().unwrap());

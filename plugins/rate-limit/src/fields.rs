@@ -8,70 +8,68 @@ use crate::config::Limit;
 /// Of a limit in `RateLimit`, beside its name.
 const ITEM_BYTES: usize = 48;
 
-/// Where an exchange stands in each limit.
-pub struct Standing<'a> {
-    limits: &'a [Limit],
-    /// In the limits' order.
-    left: Vec<Left>,
-}
-
+/// Where an exchange stands in a limit.
 #[derive(Clone, Copy)]
-struct Left {
+pub struct Left {
     remaining: u64,
     reset_ms: u64,
 }
 
-impl<'a> Standing<'a> {
-    pub fn new(limits: &'a [Limit], taken: &[Taken]) -> Standing<'a> {
-        let left = taken.iter().map(|taken| Left { remaining: taken.remaining, reset_ms: taken.reset_ms });
-        Standing { limits, left: left.collect() }
+impl From<&Taken> for Left {
+    fn from(taken: &Taken) -> Left {
+        Left { remaining: taken.remaining, reset_ms: taken.reset_ms }
     }
+}
 
-    /// For the reply phase, which another instance may serve.
-    pub fn to_notes(&self, now_us: u64) -> Vec<u8> {
-        let mut notes = Vec::with_capacity((1 + 2 * self.left.len()) * size_of::<u64>());
-        notes.extend_from_slice(&now_us.to_le_bytes());
-        for left in &self.left {
-            notes.extend_from_slice(&left.remaining.to_le_bytes());
-            notes.extend_from_slice(&left.reset_ms.to_le_bytes());
-        }
-        notes
+/// For the reply phase, which another instance may serve.
+pub fn to_notes(taken: &[Taken], now_us: u64) -> Vec<u8> {
+    let mut notes = Vec::with_capacity((1 + 2 * taken.len()) * size_of::<u64>());
+    notes.extend_from_slice(&now_us.to_le_bytes());
+    for taken in taken {
+        notes.extend_from_slice(&taken.remaining.to_le_bytes());
+        notes.extend_from_slice(&taken.reset_ms.to_le_bytes());
     }
+    notes
+}
 
-    /// What [`Standing::to_notes`] wrote, seen at `now_us`. None if nothing was: then the request did not pass.
-    pub fn load(limits: &'a [Limit], notes: &[u8], now_us: u64) -> Option<Standing<'a>> {
-        let mut numbers = notes.as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes));
-        let passed_ms = now_us.saturating_sub(numbers.next()?) / 1_000;
-        let mut left = Vec::with_capacity(limits.len());
-        for _ in limits {
-            left.push(Left { remaining: numbers.next()?, reset_ms: numbers.next()?.saturating_sub(passed_ms) });
-        }
-        Some(Standing { limits, left })
+/// What [`to_notes`] wrote, seen at `now_us`. None if nothing was: then the request did not pass.
+pub fn in_notes(notes: &[u8], now_us: u64) -> Option<impl Iterator<Item = Left> + Clone> {
+    let (then_us, numbers) = notes.split_first_chunk()?;
+    let passed_ms = now_us.saturating_sub(u64::from_le_bytes(*then_us)) / 1_000;
+    let (numbers, _) = numbers.as_chunks().0.as_chunks();
+    Some(numbers.iter().map(move |[remaining, reset_ms]| Left {
+        remaining: u64::from_le_bytes(*remaining),
+        reset_ms: u64::from_le_bytes(*reset_ms).saturating_sub(passed_ms),
+    }))
+}
+
+/// Hands over the fields of draft-ietf-httpapi-ratelimit-headers with all limits, and those that model SDKs read with the tightest,
+/// by name and value. `left` is in the limits' order.
+pub fn each(
+    limits: &[Limit],
+    left: impl Iterator<Item = Left> + Clone,
+    policy: &str,
+    mut hand_over: impl FnMut(&'static str, &str),
+) {
+    hand_over("ratelimit-policy", policy);
+    let both = limits.iter().zip(left);
+    let mut text = String::with_capacity(limits.iter().map(|limit| limit.name.len() + ITEM_BYTES).sum());
+    for (limit, left) in both.clone() {
+        begin_item(&mut text, &limit.name);
+        text.push_str(";r=");
+        decimal::push(&mut text, left.remaining);
+        text.push_str(";t=");
+        decimal::push(&mut text, left.reset_ms.div_ceil(1_000));
     }
-
-    /// Hands over the fields of draft-ietf-httpapi-ratelimit-headers with all limits, and those that model SDKs read with the
-    /// tightest, by name and value.
-    pub fn fields(&self, policy: &str, mut each: impl FnMut(&'static str, &str)) {
-        each("ratelimit-policy", policy);
-        let both = self.limits.iter().zip(&self.left);
-        let mut text = String::with_capacity(both.clone().map(|(limit, _)| limit.name.len() + ITEM_BYTES).sum());
-        for (limit, left) in both.clone() {
-            begin_item(&mut text, &limit.name);
-            text.push_str(";r=");
-            decimal::push(&mut text, left.remaining);
-            text.push_str(";t=");
-            decimal::push(&mut text, left.reset_ms.div_ceil(1_000));
-        }
-        each("ratelimit", &text);
-        let tightest = both.min_by_key(|(_, left)| (left.remaining, u64::MAX - left.reset_ms));
-        if let Some((limit, left)) = tightest {
-            let mut digits = [0; decimal::DIGITS_MAX];
-            each("x-ratelimit-limit-requests", decimal::text(limit.requests, &mut digits));
-            each("x-ratelimit-remaining-requests", decimal::text(left.remaining, &mut digits));
-            text.clear();
-            push_duration(&mut text, left.reset_ms);
-            each("x-ratelimit-reset-requests", &text);
-        }
+    hand_over("ratelimit", &text);
+    let tightest = both.min_by_key(|(_, left)| (left.remaining, u64::MAX - left.reset_ms));
+    if let Some((limit, left)) = tightest {
+        let mut digits = [0; decimal::DIGITS_MAX];
+        hand_over("x-ratelimit-limit-requests", decimal::text(limit.requests, &mut digits));
+        hand_over("x-ratelimit-remaining-requests", decimal::text(left.remaining, &mut digits));
+        text.clear();
+        push_duration(&mut text, left.reset_ms);
+        hand_over("x-ratelimit-reset-requests", &text);
     }
 }
 

@@ -1,9 +1,11 @@
-//! The search for the next anchor, which is most of what a body costs: sixteen bytes at a time, by two tables of sixteen.
+//! The way from anchor to anchor, which is most of what a body costs: sixteen bytes at a time, by two tables of sixteen.
 //!
 //! Bit `byte / 16 % 8` of entry `byte % 16` says whether a byte is in the set; one table has the bytes below 128, the other one the
 //! rest. WebAssembly has an instruction that looks sixteen entries of such a table up.
 
 const WIDTH: usize = 16;
+/// So many bytes are looked at together, one bit each.
+const WINDOW: usize = u64::BITS as usize;
 
 /// A set of bytes.
 #[derive(Default)]
@@ -12,42 +14,54 @@ pub struct Anchors {
     high: [u8; WIDTH],
 }
 
+/// What has been seen of the bytes so far.
+#[derive(Default)]
+pub struct Walk {
+    /// How far that goes.
+    end: usize,
+    /// The anchors among the last bytes of it, as many as a window has.
+    found: u64,
+}
+
+impl Walk {
+    /// The place of the first anchor from `from` on, or the end. For the same bytes each time, and never in front of where it was.
+    pub fn next(&mut self, anchors: &Anchors, bytes: &[u8], mut from: usize) -> usize {
+        loop {
+            if let Some(left @ 1..=WINDOW) = self.end.checked_sub(from) {
+                let found = self.found >> (WINDOW - left);
+                if found != 0 {
+                    return from + found.trailing_zeros() as usize;
+                }
+                from = self.end;
+            }
+            let Some(rest @ [_, ..]) = bytes.get(from..) else { return bytes.len() };
+            *self = Walk { end: from + WINDOW, found: anchors.among(rest) };
+        }
+    }
+}
+
 impl Anchors {
     pub fn add(&mut self, byte: u8) {
         let table = if byte < 128 { &mut self.low } else { &mut self.high };
         table[usize::from(byte % 16)] |= bit(byte);
     }
 
-    fn has(&self, byte: u8) -> bool {
-        let table = if byte < 128 { &self.low } else { &self.high };
-        table[usize::from(byte % 16)] & bit(byte) != 0
-    }
-
-    /// The place of the first byte that is in the set, or the length.
-    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-    pub fn first_in(&self, bytes: &[u8]) -> usize {
-        let (blocks, _) = bytes.as_chunks();
-        for (number, block) in blocks.iter().enumerate() {
-            let found = self.found_in(block);
-            if found != 0 {
-                return number * WIDTH + found.trailing_zeros() as usize;
+    /// Which of the first bytes are in the set: the lowest bit is for the first.
+    #[cfg(target_arch = "wasm32")]
+    fn among(&self, bytes: &[u8]) -> u64 {
+        match bytes.first_chunk() {
+            Some(window) => self.among_window(window),
+            None => {
+                let mut window = [0; WINDOW];
+                window.get_mut(..bytes.len()).unwrap_or_default().copy_from_slice(bytes);
+                self.among_window(&window) & ((1 << bytes.len()) - 1)
             }
         }
-        match bytes.last_chunk() {
-            // In what of it stands in front of the rest, nothing is found again.
-            Some(last) => match self.found_in(last) {
-                0 => bytes.len(),
-                found => bytes.len() - WIDTH + found.trailing_zeros() as usize,
-            },
-            None => bytes.iter().position(|byte| self.has(*byte)).unwrap_or(bytes.len()),
-        }
     }
 
-    /// A bit for each byte of the block that is in the set, the lowest for the first.
     #[cfg(target_arch = "wasm32")]
-    #[inline]
     #[target_feature(enable = "simd128")]
-    fn found_in(&self, block: &[u8; WIDTH]) -> u16 {
+    fn among_window(&self, window: &[u8; WINDOW]) -> u64 {
         use std::arch::wasm32::{
             u8x16_bitmask, u8x16_eq, u8x16_shr, u8x16_splat, u8x16_swizzle, u64x2, v128, v128_and, v128_or, v128_xor,
         };
@@ -57,18 +71,28 @@ impl Anchors {
             let number = u128::from_le_bytes(*bytes);
             u64x2(number as u64, (number >> 64) as u64)
         };
-        let bytes = vector(block);
-        // What is no entry's number looks up nothing: a byte from 128 on in the one table, a byte below it in the other.
-        let entry = |bytes: v128| v128_and(bytes, u8x16_splat(0x8f));
-        let low = u8x16_swizzle(vector(&self.low), entry(bytes));
-        let high = u8x16_swizzle(vector(&self.high), entry(v128_xor(bytes, u8x16_splat(0x80))));
-        let bits = u8x16_swizzle(BITS, u8x16_shr(bytes, 4));
-        !u8x16_bitmask(u8x16_eq(v128_and(v128_or(low, high), bits), u8x16_splat(0)))
+        let (low, high) = (vector(&self.low), vector(&self.high));
+        let among = |bytes: &[u8; WIDTH]| {
+            let bytes = vector(bytes);
+            // What is no entry's number looks up nothing: a byte from 128 on in the one table, a byte below it in the other.
+            let entry = v128_and(bytes, u8x16_splat(0x8f));
+            let low = u8x16_swizzle(low, entry);
+            let high = u8x16_swizzle(high, v128_xor(entry, u8x16_splat(0x80)));
+            let bits = u8x16_swizzle(BITS, u8x16_shr(bytes, 4));
+            u64::from(!u8x16_bitmask(u8x16_eq(v128_and(v128_or(low, high), bits), u8x16_splat(0))))
+        };
+        // One by one: at each turn of a loop the engine looks at the clock.
+        let ([a, b, c, d], _) = window.as_chunks() else { return 0 };
+        among(a) | among(b) << WIDTH | among(c) << (2 * WIDTH) | among(d) << (3 * WIDTH)
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    fn found_in(&self, block: &[u8; WIDTH]) -> u16 {
-        block.iter().rev().fold(0, |found, byte| found << 1 | u16::from(self.has(*byte)))
+    fn among(&self, bytes: &[u8]) -> u64 {
+        let has = |byte: u8| {
+            let table = if byte < 128 { &self.low } else { &self.high };
+            table[usize::from(byte % 16)] & bit(byte) != 0
+        };
+        bytes.iter().take(WINDOW).rev().fold(0, |found, byte| found << 1 | u64::from(has(*byte)))
     }
 }
 

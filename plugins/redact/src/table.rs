@@ -21,7 +21,7 @@ const RARE_LETTERS: &[u8] = b"zqxjkvbpygfwmuclrdhsnioate";
 
 pub struct Table {
     classes: [u8; 256],
-    anchors: Anchors,
+    pub anchors: Anchors,
 }
 
 impl Table {
@@ -72,11 +72,6 @@ impl Table {
     #[inline]
     pub fn class(&self, byte: u8) -> u8 {
         self.classes[usize::from(byte)]
-    }
-
-    /// The place of the first anchor from `from` on, or the end.
-    pub fn next_anchor(&self, bytes: &[u8], from: usize) -> usize {
-        from + self.anchors.first_in(bytes.get(from..).unwrap_or_default())
     }
 
     /// Where the run in front of a place begins, not in front of `least`.
