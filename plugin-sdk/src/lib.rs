@@ -10,7 +10,7 @@ pub mod bindings;
 mod config;
 mod decide;
 mod decide_model;
-mod decimal;
+pub mod decimal;
 mod export;
 pub mod fields;
 mod host;

@@ -82,3 +82,26 @@ async fn events_go_on_as_they_come_and_a_match_is_found_across_pieces() {
         assert!(rest.contains("[email]\"}\n\n") && !rest.contains("exa"), "{isolation}: {rest:?}");
     }
 }
+
+/// In WebAssembly the search looks at sixteen bytes at once; the policy's own tests run natively.
+#[tokio::test]
+async fn a_match_is_found_wherever_it_stands() {
+    const FOUND: [(&str, &str); 3] =
+        [("ann@example.com", "[email]"), ("4111111111111111", "[card]"), ("漢字", "[word]")];
+    let body =
+        |number: usize, place: usize, what: &str| format!("{}{what}{}", " ".repeat(place), " ".repeat(number * 7));
+    let upstream = Upstream::start(move |request| {
+        let mut parts = request.target.split('/').skip(1).map(|part| part.parse().unwrap());
+        let (number, place) = (parts.next().unwrap(), parts.next().unwrap());
+        answer("text/plain", body(number, place, FOUND[number].0))
+    })
+    .await;
+    let config = "{ kinds = [\"email\", \"card\"], words = [\"漢字\"] }";
+    let gateway = Gateway::start(&chain(&upstream.url(), "pooled", config), &[]);
+    for (number, (_, mask)) in FOUND.into_iter().enumerate() {
+        for place in 0..50 {
+            let text = get(&gateway.url(&format!("/{number}/{place}"))).await.text();
+            assert_eq!(text, body(number, place, mask), "{number} at {place}");
+        }
+    }
+}

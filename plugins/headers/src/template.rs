@@ -1,5 +1,7 @@
 //! Values with placeholders, such as `${identity.consumer}`.
 
+use std::borrow::Cow;
+
 use sluicegate_plugin::fields::{is_credential, is_name, is_value};
 use sluicegate_plugin::{exchange, identity, reply, request};
 
@@ -86,20 +88,25 @@ impl Template {
         Ok(Template { parts, when_empty })
     }
 
-    /// None if something in it is absent and the value shall be skipped then.
-    pub fn render(&self) -> Option<Vec<u8>> {
-        let mut value = Vec::new();
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => value.extend_from_slice(text.as_bytes()),
-                Part::Value(source) => match (source.read(), self.when_empty) {
-                    (Some(bytes), _) => value.extend_from_slice(&bytes),
-                    (None, WhenEmpty::Empty) => {}
-                    (None, WhenEmpty::Skip) => return None,
-                },
-            }
+    /// None if something in it is absent and the value shall be skipped then. A single part is not copied.
+    pub fn render(&self) -> Option<Cow<'_, [u8]>> {
+        let mut parts = self.parts.iter();
+        let mut value = parts.next().map_or(Some(Cow::Borrowed(&[][..])), |first| self.read(first))?;
+        for part in parts {
+            value.to_mut().extend_from_slice(&self.read(part)?);
         }
         Some(value)
+    }
+
+    fn read<'a>(&self, part: &'a Part) -> Option<Cow<'a, [u8]>> {
+        match part {
+            Part::Text(text) => Some(Cow::Borrowed(text.as_bytes())),
+            Part::Value(source) => match (source.read(), self.when_empty) {
+                (Some(bytes), _) => Some(Cow::Owned(bytes)),
+                (None, WhenEmpty::Empty) => Some(Cow::Borrowed(&[])),
+                (None, WhenEmpty::Skip) => None,
+            },
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 mod callers;
 mod config;
 mod counts;
-mod decimal;
 mod price;
 #[cfg(test)]
 mod tests;
@@ -11,7 +10,7 @@ mod tests;
 use std::cell::OnceCell;
 
 use sluicegate_plugin::exchange::Usage;
-use sluicegate_plugin::{Plugin, Problems, Setup, exchange, identity, labels, log, metrics};
+use sluicegate_plugin::{Plugin, Problems, Setup, decimal, exchange, identity, labels, log, metrics};
 
 use callers::Callers;
 use config::RawConfig;

@@ -150,20 +150,22 @@ impl By {
     /// in one counter when a limit's `by` is changed.
     pub fn key(&self) -> Result<String, Rejection> {
         match self {
-            By::Key => identity::key().map(|key| format!("key:{key}")).ok_or_else(identity_required),
-            By::Consumer => {
-                identity::consumer().map(|consumer| format!("consumer:{consumer}")).ok_or_else(identity_required)
-            }
-            By::Route => Ok(format!("route:{}", exchange::route())),
-            By::Address => Ok(format!("address:{}", network(&exchange::client_address()))),
+            By::Key => identity::key().map(|key| of("key:", &key)).ok_or_else(identity_required),
+            By::Consumer => identity::consumer().map(|name| of("consumer:", &name)).ok_or_else(identity_required),
+            By::Route => Ok(of("route:", &exchange::route())),
+            By::Address => Ok(of("address:", &network(exchange::client_address()))),
             By::Header(name) => Ok(match request::header(name) {
                 None => "header-absent".to_owned(),
                 Some(value) if value.len() > HEADER_BYTES_MAX => "header-long".to_owned(),
-                Some(value) => format!("header:{}", String::from_utf8_lossy(&value)),
+                Some(value) => of("header:", &String::from_utf8_lossy(&value)),
             }),
             By::Global => Ok("global".to_owned()),
         }
     }
+}
+
+fn of(kind: &str, value: &str) -> String {
+    [kind, value].concat()
 }
 
 /// Nobody is counted whom nobody knows, and to let such a caller pass would be the way around the limit.
@@ -177,13 +179,13 @@ fn identity_required() -> Rejection {
 }
 
 /// One host has at least a /64 of IPv6 addresses to itself (RFC 6177): counted one by one they would be no limit.
-fn network(address: &str) -> String {
+fn network(address: String) -> String {
     match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
         Ok(IpAddr::V6(address)) => {
             let [a, b, c, d, ..] = address.segments();
             format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
         Ok(IpAddr::V4(address)) => address.to_string(),
-        Err(_) => address.to_owned(),
+        Err(_) => address,
     }
 }

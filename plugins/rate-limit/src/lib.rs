@@ -8,10 +8,12 @@ mod tests;
 use std::time::Duration;
 
 use sluicegate_plugin::counters::{Claim, Quota, Taken};
-use sluicegate_plugin::{Decision, Fact, Plugin, Problems, Rejection, Setup, counters, exchange, log, notes, reply};
+use sluicegate_plugin::{
+    Decision, Fact, Field, Plugin, Problems, Rejection, Setup, counters, exchange, log, notes, reply,
+};
 
 use config::{By, Limit, RawConfig};
-use fields::Standing;
+use fields::Left;
 
 /// The `type` that draft-ietf-httpapi-ratelimit-headers registers for such a refusal.
 const PROBLEM_TYPE: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
@@ -39,12 +41,13 @@ impl Plugin for RateLimit {
     }
 
     fn reply_head(&self) -> Decision {
-        if let Some(standing) = Standing::load(&self.limits, &notes::load(), exchange::elapsed_us()) {
-            for (name, value) in standing.fields(&self.policy) {
+        let notes = notes::load();
+        if let Some(left) = fields::in_notes(&notes, exchange::elapsed_us()) {
+            fields::each(&self.limits, left, &self.policy, |name, value| {
                 if let Err(error) = reply::set_header(name, value.as_bytes()) {
                     log::warn(format_args!("the answer goes without {name}: {error:?}"));
                 }
-            }
+            });
         }
         Decision::Proceed
     }
@@ -60,15 +63,14 @@ impl RateLimit {
         // Without a result for each limit nobody knows whether this request may pass. The chain entry's `on_error` decides.
         assert!(taken.len() == claims.len(), "the host answered {} claims with {} results", claims.len(), taken.len());
 
-        let standing = Standing::new(&self.limits, &taken);
         if taken.iter().all(|taken| taken.allowed) {
-            notes::store(&standing.to_notes(exchange::elapsed_us()));
+            notes::store(&fields::to_notes(&taken, exchange::elapsed_us()));
             return Ok(());
         }
-        Err(self.refuse(&standing, &taken))
+        Err(self.refuse(&taken))
     }
 
-    fn refuse(&self, standing: &Standing, taken: &[Taken]) -> Rejection {
+    fn refuse(&self, taken: &[Taken]) -> Rejection {
         let denied: Vec<(&Limit, &Taken)> = self.limits.iter().zip(taken).filter(|(_, taken)| !taken.allowed).collect();
         let names: Vec<&str> = denied.iter().map(|(limit, _)| limit.name.as_str()).collect();
         let retry_ms = denied.iter().map(|(_, taken)| taken.reset_ms).max().unwrap_or(0);
@@ -82,14 +84,14 @@ impl RateLimit {
             ),
             None => "A limit is reached.".to_owned(),
         };
-        let rejection = Rejection::new(429, "rate_limit_exceeded", message)
+        let mut rejection = Rejection::new(429, "rate_limit_exceeded", message)
             .retry_after(Duration::from_millis(retry_ms))
             .problem_type(PROBLEM_TYPE)
             .detail("violated-policies", &names);
-        standing
-            .fields(&self.policy)
-            .into_iter()
-            .fold(rejection, |rejection, (name, value)| rejection.header(name, value))
+        fields::each(&self.limits, taken.iter().map(Left::from), &self.policy, |name, value| {
+            rejection.fields.push(Field { name: name.to_owned(), value: value.into() });
+        });
+        rejection
     }
 }
 

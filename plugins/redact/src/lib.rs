@@ -1,6 +1,7 @@
 //! Takes personal data and secrets out of text bodies, piece by piece as they pass.
 
 mod ahead;
+mod anchors;
 mod config;
 mod glance;
 mod kind;

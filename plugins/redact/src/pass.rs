@@ -1,6 +1,7 @@
 //! One pass over the bytes at hand, from anchor to anchor.
 
 use crate::ahead::{Ahead, More};
+use crate::anchors::Walk;
 use crate::glance;
 use crate::kind::{KINDS, Kind};
 use crate::kinds::{escape, pem};
@@ -22,6 +23,7 @@ pub struct Pass<'a> {
     place: usize,
     /// All anchors in front of it have been looked at.
     ahead: usize,
+    walk: Walk,
     /// A place behind an escape or a key, where a match may begin whatever the last byte in front is.
     apart: Option<usize>,
     key_left: u16,
@@ -43,6 +45,7 @@ impl<'a> Pass<'a> {
             end,
             place: 0,
             ahead: 0,
+            walk: Walk::default(),
             apart: None,
             key_left: state.key_left,
             output: Vec::new(),
@@ -65,7 +68,7 @@ impl<'a> Pass<'a> {
         }
         loop {
             let table = &self.redactor.table;
-            let anchor = table.next_anchor(self.bytes, self.ahead);
+            let anchor = self.walk.next(&table.anchors, self.bytes, self.ahead);
             let Some(byte) = self.bytes.get(anchor) else { return self.finish() };
             if *byte == b'\\' {
                 self.go_behind_escape(anchor)?;

@@ -1,5 +1,6 @@
 //! What each byte can mean, as one table that `configure` leaves in the image.
 
+use crate::anchors::Anchors;
 use crate::kind::Kind;
 use crate::kinds::{card, email, ip, secret};
 
@@ -15,17 +16,18 @@ pub const WORD: u8 = 8;
 /// An anchor of a word.
 pub const WORD_ANCHOR: u8 = 16;
 
-/// So many bytes are looked at together.
-const STRIDE: usize = 8;
 /// Letters of English text, the rarest first.
 const RARE_LETTERS: &[u8] = b"zqxjkvbpygfwmuclrdhsnioate";
 
-pub struct Table([u8; 256]);
+pub struct Table {
+    classes: [u8; 256],
+    pub anchors: Anchors,
+}
 
 impl Table {
     /// `words` are in lower case.
     pub fn new(kinds: u8, words: &[Vec<u8>]) -> Table {
-        let mut table = Table([0; 256]);
+        let mut table = Table { classes: [0; 256], anchors: Anchors::default() };
         let looks_for = |kind: Kind| kinds & kind.bit() != 0;
         let digits = [Kind::Card, Kind::Iban, Kind::Phone, Kind::Ip].into_iter().any(looks_for);
         for byte in 0..=u8::MAX {
@@ -55,33 +57,21 @@ impl Table {
                 table.set(byte.to_ascii_uppercase(), class);
             }
         }
+        for byte in 0..=u8::MAX {
+            if table.class(byte) & ANCHOR != 0 {
+                table.anchors.add(byte);
+            }
+        }
         table
     }
 
     fn set(&mut self, byte: u8, class: u8) {
-        self.0[usize::from(byte)] |= class;
+        self.classes[usize::from(byte)] |= class;
     }
 
     #[inline]
     pub fn class(&self, byte: u8) -> u8 {
-        self.0[usize::from(byte)]
-    }
-
-    /// The place of the first anchor from `from` on, or the end.
-    pub fn next_anchor(&self, bytes: &[u8], from: usize) -> usize {
-        let rest = bytes.get(from..).unwrap_or_default();
-        let mut place = from;
-        let (chunks, _) = rest.as_chunks::<STRIDE>();
-        for [a, b, c, d, e, f, g, h] in chunks {
-            let front = self.class(*a) | self.class(*b) | self.class(*c) | self.class(*d);
-            let back = self.class(*e) | self.class(*f) | self.class(*g) | self.class(*h);
-            if (front | back) & ANCHOR != 0 {
-                break;
-            }
-            place += STRIDE;
-        }
-        let near = bytes.get(place..).unwrap_or_default();
-        place + near.iter().position(|byte| self.class(*byte) & ANCHOR != 0).unwrap_or(near.len())
+        self.classes[usize::from(byte)]
     }
 
     /// Where the run in front of a place begins, not in front of `least`.

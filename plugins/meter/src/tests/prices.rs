@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::*;
-use crate::decimal::{DIGITS_MAX, text};
 use crate::price::Price;
 
 fn cost(prices: Value, exchange: Exchange) -> Option<String> {
@@ -91,11 +90,4 @@ fn a_cost_without_a_place_among_the_labels_is_counted_and_the_log_says_so() {
     let exchange = ended(&policy, exchange);
     assert_eq!((exchange.label("cost_nano_usd"), exchange.counted("metered_cost_nano_usd")), (None, 5));
     assert!(exchange.log()[0].1.contains("lacks `cost_nano_usd`"), "{:?}", exchange.log());
-}
-
-#[test]
-fn numbers_are_written_as_the_standard_library_writes_them() {
-    for number in [0, 7, 10, 909, 1_000_000_007, u64::MAX - 1, u64::MAX] {
-        assert_eq!(text(number, &mut [0; DIGITS_MAX]), number.to_string());
-    }
 }
