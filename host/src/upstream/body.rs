@@ -359,7 +359,9 @@ impl Drop for UpstreamBody {
             return;
         }
         let source = std::mem::replace(&mut self.source, Source::Gathered(AtHand::default()));
-        if let (Source::Stream(mut stream), Some(lease), Ok(runtime)) = (source, self.lease.take(), Handle::try_current()) {
+        if let (Source::Stream(mut stream), Some(lease), Ok(runtime)) =
+            (source, self.lease.take(), Handle::try_current())
+        {
             runtime.spawn(async move {
                 let ended = async { while let Some(Ok(_)) = poll_fn(|context| stream.poll_frame(context)).await {} };
                 drop(timeout(END_TIMEOUT, ended).await);

@@ -35,7 +35,8 @@ pub(super) struct Answers(Mutex<Vec<Weak<Mutex<Received>>>>);
 impl Answers {
     pub(super) fn add(&self, stream: RecvStream) -> Arc<Mutex<Received>> {
         let is_whole = stream.is_end_stream();
-        let received = Received { stream, ahead: VecDeque::new(), small: BytesMut::new(), waker: Waker::noop().clone() };
+        let received =
+            Received { stream, ahead: VecDeque::new(), small: BytesMut::new(), waker: Waker::noop().clone() };
         let received = Arc::new(Mutex::new(received));
         if !is_whole {
             let mut listed = lock(&self.0);

@@ -363,7 +363,8 @@ impl Stream {
     }
 
     pub(super) async fn send(&mut self, request: Request<SendBody>) -> Result<Response<StreamBody>, Unanswered> {
-        let (answer, upload) = stream::send(self.connection.sender.clone(), request, &self.connection.life.answers).await?;
+        let (answer, upload) =
+            stream::send(self.connection.sender.clone(), request, &self.connection.life.answers).await?;
         self.upload = upload;
         Ok(answer)
     }

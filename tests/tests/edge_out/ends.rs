@@ -11,7 +11,8 @@ use crate::frames::{self, DATA, END_HEADERS, END_STREAM, Frames, HEADERS, STATUS
 const WINDOW: u16 = 4;
 
 fn http2_gateway(url: &str) -> Gateway {
-    let lines = format!("workers = 1\n[admin]\naddress = \"127.0.0.1:0\"\n{}", config::service(url, "protocols = [\"h2\"]"));
+    let lines =
+        format!("workers = 1\n[admin]\naddress = \"127.0.0.1:0\"\n{}", config::service(url, "protocols = [\"h2\"]"));
     Gateway::start(&format!("{lines}\n[[routes]]\nname = \"all\"\nupstream = \"service\"\n"), &[])
 }
 
@@ -50,7 +51,8 @@ fn post_block(length: &str) -> Vec<u8> {
 async fn ask_and_end_later(client: &mut Raw, stream: u32, body: &str) -> Vec<u8> {
     let head = Frame::new(http2::HEADERS, http2::END_HEADERS, stream, post_block(&body.len().to_string())).bytes();
     client.write([head, Frame::new(http2::DATA, 0, stream, body).bytes()].concat()).await;
-    let answer = wait_for(client, |frame| (frame.kind, frame.stream) == (http2::HEADERS, stream)).await.expect("an answer");
+    let answer =
+        wait_for(client, |frame| (frame.kind, frame.stream) == (http2::HEADERS, stream)).await.expect("an answer");
     client.try_write(Frame::new(http2::DATA, http2::END_STREAM, stream, "").bytes()).await;
     answer.payload
 }
@@ -124,7 +126,8 @@ async fn small_pieces_that_a_slow_client_does_not_take_end_nobody_elses_answer()
     slow.write([window(0), window(1)].concat()).await;
     let mut bytes = 0;
     while bytes < PIECES * 20 {
-        let piece = wait_for(&mut slow, |frame| (frame.kind, frame.stream) == (http2::DATA, 1)).await.expect("it goes on");
+        let piece =
+            wait_for(&mut slow, |frame| (frame.kind, frame.stream) == (http2::DATA, 1)).await.expect("it goes on");
         assert!(piece.payload.iter().all(|byte| *byte == b'x'));
         bytes += piece.payload.len();
     }

@@ -30,7 +30,12 @@ pub(super) struct Asked {
 
 impl Withdrawals {
     pub(super) fn new(allowance: Allowance) -> Withdrawals {
-        Withdrawals { allowance, asked: AtomicU32::new(0), withdrawn: AtomicU32::new(0), is_over: AtomicBool::new(false) }
+        Withdrawals {
+            allowance,
+            asked: AtomicU32::new(0),
+            withdrawn: AtomicU32::new(0),
+            is_over: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn asked(self: &Arc<Withdrawals>, connection: &Arc<ClientConnection>) -> Asked {

@@ -104,7 +104,11 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
                 Some(Task::Stream(flow)) => {
                     let served = AssertUnwindSafe(until_stalled(stream, &flow, stall_max)).catch_unwind().await;
                     // Left where the stream was reset before its answer went out: nobody starts it, and both its ends wait.
-                    drop(next.lock().unwrap_or_else(PoisonError::into_inner).take_if(|task| matches!(task, Task::Tunnel(_))));
+                    drop(
+                        next.lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .take_if(|task| matches!(task, Task::Tunnel(_))),
+                    );
                     served
                 }
                 // Boxed, so that other streams do not carry the room for it.

@@ -20,7 +20,12 @@ async fn is_given_up(streams: usize, answers: bool) -> bool {
     let (_sender, mut connection) = h2::client::handshake(near).await.unwrap();
     let ping_pong = connection.ping_pong();
     let connection = tokio::spawn(connection);
-    let life = Life { streams: AtomicUsize::new(streams), ended: AtomicBool::new(false), heard: Arc::default(), answers: Answers::default() };
+    let life = Life {
+        streams: AtomicUsize::new(streams),
+        ended: AtomicBool::new(false),
+        heard: Arc::default(),
+        answers: Answers::default(),
+    };
     let gives_up = timeout(PONG_MAX * 3, life.silence(ping_pong, INTERVAL, PONG_MAX)).await.is_ok();
     upstream.abort();
     connection.abort();
