@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::{ChainEntry, Config, Diagnostic, Diagnostics, Place, PluginSource, Route, nearest, signature_path};
 use crate::plugin_source::{FETCHES_AT_ONCE, PluginSources, Signatures, SourceError, Terms, read_signatures};
 use crate::router::Router;
-use crate::secrets::{Credentials, Redaction};
+use crate::secrets::{Credentials, Redaction, Registered};
 use crate::state::counters::Counters;
 use crate::state::keys::KeyRing;
 use crate::telemetry::access_log::AccessLog;
@@ -108,6 +108,22 @@ impl Foundation {
         let registered = self.redaction.register(credentials.secrets()).map_err(|error| {
             failed(Stage::Secrets, vec![general(format!("the secrets cannot be kept out of the log: {error}"))])
         })?;
+        // What is refused is told when its secrets are no longer known, so that they go out of the words before.
+        let redactor = self.redaction.current();
+        let mut built = self.build_with(config, id, credentials, registered).await;
+        for problem in built.as_mut().err().map(|error| &mut error.diagnostics.items).into_iter().flatten() {
+            problem.message = redactor.redact(&problem.message).into_owned();
+        }
+        built
+    }
+
+    async fn build_with(
+        &self,
+        config: &Config,
+        id: u64,
+        credentials: Credentials,
+        registered: Registered,
+    ) -> Result<Built, BuildError> {
         let places = self.places(config, &credentials)?;
         let (plugins, plugin_files) = self.plugins(config, &credentials).await?;
         let keys: Arc<dyn Keys> = Arc::new(LocalKeys { ring: KeyRing::new(&config.keys), clock: self.clock.clone() });

@@ -73,6 +73,22 @@ async fn a_websocket_over_http2_reaches_a_library_that_knows_http1_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_length_beside_a_101_says_nothing() {
+    let upstream = RawUpstream::start(|mut raw, _| async move {
+        raw.read_head().await;
+        raw.write(SWITCHES.replace("x-from: up", "content-length: 5")).await;
+        let line = raw.read_until("\n").await;
+        raw.write(line).await;
+        raw.closed().await;
+    })
+    .await;
+    let gateway = gateway(&upstream.url(), "", "");
+    let (_client, mut stream) = speaking(&gateway).await;
+    stream.send("hello\n");
+    assert_eq!(stream.read(6).await, b"hello\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_upstream_is_asked_as_by_http1_and_nothing_passes_before_its_101() {
     let upstream = RawUpstream::start(|mut raw, notes: Notes| async move {
         notes.add(raw.read_head().await.to_ascii_lowercase());

@@ -18,7 +18,7 @@ async fn repeating() -> RawUpstream {
         let delta = r#"{"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"hello"}}]}"#;
         raw.write(chunk(delta)).await;
         notes.wait_for("swapped").await;
-        let error = format!(r#"{{"error":{{"message":"Incorrect API key: {credential}","type":"server_error","code":"bad"}}}}"#);
+        let error = format!(r#"{{"error":{{"message":"Incorrect API key: {credential}","type":"invalid_request_error","code":"bad"}}}}"#);
         raw.write(chunk(&error)).await;
         raw.write("0\r\n\r\n").await;
         notes.add(credential);
@@ -70,5 +70,40 @@ models = ["*"]
     assert!(stderr.contains("Incorrect API key: [redacted]"), "{stderr}");
     for (name, text) in [("client", told), ("stderr", stderr), ("access log", access_log), ("admin", admin)] {
         assert!(!text.contains(FORMER) && !text.contains(NEXT), "{name}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_told_without_the_secrets_that_it_alone_has() {
+    // Sends whoever asks for the plugin to a path that is the credential, where there is nothing.
+    let server = RawUpstream::start(|mut raw: Raw, _| async move {
+        let head = raw.read_head().await;
+        let field =
+            head.lines().find(|line| line.to_ascii_lowercase().starts_with("authorization")).unwrap_or_default();
+        let credential = field.rsplit(' ').next().unwrap_or_default();
+        let answer = match head.starts_with("GET /p.wasm ") {
+            true => format!("302 Found\r\nlocation: /{credential}"),
+            false => "404 Not Found".to_owned(),
+        };
+        raw.write(format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n")).await;
+    })
+    .await;
+    let files = [("next.key", NEXT.as_bytes())];
+    let gateway = Gateway::try_start(&versioned("http://127.0.0.1:9", "one"), &files, &[]).unwrap();
+    let plugin = format!(
+        "[credentials.server]\nvalue = \"${{file:next.key}}\"\norigin = \"{url}\"\n[plugins.there]\n\
+         url = \"{url}/p.wasm\"\nsha256 = \"{}\"\ncredential = \"server\"\n",
+        "0".repeat(64),
+        url = server.url()
+    );
+    let text = edited(&gateway, "plugin = \"headers\"\n", "plugin = \"there\"\n") + &plugin;
+    let said = push(&gateway, &text);
+    assert_ne!(said.status, 0);
+    assert!(said.stderr.contains("/[redacted] answered 404"), "{}", said.stderr);
+    let admin = summary(&gateway).await.to_string();
+    gateway.signal("TERM");
+    let stderr = gateway.wait().2.join("\n");
+    for (name, text) in [("command", said.stderr), ("stderr", stderr), ("admin", admin)] {
+        assert!(!text.contains(NEXT), "{name}: {text}");
     }
 }
