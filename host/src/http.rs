@@ -5,6 +5,7 @@ pub mod coding;
 pub mod credential;
 pub mod fields;
 pub mod forwarded;
+pub mod held_back;
 pub mod pace;
 pub mod render;
 pub mod trailers;

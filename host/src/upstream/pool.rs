@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use sluicegate_runtime::lane;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::body::{SendBody, Source};
 use super::connect::{ConnectError, Connector, Wire};
 use super::error::UpstreamError;
-use super::heard::Heard;
+use super::heard::{Asked, Heard};
 use super::shared::{Shared, Stream};
 use super::stream::Unanswered;
 use crate::alarm::Alarm;
@@ -343,7 +343,8 @@ impl Own {
     }
 
     async fn send(&mut self, request: Request<SendBody>) -> Result<Response<Source>, Unanswered> {
-        self.connection.heard.begin(self.connection.ahead_bytes_max);
+        let asked = if request.method() == Method::HEAD { Asked::Head } else { Asked::Other };
+        self.connection.heard.begin(self.connection.ahead_bytes_max, asked);
         let sent = self.connection.sender.try_send_request(request).await;
         self.connection.heard.answered();
         sent.map(|answer| answer.map(Source::Connection)).map_err(|mut failure| {
