@@ -21,6 +21,8 @@ pub(super) struct Activity {
     leaves_request: AtomicBool,
     /// HTTP ends on it, and the connection does not.
     rests: AtomicBool,
+    /// The client sends nothing more.
+    left: AtomicBool,
 }
 
 /// One request, from its head to the last byte of its answer that was handed out.
@@ -79,6 +81,15 @@ impl Activity {
 
     pub(super) fn is_at_rest(&self) -> bool {
         self.rests.load(Ordering::Relaxed)
+    }
+
+    /// The client has ended its side.
+    pub(super) fn leaves(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
     }
 
     /// The client was too slow, and is cut.

@@ -6,7 +6,7 @@
 //! request.
 
 mod abuse;
-mod resets;
+mod seen;
 mod stream;
 
 use std::pin::pin;
@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use self::abuse::Withdrawals;
-use self::resets::SeenResets;
+use self::seen::Seen;
 use self::stream::{Streams, WindowBody};
 use super::activity::Activity;
 use super::allowance::Closed;
@@ -102,7 +102,7 @@ pub(super) async fn serve<S: Service>(
             })
         })
     });
-    let io = TokioIo::new(SeenResets::new(io, client, &ground.allowance));
+    let io = TokioIo::new(Seen::new(io, client, activity, &ground.allowance));
     let connection = limits.builder(streams.clone()).serve_connection(io, service);
     let mut connection = pin!(connection);
     // It has been told that it ends (GOAWAY).
@@ -136,9 +136,18 @@ pub(super) async fn serve<S: Service>(
     if activity.fell_behind() {
         ground.allowance.closed(Closed::SlowReader);
     }
-    if let Err(error) = result {
-        if let Some(closed) = ended_by_h2(&error) {
-            ground.allowance.closed(closed);
+    match result {
+        // hyper gives a connection up so, without telling the client why.
+        Ok(()) if !leaves && !activity.has_left() => {
+            ground.allowance.closed(Closed::Http2Protocol);
+            report::connection_given_up(client);
+        }
+        Ok(()) => {}
+        Err(error) => {
+            if let Some(closed) = ended_by_h2(&error) {
+                ground.allowance.closed(closed);
+            }
+            report::connection_failed(client, &error);
         }
         report::connection_failed(client, &error);
     }
