@@ -7,6 +7,7 @@ pub mod end;
 pub mod field_text;
 pub mod fields;
 pub mod forwarded;
+pub mod held_back;
 pub mod pace;
 pub mod render;
 pub mod trailers;

@@ -13,6 +13,7 @@ mod proxy_header;
 mod report;
 mod room;
 mod service;
+mod socket;
 mod stall;
 mod subject;
 mod terms;
@@ -32,7 +33,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -42,20 +43,18 @@ use connection::{Accepted, Ground};
 pub use drain::{Drain, DrainWatch};
 use room::Rooms;
 pub use service::{Answers, Service};
+pub use socket::Door;
 pub use terms::{Terms, TermsError};
 
 use crate::chain::ClientConnection;
 use crate::workers::Workers;
-
-/// Connections that the system has accepted and we have not, per listener.
-const BACKLOG: u32 = 1024;
 
 /// After a failure to accept, such as too many open files: trying again at once would burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A socket that is bound and listens.
 pub struct Listener {
-    socket: TcpListener,
+    socket: Arc<TcpListener>,
     address: SocketAddr,
     terms: Arc<ArcSwap<Terms>>,
 }
@@ -81,7 +80,14 @@ pub struct ClientInfo {
 impl Listener {
     /// Must be called within a Tokio runtime.
     pub fn bind(address: SocketAddr, terms: Terms) -> Result<Listener, BindError> {
-        Listener::try_bind(address, terms).map_err(|source| BindError { address, source })
+        Listener::bind_beside(address, &[], terms)
+    }
+
+    /// On a port that other listeners of this process have, on addresses which cover this one or which it covers. Both listen
+    /// from then on; each connection reaches the one whose address says more.
+    pub fn bind_beside(address: SocketAddr, others: &[Door], terms: Terms) -> Result<Listener, BindError> {
+        let bound = socket::bind(address, others).and_then(|socket| Listener::of(socket, terms));
+        bound.map_err(|source| BindError { address, source })
     }
 
     /// Of a socket that listens already and does not block.
@@ -91,22 +97,18 @@ impl Listener {
         adopted.map_err(|source| BindError { address: address.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))), source })
     }
 
-    fn try_bind(address: SocketAddr, terms: Terms) -> io::Result<Listener> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // A restart must not wait for the connections of the process before to be forgotten.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        Listener::of(socket.listen(BACKLOG)?, terms)
-    }
-
     fn of(socket: TcpListener, terms: Terms) -> io::Result<Listener> {
         let address = socket.local_addr()?;
-        Ok(Listener { socket, address, terms: Arc::new(ArcSwap::from_pointee(terms)) })
+        Ok(Listener { socket: Arc::new(socket), address, terms: Arc::new(ArcSwap::from_pointee(terms)) })
     }
 
     /// With the port that the system chose for port 0.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub fn door(&self) -> Door {
+        Door::of(&self.socket)
     }
 
     /// For connections that are accepted from then on, whatever is stored here holds.
@@ -125,12 +127,24 @@ impl Listener {
         let mut connections = JoinSet::new();
         let cut = Arc::new(AtomicBool::new(false));
         let mut draining = drain.clone();
+        // Once the door closes: so many more may be in the system's queue, and are not sent away.
+        let mut last = None;
         loop {
             let (stream, peer, permit) = tokio::select! {
                 biased;
-                () = draining.closes() => break,
+                () = draining.closes(), if last.is_none() => {
+                    last = Some(socket::BACKLOG);
+                    continue;
+                }
                 Some(_) = connections.join_next() => continue,
-                accepted = self.accept(allowance.connections()) => accepted,
+                accepted = self.accept(allowance.connections()), if last.is_none() => accepted,
+                waiting = async { self.waiting(allowance.connections()) }, if last.is_some() => {
+                    last = last.and_then(|last| last.checked_sub(1));
+                    match waiting.filter(|_| last.is_some()) {
+                        Some(accepted) => accepted,
+                        None => break,
+                    }
+                }
             };
             // Only a socket that is already broken has no address of its own.
             let local = stream.local_addr().unwrap_or(self.address);
@@ -171,6 +185,13 @@ impl Listener {
                 connections.shutdown().await;
             }
         }
+    }
+
+    /// Who is to be accepted and can be served at once.
+    fn waiting(&self, permits: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let permit = Arc::clone(permits).try_acquire_owned().ok()?;
+        let (stream, peer) = socket::waiting(&self.socket)?;
+        Some((TcpStream::from_std(stream).ok()?, peer, permit))
     }
 
     /// The permit comes first, so that a connection is not accepted before it can be served.

@@ -7,6 +7,7 @@ pub mod book;
 pub mod client;
 pub mod config;
 pub mod edge;
+pub mod idle;
 pub mod latency;
 pub mod load;
 pub mod marks;

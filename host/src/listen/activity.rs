@@ -23,6 +23,8 @@ pub(super) struct Activity {
     rests: AtomicBool,
     /// An answer is under way whose client knows its end by that of the connection (RFC 9112, 6.3), and it is not whole yet.
     owes_an_end: AtomicBool,
+    /// The client sends nothing more.
+    left: AtomicBool,
 }
 
 /// One request, from its head to the last byte of its answer that was handed out.
@@ -86,6 +88,15 @@ impl Activity {
     /// The end of the connection must be a reset: a client could take it for that of the answer.
     pub(super) fn owes_an_end(&self) -> bool {
         self.owes_an_end.load(Ordering::Relaxed)
+    }
+
+    /// The client has ended its side.
+    pub(super) fn leaves(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
     }
 
     /// The client was too slow, and is cut.

@@ -91,8 +91,8 @@ impl Allowance {
     }
 
     /// By the name of the error that the client was told.
-    pub(super) fn stream_reset(&self, error: &'static str) {
-        self.0.metrics.stream_reset(error);
+    pub(super) fn stream_refused(&self, error: &'static str) {
+        self.0.metrics.stream_refused(error);
     }
 
     fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {

@@ -150,8 +150,10 @@ impl<S: Service> Ground<S> {
         let peer = stream.peer();
         let terms = self.terms.clone();
         let Some(acceptor) = &terms.tls else { return };
-        let stream = match self.in_time(acceptor.accept(stream)).await {
-            Some(Ok(stream)) => stream,
+        // All that is large is boxed: a connection at rest carries the room for neither its handshake nor the other protocol, and
+        // what is spoken in TLS is moved several times.
+        let stream = match Box::pin(self.in_time(acceptor.accept(stream))).await {
+            Some(Ok(stream)) => Box::new(stream),
             Some(Err(error)) => {
                 self.allowance.closed(Closed::TlsHandshake);
                 return report::handshake_failed(peer, &error);
@@ -166,8 +168,8 @@ impl<S: Service> Ground<S> {
         let certificate = session.peer_certificates().and_then(|chain| chain.first());
         let client = client(certificate.and_then(|der| subject::subject(der)));
         match is_http2 {
-            true => http2::serve(&self, stream, &client, &activity).await,
-            false => http1::serve(&self, stream, &client, &activity).await,
+            true => Box::pin(http2::serve(&self, stream, &client, &activity)).await,
+            false => Box::pin(http1::serve(&self, stream, &client, &activity)).await,
         }
     }
 

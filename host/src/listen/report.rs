@@ -45,6 +45,22 @@ pub(super) fn stream_refused(client: &ClientInfo) {
     );
 }
 
+/// It was longer than may be.
+pub(super) fn head_refused(client: &ClientInfo) {
+    tracing::debug!(
+        client = %client.address, fault = Fault::Client.as_str(),
+        "the head of a request of HTTP/2 is longer than `limits.head_bytes_max`; it was answered with 431"
+    );
+}
+
+/// Without an error, and though the client was there.
+pub(super) fn connection_given_up(client: &ClientInfo) {
+    tracing::info!(
+        client = %client.address, fault = Fault::Client.as_str(),
+        "the client breaks the rules of HTTP/2, such as by a CONNECT that announces a body; its connection was closed"
+    );
+}
+
 pub(super) fn stream_stalled(client: &ClientInfo, stall_max: Duration) {
     tracing::info!(
         client = %client.address, fault = Fault::Client.as_str(),

@@ -24,7 +24,7 @@ impl Resettable for StallGuard {
     }
 }
 
-impl Resettable for TlsStream<StallGuard> {
+impl Resettable for Box<TlsStream<StallGuard>> {
     fn reset(self) {
         self.into_inner().0.reset();
     }

@@ -1,7 +1,7 @@
 //! What a client is told whose request head cannot be read, and how a connection ends on which a request was not read.
 //!
 //! hyper answers a head that it cannot read itself, without a body and without a word to us: its answer is held back here, and ours
-//! takes its place.
+//! takes its place. And it is kept here from what two readers could frame differently in a body ([`Watch`]).
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::{Response, StatusCode};
+use sluicegate_framing::Watch;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::activity::Activity;
+use crate::http::held_back;
 
 /// For the client to read the answer: a connection that is closed with bytes unread takes it away again (RFC 9112, 9.6).
 const LINGER: Duration = Duration::from_secs(1);
@@ -38,6 +40,7 @@ pub(super) struct OwnAnswers<IO> {
     lingering: Option<Box<Lingering>>,
     /// Read already, and to be read again.
     put_back: Bytes,
+    watch: Watch,
 }
 
 /// What comes from a client that may not have seen its answer yet.
@@ -50,7 +53,7 @@ impl<IO> OwnAnswers<IO> {
     /// `put_back` is read first.
     pub(super) fn new(io: IO, put_back: Bytes, activity: Arc<Activity>) -> OwnAnswers<IO> {
         let settled = activity.begun();
-        OwnAnswers { io, activity, settled, held_back: None, lingering: None, put_back }
+        OwnAnswers { io, activity, settled, held_back: None, lingering: None, put_back, watch: Watch::requests() }
     }
 
     pub(super) fn into_inner(self) -> IO {
@@ -121,13 +124,19 @@ impl<IO: AsyncRead + Unpin> OwnAnswers<IO> {
 impl<IO: AsyncRead + Unpin> AsyncRead for OwnAnswers<IO> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        held_back::check(&this.watch)?;
+        let before = buffer.filled().len();
         if this.put_back.is_empty() {
-            return Pin::new(&mut this.io).poll_read(context, buffer);
+            ready!(Pin::new(&mut this.io).poll_read(context, buffer))?;
+        } else {
+            let length = this.put_back.len().min(buffer.remaining());
+            buffer.put_slice(&this.put_back[..length]);
+            this.put_back.advance(length);
         }
-        let length = this.put_back.len().min(buffer.remaining());
-        buffer.put_slice(&this.put_back[..length]);
-        this.put_back.advance(length);
-        Poll::Ready(Ok(()))
+        if this.activity.has_switched() {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Ready(held_back::pass(&mut this.watch, buffer, before))
     }
 }
 

@@ -11,7 +11,7 @@ use super::Shared;
 use crate::chain::ClientConnection;
 use crate::config::{self, collide};
 use crate::error::Refusal;
-use crate::listen::{Answers, BindError, ClientInfo, Drain, DrainWatch, Listener, Terms};
+use crate::listen::{Answers, BindError, ClientInfo, Door, Drain, DrainWatch, Listener, Terms};
 use crate::workers::Workers;
 
 /// Those that serve, or are about to.
@@ -32,6 +32,7 @@ struct Open {
     address: SocketAddr,
     /// For connections that are yet to come.
     terms: Arc<ArcSwap<Terms>>,
+    door: Door,
     /// Ends it alone.
     drain: Drain,
 }
@@ -87,7 +88,7 @@ impl Listeners {
             let configured = listener.address;
             let place = match left.iter().position(|open| open.configured == configured) {
                 Some(found) => Place::Kept(left.remove(found).address, terms),
-                None => Place::New(Listener::bind(configured, terms).map_err(|error| why_not(&error, &open))?),
+                None => Place::New(bind(configured, terms, &open).map_err(|error| error.to_string())?),
             };
             prepared.push((configured, place));
         }
@@ -109,9 +110,9 @@ impl Listeners {
                 match place {
                     Place::New(listener) => {
                         let (drain, watch) = self.watch.with_own_end();
-                        let (address, terms) = (listener.address(), listener.terms());
+                        let (address, terms, door) = (listener.address(), listener.terms(), listener.door());
                         begin.push((listener, watch));
-                        open.push(Open { configured, address, terms, drain });
+                        open.push(Open { configured, address, terms, door, drain });
                     }
                     Place::Kept(address, terms) => {
                         let Some(found) = before.iter().position(|open| open.address == address) else { continue };
@@ -162,15 +163,9 @@ impl Listeners {
     }
 }
 
-/// Our own listeners can be in each other's way.
-fn why_not(error: &BindError, open: &[Open]) -> String {
-    let taken = error.source.kind() == std::io::ErrorKind::AddrInUse;
-    match open.iter().find(|open| taken && collide(open.address, error.address)) {
-        Some(open) => format!(
-            "cannot listen on {}: this gateway listens on {} until the change is made; \
-             go by way of another port, in two changes, or restart the gateway",
-            error.address, open.address
-        ),
-        None => error.to_string(),
-    }
+/// Beside those of ours that have the port on other addresses, since the change may be that they go.
+fn bind(configured: SocketAddr, terms: Terms, open: &[Open]) -> Result<Listener, BindError> {
+    let in_the_way = open.iter().filter(|open| collide(open.address, configured));
+    let doors: Vec<Door> = in_the_way.map(|open| open.door.clone()).collect();
+    Listener::bind_beside(configured, &doors, terms)
 }

@@ -113,8 +113,8 @@ impl Metrics {
         self.families.connections_closed.get_or_create(&names::CONNECTIONS_CLOSED.labels([Label::Word(reason)])).inc();
     }
 
-    /// A stream of HTTP/2 that was reset by the gateway.
-    pub fn stream_reset(&self, error: &'static str) {
+    /// A stream of HTTP/2 that was reset, or answered with a status alone, by the gateway.
+    pub fn stream_refused(&self, error: &'static str) {
         self.families.streams_reset.get_or_create(&names::STREAMS_RESET.labels([Label::Word(error)])).inc();
     }
 

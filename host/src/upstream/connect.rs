@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustls_pki_types::ServerName;
+use sluicegate_framing::Watch;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
@@ -15,9 +16,10 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::heard::Heard;
+use super::heard::{Asked, Heard};
 use super::tls::{self, Tls, TlsSetupError, TlsTerms};
 use crate::config::{Origin, UpstreamProtocol};
+use crate::http::held_back;
 
 /// More addresses of one name are not tried.
 const ADDRESSES_MAX: usize = 8;
@@ -125,7 +127,7 @@ impl Connector {
             let why = "it does not agree to speak HTTP/2 (ALPN); add `http/1.1` to its `protocols`";
             return Err(Refused::Tls(why.to_owned()));
         }
-        Ok(Wire { stream, is_http2, heard: Arc::default() })
+        Ok(Wire { stream, is_http2, heard: Arc::default(), watch: Watch::answers() })
     }
 
     fn timed_out(&self, what: &str) -> String {
@@ -141,6 +143,8 @@ pub struct Wire {
     stream: Stream,
     pub(super) is_http2: bool,
     pub(super) heard: Arc<Heard>,
+    /// Of HTTP/1.1: keeps what is wrong in an answer from whoever reads it.
+    watch: Watch,
 }
 
 enum Stream {
@@ -171,6 +175,7 @@ impl Wire {
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
+        held_back::check(&wire.watch)?;
         let before = buffer.filled().len();
         ready!(match &mut wire.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
@@ -180,7 +185,14 @@ impl AsyncRead for Wire {
         if read == 0 && wire.heard.is_broken() && buffer.remaining() > 0 {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        Poll::Ready(wire.heard.add(read).map_err(io::Error::other))
+        wire.heard.add(read).map_err(io::Error::other)?;
+        if wire.is_http2 {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(asked) = wire.heard.take_asked() {
+            wire.watch.asked(asked == Asked::Head);
+        }
+        Poll::Ready(held_back::pass(&mut wire.watch, buffer, before))
     }
 }
 

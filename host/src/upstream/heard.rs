@@ -1,6 +1,6 @@
 //! What an upstream has said on a connection since it was given a request.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use super::error::TooMuchAhead;
 
@@ -14,6 +14,16 @@ pub(super) struct Heard {
     is_broken: AtomicBool,
     /// No answer of HTTP is to be read on it any more.
     is_switched: AtomicBool,
+    /// An [`Asked`] of which nobody has taken note yet.
+    asked: AtomicU8,
+}
+
+/// What a request says about its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// It has no body, whatever it says (HEAD).
+    Head = 1,
+    Other = 2,
 }
 
 impl Default for Heard {
@@ -23,15 +33,28 @@ impl Default for Heard {
             bytes_max: AtomicUsize::new(usize::MAX),
             is_broken: false.into(),
             is_switched: false.into(),
+            asked: 0.into(),
         }
     }
 }
 
 impl Heard {
     /// A request is handed over, and so many bytes are taken until the head of its answer is there.
-    pub(super) fn begin(&self, bytes_max: usize) {
+    pub(super) fn begin(&self, bytes_max: usize, asked: Asked) {
+        self.asked.store(asked as u8, Ordering::Release);
         self.bytes.store(0, Ordering::Release);
         self.bytes_max.store(bytes_max, Ordering::Release);
+    }
+
+    /// Of a request, once.
+    pub(super) fn take_asked(&self) -> Option<Asked> {
+        if self.asked.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        match self.asked.swap(0, Ordering::AcqRel) == Asked::Head as u8 {
+            true => Some(Asked::Head),
+            false => Some(Asked::Other),
+        }
     }
 
     /// The head of the answer is there.

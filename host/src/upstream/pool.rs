@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::Either;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use sluicegate_runtime::lane;
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::body::{SendBody, Source};
 use super::connect::{ConnectError, Connector, Wire};
 use super::error::UpstreamError;
-use super::heard::Heard;
+use super::heard::{Asked, Heard};
 use super::shared::{Shared, Stream};
 use super::stream::{Unanswered, Upload};
 use crate::alarm::Alarm;
@@ -374,12 +374,17 @@ impl Own {
         &mut self,
         request: Request<SendBody>,
     ) -> impl Future<Output = Result<Answered, Unanswered>> + Send + use<> {
-        self.connection.heard.begin(self.connection.ahead_bytes_max);
-        self.connection.sender.try_send_request(request).map(|sent| match sent {
-            Ok(answer) => Ok((answer.map(Source::Connection), None)),
-            Err(mut failure) => {
-                let unsent = failure.take_message();
-                Err(Unanswered { cause: failure.into_error().into(), unsent })
+        let asked = if request.method() == Method::HEAD { Asked::Head } else { Asked::Other };
+        let heard = self.connection.heard.clone();
+        heard.begin(self.connection.ahead_bytes_max, asked);
+        self.connection.sender.try_send_request(request).map(move |sent| {
+            heard.answered();
+            match sent {
+                Ok(answer) => Ok((answer.map(Source::Connection), None)),
+                Err(mut failure) => {
+                    let unsent = failure.take_message();
+                    Err(Unanswered { cause: failure.into_error().into(), unsent })
+                }
             }
         })
     }

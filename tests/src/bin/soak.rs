@@ -1,11 +1,12 @@
-//! Proves on this machine that swaps of the configuration lose nothing, leak nothing and are not felt, and that a million requests
-//! leave nothing behind: prints a table, and fails if a promise is broken. Run it by `cargo xtask soak`.
+//! Proves on this machine that swaps of the configuration lose nothing, leak nothing and are not felt, that a million requests
+//! leave nothing behind, and that idle connections cost little: prints a table, and fails if a promise is broken. Run it by `cargo xtask soak`.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use sluicegate_tests::gateway::binary;
 use sluicegate_tests::soak::edge::Edge;
+use sluicegate_tests::soak::idle::{Kind, bytes_each};
 use sluicegate_tests::soak::latency::{self, Until, median, quantile};
 use sluicegate_tests::soak::load::Sizes;
 use sluicegate_tests::soak::process::{Sample, slope};
@@ -30,14 +31,18 @@ const EDGE_ROUNDS: usize = 20;
 /// Of resident memory, over the later half of the rounds: less than one byte a request.
 const BYTES_A_REQUEST_MAX: f64 = 1.0;
 
+/// Of each kind, one kind after the other.
+const IDLE_CONNECTIONS: usize = 10_000;
+
 const USAGE: &str = "\
-usage: sluicegate-soak [--swaps N] [--pairs N] [--seconds S] [--requests N] [--only swaps|latency|compile|edge]
+usage: sluicegate-soak [--swaps N] [--pairs N] [--seconds S] [--requests N] [--only swaps|latency|compile|edge|idle]
 
 --swaps N    swaps under load (1000)
 --pairs N    pairs of windows, with and without swaps (12)
 --seconds S  length of one window (6)
 --requests N whole requests at the edge, and one in a hundred besides that breaks off (1000000)
---only NAME  one part: swaps under load, latency while swapping, latency while a large plugin compiles, or requests at the edge
+--only NAME  one part: swaps under load, latency while swapping, latency while a large plugin compiles, requests at the edge, or
+             idle connections
 ";
 
 struct Options {
@@ -75,6 +80,9 @@ fn main() -> ExitCode {
         if chosen("edge") {
             edge(&options, &mut promises).await?;
         }
+        if chosen("idle") {
+            idle(&mut promises).await;
+        }
         Ok::<_, String>(())
     });
     println!("\n{}", promises.table());
@@ -96,7 +104,9 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--pairs" => options.pairs = number()?,
             "--seconds" => options.window = Duration::from_secs(number()? as u64),
             "--requests" => options.requests = number()? as u64,
-            "--only" if ["swaps", "latency", "compile", "edge"].contains(&value.as_str()) => options.only = Some(value),
+            "--only" if ["swaps", "latency", "compile", "edge", "idle"].contains(&value.as_str()) => {
+                options.only = Some(value)
+            }
             "--only" => return Err(format!("there is no part {value}")),
             _ => return Err(format!("{word} means nothing here")),
         }
@@ -188,6 +198,15 @@ async fn edge(options: &Options, promises: &mut Promises) -> Result<(), String> 
         );
     }
     Ok(())
+}
+
+/// What connections cost on which nobody asks.
+async fn idle(promises: &mut Promises) {
+    println!("\n{IDLE_CONNECTIONS} idle connections of each kind");
+    for kind in Kind::ALL {
+        let (each, max) = (bytes_each(kind, IDLE_CONNECTIONS).await, kind.bytes_max());
+        promises.add(format!("bytes of an idle connection of {}", kind.name()), each, max, each <= max);
+    }
 }
 
 fn memory(samples: &[(usize, Sample)], promises: &mut Promises) {

@@ -170,16 +170,50 @@ async fn a_head_without_end_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_long_is_answered_with_431() {
-    let upstream = Upstream::ok().await;
-    let gateway = Gateway::start(&with_limits(&upstream.url(), "head_bytes_max = 8192"), &[]);
+async fn a_head_that_is_too_long_is_answered_with_431_and_counted() {
+    let upstream = Upstream::start(|_| Response::builder().status(431).body(Full::from("ok")).unwrap()).await;
+    let text = with_limits(&upstream.url(), "head_bytes_max = 8192");
+    let gateway = Gateway::try_start(&text, &[], &[("SLUICEGATE_LOG", "debug")]).unwrap();
     let mut raw = frames(gateway.address(), &[]).await;
     let mut fields = get_block("/");
     fields.extend(block(&[("x", &"y".repeat(10_000))]));
-    raw.write(Frame::new(HEADERS, END_STREAM | END_HEADERS, 1, fields).bytes()).await;
-    let answer = wait_for(&mut raw, |frame| matches!(frame.kind, HEADERS | RST_STREAM | GOAWAY)).await.unwrap();
-    assert_eq!(answer.kind, HEADERS, "{answer:?}");
-    assert!(upstream.received().is_empty());
+    for (number, stream) in [(1.0, 1), (2.0, 5)] {
+        raw.write(Frame::new(HEADERS, END_STREAM | END_HEADERS, stream, fields.clone()).bytes()).await;
+        let is_of_it = |frame: &Frame| frame.kind == GOAWAY || frame.stream == stream && frame.kind != WINDOW_UPDATE;
+        let answer = wait_for(&mut raw, is_of_it).await.unwrap();
+        assert_eq!(answer.kind, HEADERS, "{answer:?}");
+        let labels = ["error=\"head_too_large\""];
+        wait_for_metric(&gateway, "sluicegate_http2_streams_reset_total", &labels, number).await;
+        // One of the upstream's own is none.
+        raw.write(request(stream + 2)).await;
+        wait_for(&mut raw, |frame| frame.stream == stream + 2 && frame.flags & END_STREAM != 0).await.unwrap();
+        assert_eq!(metric(&gateway, "sluicegate_http2_streams_reset_total", &labels).await, number);
+    }
+    gateway.wait_for_stderr("is longer than `limits.head_bytes_max`; it was answered with 431");
+    assert_eq!(upstream.received().len(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_given_up_for_a_connect_with_a_body_is_counted_and_one_whose_client_leaves_is_not() {
+    let upstream = Upstream::ok().await;
+    let gateway = Gateway::start(&with_limits(&upstream.url(), ""), &[]);
+    let labels = ["reason=\"http2_protocol\""];
+    for last in [request(3), Frame::new(GOAWAY, 0, 0, [0; 8]).bytes()] {
+        let mut raw = frames(gateway.address(), &[]).await;
+        raw.write(request(1)).await;
+        wait_for(&mut raw, |frame| frame.stream == 1 && frame.flags & END_STREAM != 0).await.unwrap();
+        raw.write(last).await;
+        raw.end_writing().await;
+        raw.closed().await;
+    }
+    assert_eq!(metric(&gateway, "sluicegate_connections_closed_total", &labels).await, 0.0);
+    let mut raw = frames(gateway.address(), &[]).await;
+    let fields = block(&[(":method", "CONNECT"), (":authority", "x"), ("content-length", "5")]);
+    raw.write(Frame::new(HEADERS, END_HEADERS, 1, fields).bytes()).await;
+    raw.closed().await;
+    wait_for_metric(&gateway, "sluicegate_connections_closed_total", &labels, 1.0).await;
+    gateway.wait_for_stderr("such as by a CONNECT that announces a body");
+    is_as_before(&gateway).await;
 }
 
 #[tokio::test]

@@ -224,3 +224,15 @@ async fn a_preface_in_pieces_is_a_preface() {
     let answer = wait_for(&mut raw, |frame| frame.kind == HEADERS).await.unwrap();
     assert_eq!(answer.stream, 1);
 }
+
+#[tokio::test]
+async fn a_client_may_send_256_kib_ahead_on_a_stream_and_1_mib_on_its_connection() {
+    let upstream = Upstream::ok().await;
+    let gateway = Gateway::start(&config::proxy(&upstream.url()), &[]);
+    let mut raw = frames(gateway.address(), &[]).await;
+    let settings = wait_for(&mut raw, |frame| frame.kind == http2::SETTINGS && frame.flags == 0).await.unwrap();
+    let window = settings.payload.chunks(6).find(|setting| setting[..2] == [0, 4]).expect("it says so");
+    assert_eq!(window[2..], (256_u32 << 10).to_be_bytes());
+    let update = wait_for(&mut raw, |frame| frame.kind == http2::WINDOW_UPDATE && frame.stream == 0).await.unwrap();
+    assert_eq!(update.payload, ((1_u32 << 20) - 65_535).to_be_bytes());
+}

@@ -3,6 +3,7 @@
 mod abuse;
 mod abuse_frames;
 mod addresses;
+mod chunked;
 mod drain;
 mod heads;
 mod http2;

@@ -143,3 +143,50 @@ async fn fields_behind_a_body_end_at_the_limits_of_a_head_and_the_message_is_nev
         upstream.notes.wait_for("3\r\nabc\r\n").await;
     }
 }
+
+#[tokio::test]
+async fn an_answer_whose_end_another_reader_could_see_elsewhere_is_cut_and_its_connection_serves_no_further_request() {
+    for end in ["0\r\n\n", "0\r\nsum: 1\n\n", "0\r\nsum: 1\r\n\n", "0\r\nsum: \0\r\n\r\n", "0;a=\0\r\n\r\n"] {
+        // What stands behind it, up to the next empty line, hyper alone would take for further trailers.
+        let hidden = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nhidden";
+        let upstream = answering(format!("HTTP/1.1 200 OK\r\n{CHUNKED}\r\n3\r\nabc\r\n{end}{hidden}")).await;
+        for bodies in Bodies::ALL {
+            let gateway = gateway(&upstream.url(), bodies, "");
+            let before = upstream.connections();
+            for number in 1..=2 {
+                let answer = ask(&gateway, &get("te: trailers\r\n")).await;
+                assert!(!answer.ends_with("0\r\n\r\n") && !answer.contains("hidden"), "{end:?} {bodies:?}: {answer}");
+                let log = gateway.wait_for_log(number);
+                assert_eq!(log[number - 1]["fault"], "upstream", "{end:?} {bodies:?}: {log:?}");
+                assert_eq!(upstream.connections() - before, number, "{end:?} {bodies:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_without_a_body_and_with_one_follow_each_other_on_one_connection() {
+    let upstream = RawUpstream::start(|mut raw, _| async move {
+        while let Some(head) = raw.try_read_until("\r\n\r\n").await {
+            let answer = match head.split(' ').nth(1).unwrap_or_default() {
+                "/none" => format!("HTTP/1.1 204 No Content\r\n{CHUNKED}\r\n"),
+                "/same" => format!("HTTP/1.1 304 Not Modified\r\n{CHUNKED}\r\n"),
+                _ if head.starts_with("HEAD") => format!("HTTP/1.1 200 OK\r\n{CHUNKED}\r\n"),
+                _ => format!("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n{CHUNKED}\r\n2\r\n\n\n\r\n0\r\n\r\n"),
+            };
+            raw.write(answer).await;
+        }
+    })
+    .await;
+    let gateway = gateway(&upstream.url(), Bodies::NoPlugin, "");
+    let mut client = Raw::connect(gateway.address()).await;
+    for (request, status) in [("HEAD /", 200), ("GET /none", 204), ("GET /", 200), ("GET /same", 304), ("GET /", 200)] {
+        client.write(format!("{request} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+        let head = client.read_head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {head}");
+        if request == "GET /" {
+            assert_eq!(client.read_until("0\r\n\r\n").await, "2\r\n\n\n\r\n0\r\n\r\n");
+        }
+    }
+    assert_eq!(upstream.connections(), 1);
+}

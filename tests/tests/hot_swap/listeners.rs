@@ -28,6 +28,21 @@ async fn wait_until_refused(address: SocketAddr) {
     tokio::time::timeout(PATIENCE, refused).await.expect("nobody listens there any longer");
 }
 
+/// One request after another, each on a connection of its own, until nobody listens at another address any longer; how many.
+///
+/// # Panics
+/// If one of them is not answered.
+async fn ask_until_refused(address: SocketAddr, other: SocketAddr) -> usize {
+    let mut answered = 0;
+    while TcpStream::connect(other).await.is_ok() {
+        let mut raw = Raw::connect(address).await;
+        raw.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        raw.read_until("\r\n\r\nok").await;
+        answered += 1;
+    }
+    answered
+}
+
 /// Answers when it is told to.
 async fn patient() -> RawUpstream {
     RawUpstream::start(|mut raw, notes| async move {
@@ -100,20 +115,43 @@ async fn an_address_that_cannot_be_had_refuses_the_change_and_nothing_is_lost() 
     assert_eq!(get(&format!("http://{taken}/")).await.text(), "ok");
 }
 
-#[tokio::test]
-async fn a_port_that_another_listener_still_has_is_refused_by_the_name_of_that_listener() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_moves_to_an_address_that_the_one_before_covers_in_one_change_and_no_connection_is_lost() {
     let upstream = ok().await;
     let gateway = start(&upstream.url(), "one");
     let everywhere = SocketAddr::from(([0, 0, 0, 0], free().port()));
-    let said = relisten(&gateway, &listen(everywhere));
-    assert_eq!(said.status, 0, "{}", said.stderr);
+    let [here, there] = [1, 2].map(|last| SocketAddr::from(([127, 0, 0, last], everywhere.port())));
+    for _ in 0..3 {
+        let said = relisten(&gateway, &listen(everywhere));
+        assert_eq!(said.status, 0, "{}", said.stderr);
+        assert_eq!(get(&format!("http://{there}/")).await.text(), "ok");
+        let asking: Vec<_> = (0..4).map(|_| tokio::spawn(ask_until_refused(here, there))).collect();
+        let said = relisten(&gateway, &listen(here));
+        assert_eq!(said.status, 0, "{}", said.stderr);
+        for asked in asking {
+            assert!(asked.await.expect("every request was answered") > 0);
+        }
+        assert_eq!(summary(&gateway).await["listen"], serde_json::json!([here.to_string()]));
+    }
+    assert!(gateway.stop().0.success());
+}
+
+#[tokio::test]
+async fn a_move_that_is_refused_leaves_the_listener_where_it_was_and_a_port_that_it_shares_is_nobody_elses() {
+    let upstream = ok().await;
+    let gateway = start(&upstream.url(), "one");
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], free().port()));
     let here = SocketAddr::from(([127, 0, 0, 1], everywhere.port()));
-    assert_eq!(get(&format!("http://{here}/")).await.text(), "ok");
-    let said = relisten(&gateway, &listen(here));
+    assert_eq!(relisten(&gateway, &listen(everywhere)).status, 0);
+    let said = relisten(&gateway, &format!("{}{}", listen(here), listen(other.local_addr().unwrap())));
     assert_eq!(said.status, 1);
-    let why = format!("cannot listen on {here}: this gateway listens on {everywhere} until the change is made");
-    assert!(said.stderr.contains(&why), "{}", said.stderr);
     assert_eq!(get(&format!("http://{here}/")).await.text(), "ok");
+    assert_eq!(summary(&gateway).await["listen"], serde_json::json!([everywhere.to_string()]));
+    assert_eq!(relisten(&gateway, &listen(here)).status, 0);
+    let shares = tokio::net::TcpSocket::new_v4().unwrap();
+    shares.set_reuseport(true).unwrap();
+    assert!(shares.bind(everywhere).is_err(), "another socket has the port beside the gateway's");
 }
 
 #[tokio::test]

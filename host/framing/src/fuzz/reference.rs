@@ -1,8 +1,6 @@
 //! A strict reader of requests after RFC 9112, to compare with: slow, plain, and with nothing left to the reader's judgement.
 //!
-//! It is lenient in two places. A line of a head may end with LF alone, as 2.2 allows. And the fields behind a body end with the
-//! first CRLF CRLF, whatever stands in between: there hyper takes an LF alone neither for the end of them nor for a fault, so that
-//! a server in front which takes it for the end would find one more request. `docs/threat-model.md` says so.
+//! It is lenient in one place: a line of a head may end with LF alone, as 2.2 allows.
 
 /// One request as it was framed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,22 +115,19 @@ impl<'a> Reader<'a> {
             if line.is_empty() {
                 return Ok(fields);
             }
-            let colon = line.iter().position(|byte| *byte == b':').ok_or(Stop)?;
-            let (name, value) = (&line[..colon], &line[colon + 1..]);
-            if !is_token(name) || value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
-                return Err(Stop);
-            }
-            fields.push((String::from_utf8_lossy(name).to_ascii_lowercase(), trim(value).to_vec()));
+            fields.push(field(line)?);
         }
     }
 
     /// 7.1.2.
     fn trailers(&mut self) -> Result<(), Stop> {
-        if self.0.starts_with(b"\r\n") {
-            return self.take(2).map(drop);
+        loop {
+            let line = self.strict_line()?;
+            if line.is_empty() {
+                return Ok(());
+            }
+            field(line)?;
         }
-        let end = self.0.windows(4).position(|ends| ends == b"\r\n\r\n").ok_or(Stop)?;
-        self.take(end + 4).map(drop)
     }
 
     /// 7.1.
@@ -141,7 +136,11 @@ impl<'a> Reader<'a> {
         loop {
             let line = self.strict_line()?;
             let size = line.split(|byte| *byte == b';').next().unwrap_or_default();
-            let size = number(trim(size), 16)?;
+            let extension = &line[size.len()..];
+            if extension.iter().any(is_control) {
+                return Err(Stop);
+            }
+            let size = number(trim_end(size), 16)?;
             if size == 0 {
                 self.trailers()?;
                 return Ok(body);
@@ -154,6 +153,21 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Its name in lower case.
+fn field(line: &[u8]) -> Result<(String, Vec<u8>), Stop> {
+    let colon = line.iter().position(|byte| *byte == b':').ok_or(Stop)?;
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    match is_token(name) && !value.iter().any(is_control) {
+        true => Ok((String::from_utf8_lossy(name).to_ascii_lowercase(), trim(value).to_vec())),
+        false => Err(Stop),
+    }
+}
+
+/// Of those that may stand nowhere in a line.
+fn is_control(byte: &u8) -> bool {
+    byte.is_ascii_control() && *byte != b'\t'
+}
+
 fn is_token(bytes: &[u8]) -> bool {
     let of_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     !bytes.is_empty() && bytes.iter().all(of_token)
@@ -161,6 +175,13 @@ fn is_token(bytes: &[u8]) -> bool {
 
 fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+fn trim_end(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }
     bytes

@@ -1,4 +1,4 @@
-//! hyper, as the gateway sets it up, against the strict reader of [`super::reference`].
+//! hyper behind the [`Watch`], as the gateway sets both up, against the strict reader of [`super::reference`].
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,13 +17,15 @@ use hyper::service::service_fn;
 
 use super::reference::{self, Request};
 use super::{cut, fuzz};
+use crate::Watch;
 use crate::http1::{HeadLimits, has_unknown_transfer_coding, server};
 
 const LIMITS: HeadLimits = HeadLimits { bytes_max: 65_536, fields_max: 100, timeout: Duration::from_secs(10) };
 
-/// A client that sends these pieces, one after the other, and takes all that comes.
+/// A client that sends these pieces, one after the other, and takes all that comes. What is wrong in them is held back.
 struct Pieces {
     rest: VecDeque<Vec<u8>>,
+    watch: Watch,
     /// The next piece is still on its way.
     waits: bool,
 }
@@ -41,6 +43,10 @@ impl Read for Pieces {
         }
         if let Some(mut piece) = self.rest.pop_front() {
             let more = piece.split_off(piece.len().min(buffer.remaining()));
+            piece.truncate(self.watch.pass(&piece));
+            if let Some(fault) = self.watch.fault().filter(|_| piece.is_empty()) {
+                return Poll::Ready(Err(std::io::Error::new(std::io::ErrorKind::InvalidData, fault)));
+            }
             buffer.put_slice(&piece);
             if !more.is_empty() {
                 self.rest.push_front(more);
@@ -87,7 +93,7 @@ async fn seen(pieces: &[&[u8]]) -> Vec<Request> {
         }
     });
     // How it ends says nothing that the requests do not.
-    let connection = server(LIMITS).serve_connection(Pieces { rest, waits: false }, service);
+    let connection = server(LIMITS).serve_connection(Pieces { rest, watch: Watch::requests(), waits: false }, service);
     drop(tokio::time::timeout(Duration::from_secs(20), connection).await.expect("it ends"));
     let mut found = found.lock().expect("no panic here");
     std::mem::take(&mut *found)
@@ -116,6 +122,10 @@ fn fuzzed_requests_are_framed_as_a_strict_reader_frames_them_and_the_same_in_any
             assert_eq!(runtime.block_on(seen(&pieces)), whole, "in pieces");
         }
         let strict = reference::requests(bytes);
+        // What is held back is nothing that the strict reader takes.
+        let in_order = &bytes[..Watch::requests().pass(bytes)];
+        let taken = |bytes| reference::requests(bytes).iter().filter(|request| request.body.is_some()).count();
+        assert_eq!(taken(in_order), taken(bytes), "{} bytes pass", in_order.len());
         // What hyper refuses it may refuse. What it takes must be there for the strict reader as well, and be the same.
         assert!(whole.len() <= strict.len(), "{whole:?}\n{strict:?}");
         for (at, (here, there)) in whole.iter().zip(&strict).enumerate() {

@@ -116,7 +116,7 @@ table! {
     TASKS_ALIVE: "gauge" "sluicegate_tasks_alive" [""];
     /// Client connections that were refused or cut, by what for
     CONNECTIONS_CLOSED: "counter" "sluicegate_connections_closed" ["", "reason"];
-    /// Streams of HTTP/2 that the gateway has reset, by what it told the client
+    /// Streams of HTTP/2 that the gateway has reset, or answered with a bare 431, by what it told the client
     STREAMS_RESET: "counter" "sluicegate_http2_streams_reset" ["", "error"];
     /// Number of the generation that serves new requests
     GENERATION: "gauge" "sluicegate_generation" [""];

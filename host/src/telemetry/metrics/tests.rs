@@ -49,7 +49,7 @@ fn everything_counted_once_is_printed_under_the_names_of_the_table() {
     metrics.upstream("provider").attempted(&Method::POST, Ok(StatusCode::OK), Duration::from_millis(3));
     metrics.upstream("provider").attempted(&Method::POST, Err(Code::UpstreamTimeout), Duration::from_secs(30));
     metrics.connection_closed("address_limit");
-    metrics.stream_reset("protocol_error");
+    metrics.stream_refused("protocol_error");
     let entry = metrics.entry("limit", Version::Stable);
     entry.called(Phase::Head, Duration::from_micros(3));
     entry.trapped("cpu");
