@@ -199,19 +199,18 @@ struct Work {
 
 impl Work {
     /// The instance that has served it comes back unless it has failed. `now`: when the call was wanted.
-    fn run(mut self, now: Instant) -> impl Future<Output = Result<(Instance, Verdict), Failure>> + Send {
+    fn run(self, now: Instant) -> impl Future<Output = Result<(Instance, Verdict), Failure>> + Send {
         async move {
-            let kept = self.instance.take();
-            let Work { plugin, exchange, call, .. } = &self;
-            let (mut instance, began) = match kept.or_else(|| plugin.pool.take()) {
+            let plugin = &self.plugin;
+            let (mut instance, began) = match self.instance.or_else(|| plugin.pool.take()) {
                 Some(instance) if turns::is_serving() => (instance, now),
                 // What it has waited for is not held against it.
                 Some(instance) => (instance, Instant::now()),
                 // Apart, so that a call of a warm instance does not carry the room for it.
                 None => (Box::pin(plugin.create()).await?, Instant::now()),
             };
-            let (position, bytes_max) = (self.position, self.bytes_max);
-            let verdict = instance.call(began, &plugin.prepared, exchange, position, bytes_max, call).await?;
+            let (prepared, position, bytes_max) = (&plugin.prepared, self.position, self.bytes_max);
+            let verdict = instance.call(began, prepared, self.exchange, position, bytes_max, &self.call).await?;
             Ok((instance, verdict))
         }
     }

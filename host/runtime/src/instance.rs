@@ -130,22 +130,23 @@ impl Instance {
         &mut self,
         began: Instant,
         prepared: &Prepared,
-        exchange: &Arc<Exchange>,
+        exchange: Arc<Exchange>,
         position: usize,
         bytes_max: u64,
         call: &Call,
     ) -> Result<Verdict, Failure> {
         let state = self.store.data_mut();
-        state.exchange = Some(exchange.clone());
+        state.exchange = Some(exchange);
         state.site = Site { position, phase: call.phase() };
         self.last_used = began;
         arm(&mut self.store, began);
         let wall = self.store.data().wall();
         let called = within(wall, pin!(self.call_phase(prepared, bytes_max, call))).await;
         let state = self.store.data_mut();
-        let host_calls = state.limits.host_calls_max.saturating_sub(state.host_calls_left.get());
-        exchange.note_done(state.site, |done| done.host_calls += host_calls);
-        state.exchange = None;
+        if let Some(exchange) = state.exchange.take() {
+            let host_calls = state.limits.host_calls_max.saturating_sub(state.host_calls_left.get());
+            exchange.note_done(state.site, |done| done.host_calls += host_calls);
+        }
         state.ticking.end();
         self.calls += 1;
         called?

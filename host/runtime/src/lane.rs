@@ -11,12 +11,12 @@ thread_local! {
 
 /// Says that this thread is the one with a number. Threads that do not say so share lane 0 with the first of them.
 pub fn enter(number: usize) {
-    LANE.set(number);
+    LANE.set(number % count());
 }
 
 /// Less than [`count`].
 pub fn current() -> usize {
-    LANE.get() % count()
+    LANE.get()
 }
 
 /// As many as there are processors when it is first asked for.

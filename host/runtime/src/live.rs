@@ -20,7 +20,7 @@ pub struct Live<'a> {
 
 impl Live<'_> {
     pub async fn call(&mut self, exchange: &Arc<Exchange>, call: &Call) -> Result<Verdict, Failure> {
-        self.instance.call(Instant::now(), &self.plugin.prepared, exchange, 0, PIECE_BYTES_MAX, call).await
+        self.instance.call(Instant::now(), &self.plugin.prepared, exchange.clone(), 0, PIECE_BYTES_MAX, call).await
     }
 
     /// Its linear memories together, in bytes.

@@ -164,7 +164,7 @@ impl Guest<'_> {
     /// Calls a phase of a new instance.
     async fn call(&self, exchange: &Arc<Exchange>, call: &Call) -> Result<Verdict, Failure> {
         let (mut instance, prepared) = self.instance().await;
-        instance.call(Instant::now(), &prepared, exchange, 0, 1 << 20, call).await
+        instance.call(Instant::now(), &prepared, exchange.clone(), 0, 1 << 20, call).await
     }
 
     async fn failure(&self) -> Failure {
@@ -387,11 +387,11 @@ async fn a_wiped_instance_is_as_it_was_made() {
         let (mut instance, prepared) = Guest { before, ..once() }.instance().await;
         instance.remember(&prepared);
         for _ in 0..3 {
-            instance.call(Instant::now(), &prepared, &known(), 0, 1 << 20, &Call::Head).await.expect("as new");
+            instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await.expect("as new");
             assert!(instance.wipe(&prepared));
         }
-        instance.call(Instant::now(), &prepared, &known(), 0, 1 << 20, &Call::Head).await.expect("as new");
-        let again = instance.call(Instant::now(), &prepared, &known(), 0, 1 << 20, &Call::Head).await;
+        instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await.expect("as new");
+        let again = instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await;
         assert_eq!(again.expect_err("nothing was wiped").kind, FailureKind::Trap);
     }
 }
@@ -430,7 +430,7 @@ async fn an_instance_whose_first_state_nobody_kept_or_whose_memory_has_grown_is_
     let (mut instance, prepared) = Guest { head: grow, ..Guest::honest() }.instance().await;
     instance.remember(&prepared);
     assert!(instance.wipe(&prepared));
-    instance.call(Instant::now(), &prepared, &known(), 0, 1 << 20, &Call::Head).await.unwrap();
+    instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await.unwrap();
     assert!(!instance.wipe(&prepared));
 }
 

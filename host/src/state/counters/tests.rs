@@ -155,3 +155,23 @@ fn several_claims_are_met_together_or_not_at_all() {
     let twice_the_same = [claim("pair", 1), claim("pair", 1)];
     assert_eq!(counters.take(&twice_the_same, 2), [taken(true, 1, 1000), taken(false, 1, 1000)]);
 }
+
+#[test]
+fn a_claim_alone_is_met_as_it_is_beside_another() {
+    let (alone, beside) = (Counters::new(), Counters::new());
+    let other = Claim { namespace: "limit", bucket: "other", key: "k", units: 0, limit: 1, window_ms: 1000 };
+    for (units, limit, now_ms) in [
+        (0, 3, 0),
+        (2, 3, 0),
+        (2, 3, 400),
+        (0, 3, 400),
+        (1, 3, 999),
+        (1, 3, 999),
+        (1, 2, 1000),
+        (5, 9, 1500),
+        (7, 9, 1600),
+    ] {
+        let claim = Claim { bucket: "requests", units, limit, ..other };
+        assert_eq!(alone.take(&[claim], now_ms)[0], beside.take(&[claim, other], now_ms)[0], "{units} of {limit}");
+    }
+}
