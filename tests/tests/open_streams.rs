@@ -1,8 +1,6 @@
 //! What an open stream costs whose plugins keep state between its events.
 
-use std::process::Command;
-
-use sluicegate_tests::soak::process::Sample;
+use sluicegate_tests::soak::process::{Sample, raise_descriptors};
 use sluicegate_tests::{Gateway, Raw, RawUpstream, config, metric};
 
 const STREAMS: usize = 5_000;
@@ -12,17 +10,6 @@ const BYTES_EACH_MAX: usize = 60 << 10;
 const AT_ONCE: usize = 200;
 /// The next piece may go on with the address, so that each plugin holds back what came of it, in its notes.
 const BEGINNING: &str = "data: {\"text\":\"write to ann@exam";
-
-/// This process holds two descriptors for each stream, and so does the gateway, which inherits the limit.
-fn raise_descriptors() {
-    let wanted = format!("--nofile={}:", 2 * STREAMS + 2_000);
-    let process = std::process::id().to_string();
-    let raised = Command::new("prlimit").args(["--pid", &process, &wanted]).status();
-    assert!(
-        raised.is_ok_and(|status| status.success()),
-        "no {STREAMS} streams can be open: install util-linux, or raise the hard limit of open files"
-    );
-}
 
 /// Begins a stream, and ends it when its client is gone.
 async fn streaming() -> RawUpstream {

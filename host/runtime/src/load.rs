@@ -149,7 +149,7 @@ impl Runtime {
     }
 }
 
-/// One instance is made now: what cannot be instantiated or has wrong signatures is found before a request is.
+/// One instance is made now, unless there is one: what cannot be instantiated or has wrong signatures is found before a request is.
 async fn first_instance(plugin: &Plugin) -> Result<(), LoadError> {
     let failed = |failure: Failure| LoadError {
         entry: plugin.context.entry.to_string(),
@@ -157,7 +157,10 @@ async fn first_instance(plugin: &Plugin) -> Result<(), LoadError> {
         message: not_instantiated(&failure),
         problems: Vec::new(),
     };
-    let mut instance = plugin.create().await.map_err(failed)?;
+    let mut instance = match plugin.pool.take() {
+        Some(instance) => instance,
+        None => plugin.create().await.map_err(failed)?,
+    };
     instance.resolve(&plugin.prepared).map_err(failed)?;
     plugin.release(instance);
     Ok(())

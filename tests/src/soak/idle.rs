@@ -1,13 +1,11 @@
 //! Connections on which a request was answered and nobody asks for another one: what each costs the gateway.
 
-use std::process::Command;
-
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::process::Sample;
+use super::process::{Sample, raise_descriptors};
 use crate::config;
 use crate::gateway::{Gateway, PATIENCE};
 use crate::http2::{ACK, END_HEADERS, END_STREAM, Frame, HEADERS, PREFACE, SETTINGS, get_block};
@@ -63,7 +61,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Open for T {}
 /// # Panics
 /// If one of them is not answered, or has not stayed open.
 pub async fn bytes_each(kind: Kind, count: usize) -> usize {
-    raise_descriptors(count);
+    raise_descriptors();
     let upstream = Upstream::ok().await;
     let authority = Authority::new("servers");
     let issued = authority.issue(&[NAME]);
@@ -92,17 +90,6 @@ fn text(kind: Kind, upstream: &Upstream) -> String {
          body_idle_timeout_ms = 600_000\n{}\n[[listen]]\naddress = \"127.0.0.1:0\"\n{tls}",
         config::proxy(&upstream.url())
     )
-}
-
-/// Both this process and the gateway, which inherits it, hold a descriptor for each connection.
-fn raise_descriptors(connections: usize) {
-    let wanted = format!("--nofile={}:", connections + 1_000);
-    let process = std::process::id().to_string();
-    let raised = Command::new("prlimit").args(["--pid", &process, &wanted]).status();
-    assert!(
-        raised.is_ok_and(|status| status.success()),
-        "no {connections} connections can be open: install util-linux, or raise the hard limit of open files"
-    );
 }
 
 /// So many connections on each of which a request has been answered.
