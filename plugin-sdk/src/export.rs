@@ -203,6 +203,7 @@ pub mod glue {
     //! What the code that `export!` writes calls.
 
     use std::cell::OnceCell;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     pub use crate::bindings::base::exports::sluicegate::plugin::policy;
     pub use crate::bindings::base::sluicegate::plugin::types::Setup;
@@ -210,12 +211,18 @@ pub mod glue {
 
     /// Takes all memory behind the data for its own, up to more than a policy may have.
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-    pub type Allocator = picoalloc::Mutex<picoalloc::Allocator<picoalloc::UnsafeSystem<{ 1 << 30 }>>>;
+    type Lasting = picoalloc::Mutex<picoalloc::Allocator<picoalloc::UnsafeSystem<{ 1 << 30 }>>>;
+
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    pub type Allocator = crate::scratch::Scratch<Lasting>;
 
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     pub const fn allocator() -> Allocator {
-        picoalloc::Mutex::new(picoalloc::Allocator::new(picoalloc::UnsafeSystem))
+        let lasting = picoalloc::Mutex::new(picoalloc::Allocator::new(picoalloc::UnsafeSystem));
+        crate::scratch::Scratch::new(lasting, &CONFIGURED)
     }
+
+    static CONFIGURED: AtomicBool = AtomicBool::new(false);
 
     /// Holds the policy from `configure` on.
     pub struct Slot<P>(OnceCell<P>);
@@ -230,7 +237,10 @@ pub mod glue {
             report_panics();
             let (policy, setup) = configure::<P>(config).map_err(Problems::into_vec)?;
             match self.0.set(policy) {
-                Ok(()) => Ok(setup),
+                Ok(()) => {
+                    CONFIGURED.store(true, Ordering::Relaxed);
+                    Ok(setup)
+                }
                 Err(_) => Err(Problems::new(&Pointer::root(), "This instance has been configured before.").into_vec()),
             }
         }
