@@ -18,6 +18,10 @@ use crate::upstream::Upstream;
 /// At once while they are made: below what the system lets wait for an accept.
 const AT_ONCE: usize = 200;
 const NAME: &str = "idle.example";
+/// Of this process, which may measure two kinds at once, and of each gateway, which inherits them.
+const DESCRIPTORS: usize = 16_000;
+/// Of one kind.
+const CONNECTIONS_MAX: usize = 10_000;
 
 /// What is spoken on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +67,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Open for T {}
 /// # Panics
 /// If one of them is not answered, or has not stayed open.
 pub async fn bytes_each(kind: Kind, count: usize) -> usize {
-    raise_descriptors(count);
+    assert!(count <= CONNECTIONS_MAX, "there are descriptors for no more");
+    raise_descriptors();
     let upstream = Upstream::ok().await;
     let authority = Authority::new("servers");
     let issued = authority.issue(&[NAME]);
@@ -94,14 +99,14 @@ fn text(kind: Kind, upstream: &Upstream) -> String {
     )
 }
 
-/// Both this process and the gateway, which inherits it, hold a descriptor for each connection.
-fn raise_descriptors(connections: usize) {
-    let wanted = format!("--nofile={}:", connections + 1_000);
+/// Both this process and the gateway hold a descriptor for each connection.
+fn raise_descriptors() {
+    let wanted = format!("--nofile={DESCRIPTORS}:");
     let process = std::process::id().to_string();
     let raised = Command::new("prlimit").args(["--pid", &process, &wanted]).status();
     assert!(
         raised.is_ok_and(|status| status.success()),
-        "no {connections} connections can be open: install util-linux, or raise the hard limit of open files"
+        "no {CONNECTIONS_MAX} connections can be open: install util-linux, or raise the hard limit of open files"
     );
 }
 
