@@ -88,7 +88,6 @@ impl SendBody {
         B::Error: Into<BoxError>,
     {
         if body.is_end_stream() {
-            // Nobody waits for it yet, and it was done when the head was.
             progress.sent.store(true, Ordering::Release);
             return SendBody::none();
         }
@@ -178,7 +177,6 @@ impl Progress {
         self.set_stage(Stage::Connecting(Instant::now()));
     }
 
-    /// The request is given to a connection. Returns when that is.
     pub(super) fn handed(&self) -> Instant {
         let now = Instant::now();
         self.set_stage(Stage::Handed(now));
@@ -204,12 +202,10 @@ impl Progress {
 
     /// Waits until the last byte of the body was handed to the connection. Returns when that was, if there was one.
     pub(super) async fn sent(&self) -> Option<Instant> {
+        let became_sent = self.became_sent.notified();
+        // It may have been just before.
         if !self.is_sent() {
-            let became_sent = self.became_sent.notified();
-            // It may have been just before.
-            if !self.is_sent() {
-                became_sent.await;
-            }
+            became_sent.await;
         }
         self.sent_at.get().copied()
     }
