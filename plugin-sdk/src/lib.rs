@@ -18,10 +18,10 @@ mod host;
 mod logger;
 mod plugin;
 mod problem;
+pub mod schema;
 #[cfg(any(test, all(target_arch = "wasm32", target_os = "unknown")))]
 #[expect(unsafe_code, reason = "an allocator can be written in no other way")]
 mod scratch;
-pub mod schema;
 mod setup;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

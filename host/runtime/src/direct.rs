@@ -94,6 +94,10 @@ impl Prepared {
         Ok(Guest { instance, entries: Default::default() })
     }
 
+    pub(crate) fn wipes(&self) -> bool {
+        self.wiper.is_some()
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         self.pre.module().engine()
     }

@@ -150,18 +150,20 @@ impl Entry {
     /// One that is merely of use makes room before instances are short.
     fn is_kept_after(&self, held: &Held, call: &Call) -> bool {
         let need = self.plugin.setup().need;
-        if need == InstanceNeed::Call && !self.reuses(held) {
-            return false;
-        }
         let body_goes_on =
             matches!(call, Call::Body { end: false, .. } | Call::ReplyBody { end: false, .. } | Call::Delta(_));
+        // One that is wiped serves others between two phases: the fewer are alive, the more of them is in the processor's caches.
+        let saves = self.reuses(held) && (body_goes_on || !self.plugin.prepared.wipes());
+        if need == InstanceNeed::Call && !saves {
+            return false;
+        }
         let is_of_use = body_goes_on || self.phases().any_after(call.phase());
         let is_needed = match need {
             InstanceNeed::Call => false,
             InstanceNeed::Body => body_goes_on,
             InstanceNeed::Exchange => is_of_use,
         };
-        is_needed || (is_of_use && self.reuses(held) && self.plugin.slots.have_room())
+        is_needed || (is_of_use && saves && self.plugin.slots.have_room())
     }
 
     /// What pools take back serves others in the meantime.
@@ -175,7 +177,8 @@ impl Entry {
 }
 
 impl Held {
-    /// Keeps an instance with isolation `request` for the exchange's further phases, whatever its plugin needs: a new one costs more.
+    /// Keeps an instance with isolation `request` for the exchange's further phases, whatever its plugin needs, where another one costs
+    /// more.
     pub fn reusing() -> Held {
         Held { reuses: true, ..Held::default() }
     }

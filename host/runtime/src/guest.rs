@@ -98,6 +98,11 @@ impl Prepared {
         }
     }
 
+    /// Whether instances can be given back the state in which they were made.
+    pub(crate) fn wipes(&self) -> bool {
+        matches!(self, Prepared::Direct(prepared) if prepared.wipes())
+    }
+
     pub(crate) async fn instantiate(&self, store: &mut Store<PluginState>) -> wasmtime::Result<Guest> {
         Ok(match self {
             Prepared::Component(pre, _) => {
