@@ -48,6 +48,8 @@ impl<A> Scratch<A> {
 // SAFETY: pieces do not overlap, as each begins where the one before ended, or later; `top` goes back to a piece's beginning only when
 // that piece is freed and is the last one, or when there is none left. No piece of no byte is ever asked for.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Scratch<A> {
+    // Not inlined: a policy allocates in hundreds of places.
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let place = self.top.get().next_multiple_of(layout.align());
         let end = place.saturating_add(layout.size());
@@ -61,6 +63,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Scratch<A> {
         unsafe { self.start().add(place) }
     }
 
+    #[inline(never)]
     unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
         let Some(place) = self.place(piece) else {
             // SAFETY: it came from there.
@@ -74,6 +77,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Scratch<A> {
         }
     }
 
+    #[inline(never)]
     unsafe fn realloc(&self, piece: *mut u8, layout: Layout, length: usize) -> *mut u8 {
         let Some(place) = self.place(piece) else {
             // SAFETY: it came from there.

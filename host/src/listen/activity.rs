@@ -23,7 +23,7 @@ pub(super) struct Activity {
     rests: AtomicBool,
     /// An answer is under way whose client knows its end by that of the connection (RFC 9112, 6.3), and it is not whole yet.
     owes_an_end: AtomicBool,
-    /// The client sends nothing more.
+    /// The client sends nothing more, or has said so.
     left: AtomicBool,
 }
 
@@ -90,7 +90,7 @@ impl Activity {
         self.owes_an_end.load(Ordering::Relaxed)
     }
 
-    /// The client has ended its side.
+    /// The client has ended its side, or has said that it goes.
     pub(super) fn leaves(&self) {
         self.left.store(true, Ordering::Relaxed);
     }

@@ -6,6 +6,7 @@
 //! request.
 
 mod abuse;
+mod farewell;
 mod seen;
 mod stream;
 

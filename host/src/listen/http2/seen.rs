@@ -10,12 +10,13 @@ use std::task::{Context, Poll, ready};
 use h2::Reason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::farewell::Farewell;
 use crate::listen::activity::Activity;
 use crate::listen::allowance::Allowance;
 use crate::listen::{ClientInfo, report};
 
 /// Of a frame: the length of its payload, its type, flags and stream (RFC 9113, 4.1).
-const FRAME_HEAD_BYTES: usize = 9;
+pub(super) const FRAME_HEAD_BYTES: usize = 9;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -30,6 +31,7 @@ const BEGUN_MAX: usize = 1000;
 pub(super) struct Seen<IO> {
     io: IO,
     frames: Frames,
+    farewell: Farewell,
     client: ClientInfo,
     activity: Arc<Activity>,
     allowance: Allowance,
@@ -58,7 +60,7 @@ enum Told {
 impl<IO> Seen<IO> {
     pub(super) fn new(io: IO, client: &ClientInfo, activity: &Arc<Activity>, allowance: &Allowance) -> Seen<IO> {
         let (client, activity, allowance) = (client.clone(), activity.clone(), allowance.clone());
-        Seen { io, frames: Frames::default(), client, activity, allowance }
+        Seen { io, frames: Frames::default(), farewell: Farewell::new(), client, activity, allowance }
     }
 
     fn see(&mut self, bytes: &[u8]) {
@@ -173,7 +175,9 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Seen<IO> {
         let this = self.get_mut();
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(context, buffer))?;
-        if buffer.filled().len() == before && buffer.remaining() > 0 {
+        let came = &buffer.filled()[before..];
+        let is_end = came.is_empty() && buffer.remaining() > 0;
+        if is_end || this.farewell.is_in(came) {
             this.activity.leaves();
         }
         Poll::Ready(Ok(()))
