@@ -97,7 +97,12 @@ impl Cache {
         let ImageRecord { digest, setup, frozen, parted } = image?;
         let parted = parted.map(|(code, contents)| Parted { code, contents: Arc::new(contents) });
         let code = match &parted {
-            Some(parted) => Code::Module(shared(&parted.code)?),
+            Some(parted) => {
+                let code = shared(&parted.code)?;
+                // It may have been found in memory, and be the one file that all others need.
+                self.path(&parted.code).iter().for_each(|path| mark_used(path));
+                Code::Module(code)
+            }
             None => code?,
         };
         Some(Image { code, parted, setup, frozen, digest, making: None, symbols: None })
@@ -192,6 +197,9 @@ fn mark_used(path: &Path) {
 /// The frame: magic, SHA-256 of the rest, length of the record, record, code if it is not in another file.
 fn write(path: &Path, record: &Record, code: Option<&Code>) -> io::Result<()> {
     let record = bincode::serde::encode_to_vec(record, bincode::config::standard()).map_err(io::Error::other)?;
+    if record.len() > RECORD_BYTES_MAX {
+        return Err(invalid("what it must remember is too long"));
+    }
     let code = code.map_or_else(|| Ok(Vec::new()), Code::serialize);
     let code = code.map_err(|error| io::Error::other(format!("{error:#}")))?;
     let mut rest = Vec::with_capacity(4 + record.len() + code.len());

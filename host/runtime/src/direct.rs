@@ -86,7 +86,8 @@ impl Prepared {
         let instance = self.pre.instantiate_async(&mut *store).await?;
         let memory = self.memory.as_ref().and_then(|memory| instance.get_module_export(&mut *store, memory));
         let memory = memory.and_then(wasmtime::Extern::into_memory);
-        if let (Some((contents, globals)), Some(memory)) = (&self.contents, memory) {
+        if let Some((contents, globals)) = &self.contents {
+            let memory = memory.ok_or_else(|| format_err!("its code has no memory to fill"))?;
             contents.fill(store, instance, memory, globals)?;
         }
         let bytes_max = store.hostcall_fuel();
@@ -94,8 +95,9 @@ impl Prepared {
         Ok(Guest { instance, entries: Default::default() })
     }
 
-    pub(crate) fn wipes(&self) -> bool {
-        self.wiper.is_some()
+    /// Whether an instance is of a kind and a size that can be wiped.
+    pub(crate) fn can_wipe(&self, store: &Store<PluginState>) -> bool {
+        self.wiper.as_ref().is_some_and(|wiper| wiper.fits(store))
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -8,7 +8,7 @@ use crate::call::{Call, Verdict};
 use crate::exchange::Exchange;
 use crate::failure::{Failure, FailureKind};
 use crate::instance::Instance;
-use crate::phase::{Phase, PhaseSet};
+use crate::phase::PhaseSet;
 use crate::plugin::{Isolation, Plugin};
 use crate::setup::InstanceNeed;
 use crate::turns;
@@ -41,8 +41,9 @@ pub struct Entry {
 #[derive(Default)]
 pub struct Held {
     instance: Option<Instance>,
-    /// The last phase that was called.
-    last: Option<Phase>,
+    /// Those that have heard the beginning of a body whose pieces go to one instance: the request's, and the answer's. Both can be
+    /// under way at once, and other phases come in between.
+    bodies: [Option<Instance>; 2],
     /// An instance that no other exchange may have is kept for later phases, also where another would do.
     reuses: bool,
 }
@@ -95,7 +96,7 @@ impl Entry {
             return Err(Failure::new(FailureKind::Suspended, "too many failures in a short time; the breaker is open"));
         }
         let mut admitted = Admitted { breaker: &self.breaker, admission, settled: false };
-        let held_instance = held.instance.take().filter(|_| self.keeps(held, call.phase()));
+        let held_instance = self.take(held, call);
         // It owns what it needs, since it goes to another thread when its guest takes long.
         let work = Work {
             plugin: self.plugin.clone(),
@@ -107,14 +108,10 @@ impl Entry {
         };
         let pace = &self.plugin.paces[call.phase() as usize];
         let called = self.plugin.turns.run(pace, Box::pin(work.run(now))).await;
-        held.last = Some(call.phase());
         match called {
             Ok((instance, verdict)) => {
                 admitted.succeeded();
-                match self.is_kept_after(held, call) {
-                    true => held.instance = Some(instance),
-                    false => self.plugin.release(instance),
-                }
+                self.keep(held, call, instance);
                 Ok(verdict)
             }
             Err(failure) => {
@@ -133,37 +130,49 @@ impl Entry {
 
     /// Gives back what is held when no further phase will come.
     pub fn release(&self, held: &mut Held) {
-        if let Some(instance) = held.instance.take() {
+        for instance in held.bodies.iter_mut().chain([&mut held.instance]).filter_map(Option::take) {
             self.plugin.release(instance);
         }
     }
 
-    /// Whether the instance that is held may serve `phase`.
-    fn keeps(&self, held: &Held, phase: Phase) -> bool {
-        match self.plugin.setup().need {
-            InstanceNeed::Exchange => true,
-            InstanceNeed::Body => held.last == Some(phase) || self.reuses(held),
-            InstanceNeed::Call => self.reuses(held),
+    /// The instance that has to serve the call, or may.
+    fn take(&self, held: &mut Held, call: &Call) -> Option<Instance> {
+        let of_body = way(call).and_then(|way| held.bodies[way].take());
+        of_body.or_else(|| held.instance.take())
+    }
+
+    /// For later phases, or gives it back.
+    fn keep(&self, held: &mut Held, call: &Call, instance: Instance) {
+        let goes_on =
+            way(call).filter(|_| !matches!(call, Call::Body { end: true, .. } | Call::ReplyBody { end: true, .. }));
+        let replaced = match (self.plugin.setup().need, goes_on) {
+            (InstanceNeed::Body, Some(way)) => held.bodies[way].replace(instance),
+            (need, _) if self.is_kept_after(held, call, need, goes_on.is_some(), &instance) => {
+                held.instance.replace(instance)
+            }
+            _ => Some(instance),
+        };
+        if let Some(instance) = replaced {
+            self.plugin.release(instance);
         }
     }
 
     /// One that is merely of use makes room before instances are short.
-    fn is_kept_after(&self, held: &Held, call: &Call) -> bool {
-        let need = self.plugin.setup().need;
-        let body_goes_on =
-            matches!(call, Call::Body { end: false, .. } | Call::ReplyBody { end: false, .. } | Call::Delta(_));
+    fn is_kept_after(
+        &self,
+        held: &Held,
+        call: &Call,
+        need: InstanceNeed,
+        body_goes_on: bool,
+        instance: &Instance,
+    ) -> bool {
+        let is_needed = need == InstanceNeed::Exchange;
         // One that is wiped serves others between two phases: the fewer are alive, the more of them is in the processor's caches.
-        let saves = self.reuses(held) && (body_goes_on || !self.plugin.prepared.wipes());
-        if need == InstanceNeed::Call && !saves {
+        if !is_needed && !(self.reuses(held) && (body_goes_on || !instance.can_be_wiped(&self.plugin.prepared))) {
             return false;
         }
         let is_of_use = body_goes_on || self.phases().any_after(call.phase());
-        let is_needed = match need {
-            InstanceNeed::Call => false,
-            InstanceNeed::Body => body_goes_on,
-            InstanceNeed::Exchange => is_of_use,
-        };
-        is_needed || (is_of_use && saves && self.plugin.slots.have_room())
+        is_of_use && (is_needed || self.plugin.slots.have_room())
     }
 
     /// What pools take back serves others in the meantime.
@@ -185,7 +194,16 @@ impl Held {
 
     /// Whether no instance is kept.
     pub fn is_empty(&self) -> bool {
-        self.instance.is_none()
+        self.instance.is_none() && self.bodies.iter().all(Option::is_none)
+    }
+}
+
+/// The request's way or the answer's, of a call with a piece of a body.
+fn way(call: &Call) -> Option<usize> {
+    match call {
+        Call::Body { .. } => Some(0),
+        Call::ReplyBody { .. } | Call::Delta(_) => Some(1),
+        _ => None,
     }
 }
 

@@ -98,11 +98,6 @@ impl Prepared {
         }
     }
 
-    /// Whether instances can be given back the state in which they were made.
-    pub(crate) fn wipes(&self) -> bool {
-        matches!(self, Prepared::Direct(prepared) if prepared.wipes())
-    }
-
     pub(crate) async fn instantiate(&self, store: &mut Store<PluginState>) -> wasmtime::Result<Guest> {
         Ok(match self {
             Prepared::Component(pre, _) => {
@@ -152,6 +147,11 @@ impl Guest {
         if let (Guest::Direct(guest), Prepared::Direct(prepared)) = (self, prepared) {
             guest.remember(store, prepared);
         }
+    }
+
+    /// Whether it could be wiped as it is now.
+    pub(crate) fn can_be_wiped(&self, store: &Store<PluginState>, prepared: &Prepared) -> bool {
+        matches!((self, prepared), (Guest::Direct(_), Prepared::Direct(prepared)) if prepared.can_wipe(store))
     }
 
     /// See [`direct::Guest::wipe`]; a component is never wiped.

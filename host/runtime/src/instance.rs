@@ -184,6 +184,11 @@ impl Instance {
         self.guest.remember(&mut self.store, prepared);
     }
 
+    /// Whether `wipe` would succeed now.
+    pub(crate) fn can_be_wiped(&self, prepared: &Prepared) -> bool {
+        self.store.data().wasi.is_none() && self.guest.can_be_wiped(&self.store, prepared)
+    }
+
     /// Gives back the state in which it was made: no byte of a request is left that a guest could find. False where that is not
     /// possible; it must not be used again then.
     pub(crate) fn wipe(&mut self, prepared: &Prepared) -> bool {

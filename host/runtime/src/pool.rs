@@ -55,9 +55,10 @@ impl Pool {
     /// Drops the instance that was used least recently, of whatever plugin.
     pub(crate) fn evict_coldest(pools: impl IntoIterator<Item = Arc<Pool>>) {
         let with_time = |pool: Arc<Pool>| Some((pool.coldest()?.0, pool));
-        if let Some((_, pool)) = pools.into_iter().filter_map(with_time).min_by_key(|(used, _)| *used) {
-            pool.evict_one();
-        }
+        let mut pools: Vec<(Instant, Arc<Pool>)> = pools.into_iter().filter_map(with_time).collect();
+        pools.sort_by_key(|(used, _)| *used);
+        // A call may have taken the one that was seen.
+        pools.into_iter().find(|(_, pool)| pool.evict_one());
     }
 
     /// When the one was used that has been idle for the longest, and its lane. None when there is none.

@@ -6,12 +6,16 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use wasmparser::{BinaryReader, DataKind, DataSectionReader, GlobalSectionReader, MemorySectionReader, Operator};
+use wasmparser::{
+    BinaryReader, ConstExpr, DataKind, DataSectionReader, ExportSectionReader, GlobalSectionReader,
+    MemorySectionReader, Operator,
+};
 use wasmtime::{Instance, Memory, Module, ModuleExport, Store, Val, format_err};
 
 use super::mutable::{self, CODE, GLOBALS, MEMORIES};
 use super::unbundle::Odd;
-use super::weld;
+use super::weld::{self, EXPORTS};
+use super::wipe::GLOBALS_MAX;
 use crate::bounded::{sections, write_section};
 use crate::instance::PluginState;
 
@@ -55,6 +59,9 @@ enum Number {
 pub(crate) fn split(frozen: &[u8], original: &[u8]) -> Odd<Split> {
     let (now, before) = (sections(frozen).map_err(unreadable)?, sections(original).map_err(unreadable)?);
     let changeable = mutable::globals(&now)?.ok_or("more than its memory and globals can change")?;
+    if changeable.len() > GLOBALS_MAX || !is_filled(&now)? {
+        return Err("its memory and globals are not exported");
+    }
     let length = memory_bytes(&now)?;
     let pieces = pieces(&memory(&before, length)?, &memory(&now, length)?);
     if pieces.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > PIECES_BYTES_MAX {
@@ -99,12 +106,11 @@ fn without_numbers(section: &[u8], changeable: &[u32]) -> Odd<(Vec<u8>, Vec<Numb
             continue;
         }
         out.extend_from_slice(section.get(start..value).unwrap_or_default());
-        let operator = global.init_expr.get_operators_reader().read().map_err(unreadable)?;
-        let (number, zero): (Number, &[u8]) = match operator {
-            Operator::I32Const { value } => (Number::I32(value), &[0x41, 0]),
-            Operator::I64Const { value } => (Number::I64(value), &[0x42, 0]),
-            Operator::F32Const { value } => (Number::F32(value.bits()), &[0x43, 0, 0, 0, 0]),
-            Operator::F64Const { value } => (Number::F64(value.bits()), &[0x44, 0, 0, 0, 0, 0, 0, 0, 0]),
+        let (number, zero): (Number, &[u8]) = match constant(&global.init_expr)? {
+            Some(Operator::I32Const { value }) => (Number::I32(value), &[0x41, 0]),
+            Some(Operator::I64Const { value }) => (Number::I64(value), &[0x42, 0]),
+            Some(Operator::F32Const { value }) => (Number::F32(value.bits()), &[0x43, 0, 0, 0, 0]),
+            Some(Operator::F64Const { value }) => (Number::F64(value.bits()), &[0x44, 0, 0, 0, 0, 0, 0, 0, 0]),
             _ => return Err("a global does not begin with a number"),
         };
         numbers.push(number);
@@ -144,7 +150,7 @@ fn memory(sections: &[(u8, &[u8])], length: usize) -> Odd<Vec<u8>> {
         let DataKind::Active { memory_index: 0, offset_expr } = segment.kind else {
             return Err("it has data that is not in its memory from the start");
         };
-        let Ok(Operator::I32Const { value }) = offset_expr.get_operators_reader().read() else {
+        let Some(Operator::I32Const { value }) = constant(&offset_expr)? else {
             return Err("it has data at an address that is reckoned");
         };
         let at = value.cast_unsigned() as usize;
@@ -152,6 +158,25 @@ fn memory(sections: &[(u8, &[u8])], length: usize) -> Odd<Vec<u8>> {
         place.copy_from_slice(segment.data);
     }
     Ok(memory)
+}
+
+/// Whether the code exports the memory, and with it all globals that can change.
+fn is_filled(sections: &[(u8, &[u8])]) -> Odd<bool> {
+    let Some(exports) = section(sections, EXPORTS) else { return Ok(false) };
+    for export in ExportSectionReader::new(BinaryReader::new(exports, 0)).map_err(unreadable)? {
+        if export.map_err(unreadable)?.name == weld::ALL_STATE {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The one operator of an expression that reckons nothing. None of another one.
+fn constant<'a>(expression: &ConstExpr<'a>) -> Odd<Option<Operator<'a>>> {
+    let mut operators = expression.get_operators_reader();
+    let operator = operators.read().map_err(unreadable)?;
+    let ends = matches!(operators.read(), Ok(Operator::End)) && operators.eof();
+    Ok(ends.then_some(operator))
 }
 
 fn section<'a>(sections: &[(u8, &'a [u8])], wanted: u8) -> Option<&'a [u8]> {

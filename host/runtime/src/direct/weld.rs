@@ -33,7 +33,7 @@ pub(super) const MEMORY: &str = "memory";
 /// The memory once more, where it and the [`global`]s are all that a call can change.
 pub(super) const ALL_STATE: &str = "all-state";
 
-const EXPORTS: u8 = 7;
+pub(super) const EXPORTS: u8 = 7;
 const START: u8 = 8;
 /// `DELIVER` and `TAKE`.
 const IMPORTS_ADDED: u32 = 2;

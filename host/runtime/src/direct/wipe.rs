@@ -11,6 +11,8 @@ use super::weld;
 use crate::instance::PluginState;
 use crate::pagemap::{PAGES_MAX, Pagemap};
 
+/// Globals that can change; policies have one or two. Each is looked up at each wipe.
+pub(super) const GLOBALS_MAX: usize = 64;
 /// Bytes of memory beyond which a new instance is not dearer.
 const MEMORY_BYTES_MAX: usize = 2 << 20;
 
@@ -32,7 +34,11 @@ impl Wiper {
     /// None where more can be changed, or the system does not tell what was.
     pub(super) fn of(module: &Module) -> Option<Wiper> {
         module.get_export_index(weld::ALL_STATE)?;
-        let globals = (0..).map_while(|number| module.get_export_index(&weld::global(number))).collect();
+        let globals: Vec<ModuleExport> =
+            (0..).map_while(|number| module.get_export_index(&weld::global(number))).take(GLOBALS_MAX + 1).collect();
+        if globals.len() > GLOBALS_MAX {
+            return None;
+        }
         Some(Wiper { pagemap: Pagemap::get()?, globals, new: OnceLock::new() })
     }
 
@@ -47,6 +53,12 @@ impl Wiper {
             let globals = self.globals.iter().map_while(value).collect();
             State { globals, ..State::of(memory.data(&*store), self.pagemap.page_bytes) }
         });
+    }
+
+    /// Whether an instance has as much memory as a new one.
+    pub(super) fn fits(&self, store: &Store<PluginState>) -> bool {
+        let memory = store.data().lent.memory;
+        self.new.get().is_some_and(|new| memory.is_some_and(|memory| memory.data_size(store) == new.memory_bytes))
     }
 
     /// False where the instance cannot be wiped: nobody else may have it then.
