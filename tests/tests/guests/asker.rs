@@ -232,7 +232,7 @@ fn model() -> ModelState {
     model
 }
 
-fn exchange() -> Exchange {
+pub fn exchange() -> Exchange {
     let scripted = Arc::new(Scripted);
     let services = Services {
         keys: scripted.clone(),

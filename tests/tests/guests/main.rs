@@ -9,6 +9,7 @@ mod editor;
 mod future;
 mod giant;
 mod gossip;
+mod held;
 mod hostile;
 mod keeper;
 mod liar;

@@ -224,3 +224,16 @@ impl Contents {
 fn other_code() -> wasmtime::Error {
     format_err!("what `configure` has left belongs to other code")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_that_reckons_is_no_constant() {
+        let constant = |bytes: &[u8]| constant(&ConstExpr::new(BinaryReader::new(bytes, 0))).unwrap().is_some();
+        assert!(constant(&[0x41, 1, 0x0b]));
+        // 1 + 1.
+        assert!(!constant(&[0x41, 1, 0x41, 1, 0x6a, 0x0b]));
+    }
+}
