@@ -219,8 +219,11 @@ pub mod glue {
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     pub const fn allocator() -> Allocator {
         let lasting = picoalloc::Mutex::new(picoalloc::Allocator::new(picoalloc::UnsafeSystem));
-        crate::scratch::Scratch::new(lasting, &CONFIGURED)
+        crate::scratch::Scratch::new(lasting, &ROOM, &CONFIGURED)
     }
+
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    static ROOM: crate::scratch::Room = crate::scratch::Room::new();
 
     static CONFIGURED: AtomicBool = AtomicBool::new(false);
 

@@ -12,11 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const ROOM_BYTES: usize = 4 << 10;
 const ALIGN_MAX: usize = 16;
 
+/// Apart from what tells where it is: as nothing but zeros, it takes no byte of the component.
 #[repr(C, align(16))]
-struct Room([u8; ROOM_BYTES]);
+pub struct Room(UnsafeCell<[u8; ROOM_BYTES]>);
 
 pub struct Scratch<A> {
-    room: UnsafeCell<Room>,
+    room: &'static Room,
     /// From when on what is allocated is thought to be of one call.
     is_open: &'static AtomicBool,
     /// Where the next piece begins, at the earliest.
@@ -25,17 +26,26 @@ pub struct Scratch<A> {
     behind: A,
 }
 
-// SAFETY: the only one is a static of a component, which has one thread.
+// SAFETY: the only ones are statics of a component, which has one thread.
+unsafe impl Sync for Room {}
+
+// SAFETY: as above.
 unsafe impl<A> Sync for Scratch<A> {}
 
+impl Room {
+    #[expect(clippy::new_without_default, reason = "it is made where nothing but constants can be")]
+    pub const fn new() -> Room {
+        Room(UnsafeCell::new([0; ROOM_BYTES]))
+    }
+}
+
 impl<A> Scratch<A> {
-    pub const fn new(behind: A, is_open: &'static AtomicBool) -> Scratch<A> {
-        let room = UnsafeCell::new(Room([0; ROOM_BYTES]));
+    pub const fn new(behind: A, room: &'static Room, is_open: &'static AtomicBool) -> Scratch<A> {
         Scratch { room, is_open, top: Cell::new(0), pieces: Cell::new(0), behind }
     }
 
     fn start(&self) -> *mut u8 {
-        self.room.get().cast()
+        self.room.0.get().cast()
     }
 
     /// Where a piece stands in the room. None if it is another's.
@@ -110,9 +120,13 @@ mod tests {
         Layout::from_size_align(size, align).unwrap()
     }
 
+    fn room() -> &'static Room {
+        Box::leak(Box::new(Room::new()))
+    }
+
     fn open() -> Scratch<System> {
         static OPEN: AtomicBool = AtomicBool::new(true);
-        Scratch::new(System, &OPEN)
+        Scratch::new(System, room(), &OPEN)
     }
 
     #[test]
@@ -160,7 +174,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_and_what_comes_before_the_room_is_open_is_anothers() {
         static OPEN: AtomicBool = AtomicBool::new(false);
-        let scratch = Scratch::new(System, &OPEN);
+        let scratch = Scratch::new(System, room(), &OPEN);
         // SAFETY: as above.
         unsafe {
             let early = scratch.alloc(layout(8, 8));
