@@ -280,6 +280,11 @@ pub(crate) fn sections(bytes: &[u8]) -> Result<Vec<(u8, &[u8])>> {
     Ok(sections)
 }
 
+/// The contents of the first section of a kind.
+pub(crate) fn section<'a>(sections: &[(u8, &'a [u8])], wanted: u8) -> Option<&'a [u8]> {
+    sections.iter().find(|(id, _)| *id == wanted).map(|(_, section)| *section)
+}
+
 fn is_about_code(section: &[u8]) -> bool {
     BinaryReader::new(section, 0).read_string().is_ok_and(|name| name.starts_with("metadata.code."))
 }

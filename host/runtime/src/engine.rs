@@ -25,7 +25,7 @@ use crate::version::Version;
 const GUEST_STACK_BYTES: usize = 256 << 10;
 const FIBER_STACK_BYTES: usize = 512 << 10;
 /// A slot's memory is given back to the system when its instance is dropped, and none of it is reset in place: instances are wiped
-/// behind an exchange by the pages that are present (`direct::wipe`), so that a slot that kept what others had touched would be
+/// behind a call by the pages that are present (`direct::wipe`), so that a slot that kept what others had touched would be
 /// copied whole at each wipe. With 128 KiB kept, six instances a request cost 153 µs of CPU where they cost 124 now.
 ///
 /// The engine can ask the system which pages were written to (`pagemap_scan`), and then resets those alone. But it asks for pages that

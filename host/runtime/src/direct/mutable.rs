@@ -1,8 +1,11 @@
 //! What a call can change of a module: its memory and its globals in nearly every one, and then that is told by exports.
 
-use wasmparser::{BinaryReader, CodeSectionReader, GlobalSectionReader, MemorySectionReader, Operator};
+use wasmparser::{
+    BinaryReader, BinaryReaderError, CodeSectionReader, GlobalSectionReader, MemorySectionReader, Operator,
+};
 
 use super::unbundle::Odd;
+use crate::bounded::section;
 
 pub(super) const MEMORIES: u8 = 5;
 pub(super) const GLOBALS: u8 = 6;
@@ -12,11 +15,7 @@ pub(super) const CODE: u8 = 10;
 ///
 /// None where code can change more: tables, segments, a second memory, or references in globals.
 pub(super) fn globals(sections: &[(u8, &[u8])]) -> Odd<Option<Vec<u32>>> {
-    let unreadable = |_| "its module cannot be read";
-    let section = |wanted: u8| {
-        let found = sections.iter().find(|(id, _)| *id == wanted);
-        found.map(|(_, section)| BinaryReader::new(section, 0))
-    };
+    let section = |wanted: u8| section(sections, wanted).map(|section| BinaryReader::new(section, 0));
     if let Some(memories) = section(MEMORIES)
         && MemorySectionReader::new(memories).map_err(unreadable)?.count() > 1
     {
@@ -43,6 +42,11 @@ pub(super) fn globals(sections: &[(u8, &[u8])]) -> Odd<Option<Vec<u32>>> {
         }
     }
     Ok(Some(changeable))
+}
+
+/// Of a module that the engine would refuse as well.
+pub(super) fn unreadable(_: BinaryReaderError) -> &'static str {
+    "its module cannot be read"
 }
 
 fn changes_more(operator: &Operator<'_>) -> bool {

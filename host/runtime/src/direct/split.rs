@@ -12,11 +12,11 @@ use wasmparser::{
 };
 use wasmtime::{Instance, Memory, Module, ModuleExport, Store, Val, format_err};
 
-use super::mutable::{self, CODE, GLOBALS, MEMORIES};
+use super::mutable::{self, CODE, GLOBALS, MEMORIES, unreadable};
 use super::unbundle::Odd;
 use super::weld::{self, EXPORTS};
-use super::wipe::GLOBALS_MAX;
-use crate::bounded::{sections, write_section};
+use super::wipe::{self, GLOBALS_MAX};
+use crate::bounded::{section, sections, write_section};
 use crate::instance::PluginState;
 
 const DATA: u8 = 11;
@@ -179,19 +179,11 @@ fn constant<'a>(expression: &ConstExpr<'a>) -> Odd<Option<Operator<'a>>> {
     Ok(ends.then_some(operator))
 }
 
-fn section<'a>(sections: &[(u8, &'a [u8])], wanted: u8) -> Option<&'a [u8]> {
-    sections.iter().find(|(id, _)| *id == wanted).map(|(_, section)| *section)
-}
-
-fn unreadable(_: wasmparser::BinaryReaderError) -> &'static str {
-    "its module cannot be read"
-}
-
 impl Contents {
     /// The globals as the code exports them. An error where it is other code.
     pub(super) fn exports(&self, module: &Module) -> wasmtime::Result<Vec<ModuleExport>> {
-        let export = |number: usize| module.get_export_index(&weld::global(number)).ok_or_else(other_code);
-        (0..self.globals.len()).map(export).collect()
+        let exports: Vec<ModuleExport> = wipe::globals(module).collect();
+        if exports.len() == self.globals.len() { Ok(exports) } else { Err(other_code()) }
     }
 
     /// Writes them into a new instance.
@@ -208,14 +200,13 @@ impl Contents {
             all.get_mut(at..at + piece.len()).ok_or_else(other_code)?.copy_from_slice(piece);
         }
         for (export, number) in globals.iter().zip(&self.globals) {
-            let global = instance.get_module_export(&mut *store, export).and_then(wasmtime::Extern::into_global);
             let value = match *number {
                 Number::I32(number) => Val::I32(number),
                 Number::I64(number) => Val::I64(number),
                 Number::F32(bits) => Val::F32(bits),
                 Number::F64(bits) => Val::F64(bits),
             };
-            global.ok_or_else(other_code)?.set(&mut *store, value)?;
+            wipe::global(store, instance, export).ok_or_else(other_code)?.set(&mut *store, value)?;
         }
         Ok(())
     }

@@ -17,9 +17,9 @@ use wasmparser::{
     TypeSectionReader,
 };
 
-use super::mutable;
+use super::mutable::{self, unreadable};
 use super::unbundle::{Odd, Unbundled};
-use crate::bounded::{FUNCTIONS, IMPORTS, TYPES, sections};
+use crate::bounded::{FUNCTIONS, IMPORTS, TYPES, section, sections};
 use crate::phase::Phase;
 
 /// What the added code imports, and from where.
@@ -85,12 +85,8 @@ struct Welder<'a> {
 
 impl<'a> Welder<'a> {
     fn new(parts: &Unbundled<'a>, allocates: impl Fn(&str, &str) -> Option<bool>) -> Odd<Welder<'a>> {
-        let unreadable = |_| "its module cannot be read";
         let all = sections(parts.module).map_err(unreadable)?;
-        let section = |wanted: u8| {
-            let found = all.iter().find(|(id, _)| *id == wanted);
-            found.map(|(_, section)| BinaryReader::new(section, 0))
-        };
+        let section = |wanted: u8| section(&all, wanted).map(|section| BinaryReader::new(section, 0));
         if section(START).is_some() {
             return Err("its module does something when it is made");
         }

@@ -34,8 +34,7 @@ impl Wiper {
     /// None where more can be changed, or the system does not tell what was.
     pub(super) fn of(module: &Module) -> Option<Wiper> {
         module.get_export_index(weld::ALL_STATE)?;
-        let globals: Vec<ModuleExport> =
-            (0..).map_while(|number| module.get_export_index(&weld::global(number))).take(GLOBALS_MAX + 1).collect();
+        let globals: Vec<ModuleExport> = globals(module).take(GLOBALS_MAX + 1).collect();
         if globals.len() > GLOBALS_MAX {
             return None;
         }
@@ -75,7 +74,12 @@ impl Wiper {
     }
 }
 
-fn global(store: &mut Store<PluginState>, instance: Instance, export: &ModuleExport) -> Option<Global> {
+/// The globals that can change, as the module exports them.
+pub(super) fn globals(module: &Module) -> impl Iterator<Item = ModuleExport> {
+    (0..).map_while(|number| module.get_export_index(&weld::global(number)))
+}
+
+pub(super) fn global(store: &mut Store<PluginState>, instance: Instance, export: &ModuleExport) -> Option<Global> {
     instance.get_module_export(store, export)?.into_global()
 }
 

@@ -176,11 +176,9 @@ impl Loader<'_> {
 
     /// From the disk, or compiled. It is kept at once, so that a config that is refused does not cost the next one a compilation.
     fn kept_component(&self, key: &Key, bytes: &[u8]) -> Result<Component, LoadError> {
-        if let Some(code @ Code::Component(_)) = self.shared.cache.load_code(key, &self.shared.engine) {
-            self.check_memory(&code)?;
-            if let Code::Component(component) = code {
-                return Ok(component);
-            }
+        if let Some(Code::Component(component)) = self.shared.cache.load_code(key, &self.shared.engine) {
+            self.check_memory(&Code::Component(component.clone()))?;
+            return Ok(component);
         }
         let component = self.compile(bytes)?;
         self.shared.cache.store_code(key, &Code::Component(component.clone()));
