@@ -14,6 +14,7 @@ mod params;
 mod shim;
 mod split;
 mod table;
+mod touched;
 mod types;
 mod unbundle;
 mod weld;
@@ -26,7 +27,7 @@ use wasmtime::{Engine, Instance, InstancePre, Linker, Module, ModuleExport, Stor
 
 use self::host::Returned;
 use self::unbundle::{Odd, Unbundled};
-use self::wipe::Wiper;
+use self::wipe::{Kept, Wiper};
 use crate::call::{Call, Verdict};
 use crate::capability::CORE_INTERFACES;
 use crate::failure::Failure;
@@ -92,7 +93,7 @@ impl Prepared {
         }
         let bytes_max = store.hostcall_fuel();
         store.data_mut().lent = Lent::new(memory, bytes_max);
-        Ok(Guest { instance, entries: Default::default() })
+        Ok(Guest { instance, entries: Default::default(), kept: Kept::default() })
     }
 
     /// Whether an instance is of a kind and a size that can be wiped.
@@ -110,6 +111,7 @@ pub(crate) struct Guest {
     instance: Instance,
     /// By phase, each looked up when it is first called.
     entries: [Option<Entry>; Phase::ALL.len()],
+    kept: Kept,
 }
 
 #[derive(Clone)]
@@ -162,15 +164,20 @@ impl Guest {
     }
 
     /// Keeps the state of an instance that was never called: it is what `wipe` gives back.
-    pub(crate) fn remember(&self, store: &mut Store<PluginState>, prepared: &Prepared) {
+    pub(crate) fn remember(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) {
         if let Some(wiper) = &prepared.wiper {
-            wiper.remember(store, self.instance);
+            self.kept = wiper.remember(store, self.instance);
         }
     }
 
+    /// A call is over. `at_once`: it has not left its thread.
+    pub(crate) fn used(&mut self, at_once: bool) {
+        self.kept.touched.used(at_once);
+    }
+
     /// Gives back the state in which the instance was made. False where that is not possible: nobody else may have it then.
-    pub(crate) fn wipe(&self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
-        prepared.wiper.as_ref().is_some_and(|wiper| wiper.wipe(store, self.instance))
+    pub(crate) fn wipe(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
+        prepared.wiper.as_ref().is_some_and(|wiper| wiper.wipe(store, &mut self.kept))
     }
 
     /// Looks up the entry of each phase.

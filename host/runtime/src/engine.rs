@@ -31,6 +31,8 @@ const FIBER_STACK_BYTES: usize = 512 << 10;
 /// The engine can ask the system which pages were written to (`pagemap_scan`), and then resets those alone. But it asks for pages that
 /// are present: one that is swapped out or moved at that moment would be left as the guest before has written it.
 const MEMORY_RESIDENT_BYTES: usize = 0;
+/// Behind a memory with less address space than usual.
+const SMALL_GUARD_BYTES: u64 = 64 << 10;
 const TABLE_RESIDENT_BYTES: usize = 64 << 10;
 /// Core instances, memories and tables of one component: Rust needs 4, 1 and 2. CPython is linked from shared libraries and needs
 /// 15, 1 and 2, and an instance more for each extension module.
@@ -47,6 +49,9 @@ pub struct EngineOptions {
     pub instances_max: u32,
     /// The most linear memory that any entry may grant, in bytes.
     pub memory_bytes_max: u64,
+    /// Address space of one memory, in bytes, at least as many as that. None for 4 GiB, with which no access to memory needs a check of
+    /// its own; fewer are for where a process is given little, as under valgrind.
+    pub memory_address_bytes: Option<u64>,
     /// Where compiled code is kept between starts; created with mode 0700. None keeps nothing.
     pub cache_dir: Option<PathBuf>,
     /// Every plugin is called as a component, also where its one module could be called directly: so that both can be compared.
@@ -55,7 +60,13 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> EngineOptions {
-        EngineOptions { instances_max: 1000, memory_bytes_max: 256 << 20, cache_dir: None, as_components: false }
+        EngineOptions {
+            instances_max: 1000,
+            memory_bytes_max: 256 << 20,
+            memory_address_bytes: None,
+            cache_dir: None,
+            as_components: false,
+        }
     }
 }
 
@@ -285,5 +296,8 @@ fn config(options: &EngineOptions) -> Config {
         // What no plugin needs cannot be used against the host.
         .wasm_gc(false)
         .wasm_memory64(false);
+    if let Some(bytes) = options.memory_address_bytes {
+        config.memory_reservation(bytes).memory_guard_size(SMALL_GUARD_BYTES);
+    }
     config
 }

@@ -223,7 +223,7 @@ impl Work {
     fn run(self, now: Instant) -> impl Future<Output = Result<(Instance, Verdict), Failure>> + Send {
         async move {
             let plugin = &self.plugin;
-            let (mut instance, began) = match self.instance.or_else(|| plugin.pool.take()) {
+            let (mut instance, began) = match self.instance.or_else(|| plugin.take()) {
                 Some(instance) if turns::is_serving() => (instance, now),
                 // What it has waited for is not held against it.
                 Some(instance) => (instance, Instant::now()),

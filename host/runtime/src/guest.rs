@@ -143,7 +143,7 @@ impl Guest {
     }
 
     /// See [`direct::Guest::remember`]; of a component nothing is kept.
-    pub(crate) fn remember(&self, store: &mut Store<PluginState>, prepared: &Prepared) {
+    pub(crate) fn remember(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) {
         if let (Guest::Direct(guest), Prepared::Direct(prepared)) = (self, prepared) {
             guest.remember(store, prepared);
         }
@@ -154,8 +154,15 @@ impl Guest {
         matches!((self, prepared), (Guest::Direct(_), Prepared::Direct(prepared)) if prepared.can_wipe(store))
     }
 
+    /// See [`direct::Guest::used`].
+    pub(crate) fn used(&mut self, at_once: bool) {
+        if let Guest::Direct(guest) = self {
+            guest.used(at_once);
+        }
+    }
+
     /// See [`direct::Guest::wipe`]; a component is never wiped.
-    pub(crate) fn wipe(&self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
+    pub(crate) fn wipe(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
         match (self, prepared) {
             (Guest::Direct(guest), Prepared::Direct(prepared)) => guest.wipe(store, prepared),
             _ => false,

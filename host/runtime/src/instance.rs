@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Sleep, sleep_until};
 use wasmtime::component::Instance as ComponentInstance;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
 
@@ -141,7 +142,8 @@ impl Instance {
         self.last_used = began;
         arm(&mut self.store, began);
         let wall = self.store.data().wall();
-        let called = within(wall, pin!(self.call_phase(prepared, bytes_max, call))).await;
+        let (called, at_once) = within(wall, pin!(self.call_phase(prepared, bytes_max, call))).await;
+        self.guest.used(at_once);
         let state = self.store.data_mut();
         if let Some(exchange) = state.exchange.take() {
             let host_calls = state.limits.host_calls_max.saturating_sub(state.host_calls_left.get());
@@ -168,7 +170,7 @@ impl Instance {
                 let configured = self.guest.configure(&mut self.store, prepared, config).await;
                 configured.map_err(|error| self.store.data().classify(&error))
             });
-            within(wall, configuring).await
+            within(wall, configuring).await.0
         };
         self.store.data_mut().ticking.end();
         configured?
@@ -225,7 +227,8 @@ impl PluginState {
         let site = self.site;
         async move {
             let started = Instant::now();
-            let waited = within(wall, pin!(waiting)).await.map_err(|failure| wasmtime::Error::new(Violation(failure)));
+            let (waited, _) = within(wall, pin!(waiting)).await;
+            let waited = waited.map_err(|failure| wasmtime::Error::new(Violation(failure)));
             if let Some(exchange) = traced {
                 exchange.note_done(site, |done| done.waited += started.elapsed());
             }
@@ -244,17 +247,22 @@ impl PluginState {
 }
 
 /// Ends a call that waits for too long, whatever it waits for: a guest that runs meets its end at a tick, and one that sleeps
-/// in the host or waits for its turn meets none.
+/// in the host or waits for its turn meets none. With whether it needed no second look.
 async fn within<F: Future>(
     (wall_end, wall_max): (Instant, Duration),
     mut call: Pin<&mut F>,
-) -> Result<F::Output, Failure> {
-    // Most calls need no second look, and no timer.
-    if let Poll::Ready(output) = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
-        return Ok(output);
-    }
-    // Apart, so that no call carries the room for it.
-    Box::pin(tokio::time::timeout_at(wall_end.into(), call)).await.map_err(|_| wall_failure(wall_max))
+) -> (Result<F::Output, Failure>, bool) {
+    // Most calls need none, and no room for one.
+    let mut timer: Option<Pin<Box<Sleep>>> = None;
+    let done = poll_fn(|context| {
+        if let Poll::Ready(output) = call.as_mut().poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(wall_end.into())));
+        timer.as_mut().poll(context).map(|()| Err(wall_failure(wall_max)))
+    })
+    .await;
+    (done, timer.is_none())
 }
 
 fn wall_failure(wall_max: Duration) -> Failure {

@@ -16,6 +16,7 @@ mod engine;
 mod entry;
 mod exchange;
 mod failure;
+mod faults;
 mod fields;
 mod frames;
 mod guest;

@@ -157,7 +157,7 @@ async fn first_instance(plugin: &Plugin) -> Result<(), LoadError> {
         message: not_instantiated(&failure),
         problems: Vec::new(),
     };
-    let mut instance = match plugin.pool.take() {
+    let mut instance = match plugin.take() {
         Some(instance) => instance,
         None => plugin.create().await.map_err(failed)?,
     };

@@ -115,9 +115,22 @@ impl Plugin {
         Ok(Live { plugin: self, instance: self.create().await? })
     }
 
+    /// A warm instance. None where there is none.
+    ///
+    /// It is wiped here and not when it comes back: what the system is asked for one serves for those that the same request takes next.
+    pub(crate) fn take(&self) -> Option<Instance> {
+        loop {
+            let mut instance = self.pool.take()?;
+            if self.isolation == Isolation::Pooled || instance.wipe(&self.prepared) {
+                return Some(instance);
+            }
+        }
+    }
+
     /// Takes back an instance whose last call went well.
-    pub(crate) fn release(&self, mut instance: Instance) {
-        if !self.slots.is_short() && (self.isolation == Isolation::Pooled || instance.wipe(&self.prepared)) {
+    pub(crate) fn release(&self, instance: Instance) {
+        let is_kept = self.isolation == Isolation::Pooled || instance.can_be_wiped(&self.prepared);
+        if is_kept && !self.slots.is_short() {
             self.pool.put(instance);
             // A call may have begun to wait in between, and have seen no idle instance.
             if self.slots.is_short() {

@@ -205,7 +205,17 @@ impl Pipe {
 
     /// There are no more bytes: [`Pipe::next`] gives the last pieces.
     pub(super) fn end(&mut self) {
-        self.step = Step::Given { bytes: Bytes::new(), end: true };
+        self.push_last(Bytes::new());
+    }
+
+    /// Takes in the last bytes. Each plugin meets them and the end in one call, unless they are decoded.
+    pub(super) fn push_last(&mut self, bytes: Bytes) {
+        self.step = Step::Given { bytes, end: true };
+    }
+
+    /// Whether bytes that are pushed may become more than one piece.
+    pub(super) fn decodes(&self) -> bool {
+        self.decoder.is_some()
     }
 
     /// The next piece that goes on. None when more must be pushed first.
@@ -219,13 +229,10 @@ impl Pipe {
                     if let Some(bytes) = self.through(0, self.decode_at, bytes, end).await? {
                         match &mut self.decoder {
                             Some(decoder) => decoder.feed(bytes),
-                            None => {
-                                self.step = if end { Step::Last } else { Step::Idle };
-                                match self.through(self.decode_at, self.stages.len(), bytes, false).await? {
-                                    Some(piece) if !piece.is_empty() => return Ok(Some(piece)),
-                                    _ => continue,
-                                }
-                            }
+                            None => match self.through(self.decode_at, self.stages.len(), bytes, end).await? {
+                                Some(piece) if !piece.is_empty() => return Ok(Some(piece)),
+                                _ => continue,
+                            },
                         }
                     }
                     self.step = Step::Decoding { end };

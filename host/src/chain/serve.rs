@@ -198,7 +198,7 @@ impl Run {
                     pipe.refuse_buffering()?;
                 }
                 self.forget_length();
-                Ok(Under::new(self.clone(), body, pipe).into_source())
+                Ok(Under::new(self.clone(), body, pipe).into_source_at_hand().await)
             }
             (Some(pipe), reply) => Box::pin(self.gather(pipe, reply)).await,
         }

@@ -1,12 +1,14 @@
 //! An answer on its way to the client through plugins, piece by piece: as it comes, or written down behind those that look at its text.
 
+use std::future::ready;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::unfold;
+use futures_util::FutureExt;
+use futures_util::stream::{once, unfold};
 use http::HeaderMap;
 use http_body::{Body, Frame};
 use tokio::time::timeout;
@@ -19,6 +21,7 @@ use super::run::Run;
 use super::shadow::Taps;
 use super::stop::Stop;
 use crate::error::{Code, Refusal};
+use crate::http::at_hand::AtHand;
 use crate::http::trailers;
 use crate::telemetry::outcome::Outcome;
 use crate::upstream::{UpstreamBody, UpstreamError};
@@ -98,6 +101,48 @@ impl Under {
     pub(super) async fn begin(&mut self) -> Result<(), Broken> {
         self.first = self.next().await?;
         Ok(())
+    }
+
+    /// What has all arrived goes through the plugins at once, and out with a length. What they decide about it cuts the answer all the
+    /// same: a plugin does not depend on how fast its upstream is.
+    pub(super) async fn into_source_at_hand(mut self) -> Source {
+        let whole = match self.all_there() {
+            Ok(None) => return self.into_source(),
+            Ok(Some(bytes)) => self.last(bytes).await,
+            Err(broken) => Err(broken),
+        };
+        match whole {
+            Ok(bytes) => Source::Whole(AtHand::new(bytes, self.trailers)),
+            Err(broken) => Source::Piped(Box::pin(once(ready(Err(broken.into_cut(&self.run))))), self.life),
+        }
+    }
+
+    /// All of the body, if that is one piece and has come. What has come of another one stands in front of the pipe.
+    fn all_there(&mut self) -> Result<Option<Bytes>, Broken> {
+        // Of a stream nobody knows; and a few bytes may decode to many pieces.
+        let has_length = self.body.as_ref().is_some_and(|body| body.size_hint().exact().is_some());
+        if !has_length || self.pipe.as_ref().is_none_or(Pipe::decodes) {
+            return Ok(None);
+        }
+        let Some(came) = self.bytes().now_or_never().transpose()? else { return Ok(None) };
+        match (came, &self.body, &mut self.pipe) {
+            (Some(bytes), Some(body), Some(pipe)) if !body.is_end_stream() => {
+                pipe.push(bytes);
+                Ok(None)
+            }
+            (came, ..) => Ok(Some(came.unwrap_or_default())),
+        }
+    }
+
+    /// Those that go on instead of the last ones.
+    async fn last(&mut self, bytes: Bytes) -> Result<Bytes, Broken> {
+        let Some(pipe) = &mut self.pipe else { return Ok(bytes) };
+        // As of a body that is still coming, whose head has gone out.
+        if let Some(head) = &mut self.run.exchange.lock().reply {
+            head.sent = true;
+        }
+        pipe.push_last(bytes);
+        Ok(pipe.next().await.map_err(Broken::Stop)?.unwrap_or_default())
     }
 
     pub(super) fn into_source(self) -> Source {

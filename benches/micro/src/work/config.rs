@@ -8,6 +8,9 @@ const KEY_HASH: &str = "sha256:867c87d33aeb8588b29aeeaac5de73a86c03b6161472fd17b
 /// Valgrind gives a process 64 GiB of address space in one piece, and an instance takes 8.
 pub const INSTANCES_MAX: u32 = 7;
 const INSTANCES_MAX_OF_CHAINS: u32 = 1000;
+/// With less address space for each, it has room for all that are asked for.
+pub const COMPACT_INSTANCES_MAX: u32 = 128;
+pub const COMPACT_MEMORY_BYTES: u64 = 64 << 20;
 /// Of many chains, so many are asked for in turn.
 const CHAINS_ASKED: usize = 100;
 const EVENTS: usize = 22;
@@ -45,6 +48,8 @@ pub struct Setting {
     pub routes: usize,
     /// Where there are any, each has an entry with a config of its own, and a route beside those.
     pub chains: usize,
+    /// Instances take little address space.
+    pub compact: bool,
     /// Beside the one that the client has.
     pub keys: usize,
     /// Bytes of a request's body.
@@ -55,7 +60,16 @@ pub struct Setting {
 
 impl Default for Setting {
     fn default() -> Setting {
-        Setting { chain: &[], isolation: "pooled", routes: 1, chains: 0, keys: 0, body: 0, streams: false }
+        Setting {
+            chain: &[],
+            isolation: "pooled",
+            routes: 1,
+            chains: 0,
+            compact: false,
+            keys: 0,
+            body: 0,
+            streams: false,
+        }
     }
 }
 
@@ -65,6 +79,7 @@ impl Setting {
         isolation: "pooled",
         routes: 1,
         chains: 0,
+        compact: false,
         keys: 0,
         body: 0,
         streams: false,
@@ -78,6 +93,10 @@ impl Setting {
         Setting { chains: count, ..Setting::default() }
     }
 
+    pub fn compact_chains(count: usize) -> Setting {
+        Setting { compact: true, ..Setting::chains(count) }
+    }
+
     pub fn body(bytes: usize, plugin: bool) -> Setting {
         Setting { chain: if plugin { &[REQUEST_BODIES] } else { &[] }, body: bytes, ..Setting::default() }
     }
@@ -87,7 +106,7 @@ impl Setting {
     }
 
     pub fn text(&self, upstream: SocketAddr) -> String {
-        let instances_max = if self.chains > 0 { INSTANCES_MAX_OF_CHAINS } else { INSTANCES_MAX };
+        let instances_max = if self.chains > 0 && !self.compact { INSTANCES_MAX_OF_CHAINS } else { INSTANCES_MAX };
         let mut text = format!(
             "data_dir = \"data\"\naccess_log = \"off\"\nlimits.instances_max = {instances_max}\n\n\
              [[listen]]\naddress = \"127.0.0.1:0\"\n\n\

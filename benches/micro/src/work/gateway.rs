@@ -8,13 +8,14 @@ use anyhow::{Context, Result};
 use sluicegate::config::{self, Config, GatewayKey, PathMatch, Route, RouteMatch, Texts};
 use sluicegate::generation::{Foundation, Generation};
 use sluicegate::listen::{Allowance, ClientInfo, Drain, Listener, Terms};
+use sluicegate::runtime::{EngineOptions, Runtime as PluginRuntime};
 use sluicegate::secrets::Redaction;
 use sluicegate::server;
 use sluicegate::telemetry::access_log::AccessLog;
 use tokio::runtime::{Builder, Runtime};
 
 use super::client::Client;
-use super::config::{SIX, Setting};
+use super::config::{COMPACT_INSTANCES_MAX, COMPACT_MEMORY_BYTES, SIX, Setting};
 use super::{Work, upstream};
 
 /// One exchange after the other, over one connection.
@@ -42,7 +43,10 @@ impl Exchanges {
         more_routes(&mut config, setting.routes)?;
         config.keys.extend(keys(setting.keys));
         let (client, drain) = runtime.block_on(async {
-            let foundation = foundation(&config)?;
+            let mut foundation = foundation(&config)?;
+            if setting.compact {
+                foundation.runtime = compact(&config)?;
+            }
             let generation = foundation.build(&config, 1).await?.generation;
             let listener = config.listeners.first().context("the configuration has no listener")?;
             let listener = Listener::bind(listener.address, Terms::new(listener, &config.limits)?)?;
@@ -94,6 +98,17 @@ fn parse(data: &Path, text: &str) -> Result<Config> {
 fn foundation(config: &Config) -> Result<Foundation> {
     let log = AccessLog::open(&config.access_log, Arc::new(|text| text.into()))?;
     Ok(server::foundation(config, Redaction::new(), log)?)
+}
+
+/// Its instances take little address space.
+fn compact(config: &Config) -> Result<PluginRuntime> {
+    PluginRuntime::new(EngineOptions {
+        instances_max: COMPACT_INSTANCES_MAX,
+        memory_bytes_max: COMPACT_MEMORY_BYTES,
+        memory_address_bytes: Some(COMPACT_MEMORY_BYTES),
+        cache_dir: Some(config.data_dir.join("code")),
+        ..EngineOptions::default()
+    })
 }
 
 /// Beside the first. They are not read from the file, for that would take longer than all that is counted.

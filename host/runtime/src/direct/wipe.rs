@@ -7,11 +7,12 @@ use std::sync::OnceLock;
 
 use wasmtime::{Global, Instance, Module, ModuleExport, Store, Val};
 
+use super::touched::Touched;
 use super::weld;
 use crate::instance::PluginState;
 use crate::pagemap::{PAGES_MAX, Pagemap};
 
-/// Globals that can change; policies have one or two. Each is looked up at each wipe.
+/// Globals that can change; policies have one or two.
 pub(super) const GLOBALS_MAX: usize = 64;
 /// Bytes of memory beyond which a new instance is not dearer.
 const MEMORY_BYTES_MAX: usize = 2 << 20;
@@ -21,6 +22,14 @@ pub(super) struct Wiper {
     pagemap: &'static Pagemap,
     globals: Vec<ModuleExport>,
     new: OnceLock<State>,
+}
+
+/// What one instance keeps for it.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// Those that can change.
+    globals: Vec<Global>,
+    pub(super) touched: Touched,
 }
 
 struct State {
@@ -42,16 +51,16 @@ impl Wiper {
     }
 
     /// Keeps the state of an instance that was never called.
-    pub(super) fn remember(&self, store: &mut Store<PluginState>, instance: Instance) {
-        let Some(memory) = store.data().lent.memory.filter(|memory| memory.data_size(&*store) <= MEMORY_BYTES_MAX)
-        else {
-            return;
-        };
-        self.new.get_or_init(|| {
-            let value = |export| Some(global(store, instance, export)?.get(&mut *store));
-            let globals = self.globals.iter().map_while(value).collect();
-            State { globals, ..State::of(memory.data(&*store), self.pagemap.page_bytes) }
-        });
+    pub(super) fn remember(&self, store: &mut Store<PluginState>, instance: Instance) -> Kept {
+        let globals: Vec<Global> = self.globals.iter().map_while(|export| global(store, instance, export)).collect();
+        let memory = store.data().lent.memory.filter(|memory| memory.data_size(&*store) <= MEMORY_BYTES_MAX);
+        if let Some(memory) = memory {
+            self.new.get_or_init(|| State {
+                globals: globals.iter().map(|global| global.get(&mut *store)).collect(),
+                ..State::of(memory.data(&*store), self.pagemap.page_bytes)
+            });
+        }
+        Kept { globals, touched: Touched::default() }
     }
 
     /// Whether an instance has as much memory as a new one.
@@ -61,16 +70,15 @@ impl Wiper {
     }
 
     /// False where the instance cannot be wiped: nobody else may have it then.
-    pub(super) fn wipe(&self, store: &mut Store<PluginState>, instance: Instance) -> bool {
+    pub(super) fn wipe(&self, store: &mut Store<PluginState>, kept: &mut Kept) -> bool {
         let (Some(new), Some(memory)) = (self.new.get(), store.data().lent.memory) else { return false };
         store.data_mut().lent.forget();
         store.data_mut().names.forget();
-        let mut reset = |(export, value): (&ModuleExport, &Val)| {
-            global(store, instance, export).is_some_and(|global| global.set(&mut *store, *value).is_ok())
-        };
-        self.globals.len() == new.globals.len()
-            && self.globals.iter().zip(&new.globals).all(&mut reset)
-            && new.restore(memory.data_mut(&mut *store), self.pagemap)
+        let reset = |(global, value): (&Global, &Val)| global.set(&mut *store, *value).is_ok();
+        kept.globals.len() == self.globals.len()
+            && kept.globals.len() == new.globals.len()
+            && kept.globals.iter().zip(&new.globals).all(reset)
+            && new.restore(memory.data_mut(&mut *store), self.pagemap, &mut kept.touched)
     }
 }
 
@@ -90,13 +98,13 @@ impl State {
         State { globals: Vec::new(), memory_bytes: memory.len(), pages: memory.chunks(page_bytes).map(page).collect() }
     }
 
-    fn restore(&self, memory: &mut [u8], pagemap: &Pagemap) -> bool {
+    fn restore(&self, memory: &mut [u8], pagemap: &Pagemap, touched: &mut Touched) -> bool {
         if memory.len() != self.memory_bytes {
             return false;
         }
+        let Some(touched) = touched.pages(memory, pagemap) else { return false };
         let parts = memory.chunks_mut(PAGES_MAX * pagemap.page_bytes).zip(self.pages.chunks(PAGES_MAX));
-        for (part, pages) in parts {
-            let Some(mut written) = pagemap.written(part) else { return false };
+        for ((part, pages), mut written) in parts.zip(touched.iter().copied()) {
             while written != 0 {
                 let page = written.trailing_zeros() as usize;
                 written &= written - 1;
