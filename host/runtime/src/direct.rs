@@ -163,11 +163,12 @@ impl Guest {
         Ok(())
     }
 
-    /// Keeps the state of an instance that was never called: it is what `wipe` gives back.
-    pub(crate) fn remember(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) {
-        if let Some(wiper) = &prepared.wiper {
-            self.kept = wiper.remember(store, self.instance);
-        }
+    /// Keeps the state of an instance that was never called: it is what `wipe` gives back. True for the first that is asked.
+    pub(crate) fn remember(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
+        let Some(wiper) = &prepared.wiper else { return false };
+        let (kept, is_first) = wiper.remember(store, self.instance);
+        self.kept = kept;
+        is_first
     }
 
     /// A call is over. `at_once`: it has not left its thread.

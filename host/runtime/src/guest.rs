@@ -143,9 +143,10 @@ impl Guest {
     }
 
     /// See [`direct::Guest::remember`]; of a component nothing is kept.
-    pub(crate) fn remember(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) {
-        if let (Guest::Direct(guest), Prepared::Direct(prepared)) = (self, prepared) {
-            guest.remember(store, prepared);
+    pub(crate) fn remember(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
+        match (self, prepared) {
+            (Guest::Direct(guest), Prepared::Direct(prepared)) => guest.remember(store, prepared),
+            _ => false,
         }
     }
 

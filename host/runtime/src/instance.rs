@@ -181,9 +181,9 @@ impl Instance {
         self.guest.resolve(&mut self.store, prepared).map_err(|error| classify(&error, false, None))
     }
 
-    /// To be called before its first call: what it is now is what `wipe` gives back.
-    pub(crate) fn remember(&mut self, prepared: &Prepared) {
-        self.guest.remember(&mut self.store, prepared);
+    /// To be called before its first call: what it is now is what `wipe` gives back. True for the first of its plugin.
+    pub(crate) fn remember(&mut self, prepared: &Prepared) -> bool {
+        self.guest.remember(&mut self.store, prepared)
     }
 
     /// Whether `wipe` would succeed now.

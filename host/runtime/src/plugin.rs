@@ -141,6 +141,17 @@ impl Plugin {
 
     /// A new instance.
     pub(crate) async fn create(&self) -> Result<Instance, Failure> {
+        let mut instance = self.make().await?;
+        if self.isolation == Isolation::Request && instance.remember(&self.prepared) {
+            // All of its memory was read for that, which has given it pages that each wipe would restore.
+            drop(instance);
+            instance = self.make().await?;
+            instance.remember(&self.prepared);
+        }
+        Ok(instance)
+    }
+
+    async fn make(&self) -> Result<Instance, Failure> {
         let permit = self.slots.reserve(self.context.limits.wall_max).await?;
         let mut instance = Instance::new(&self.prepared, &self.context, Some(permit)).await?;
         if let Some(config) = &self.config {
@@ -151,9 +162,6 @@ impl Plugin {
                     return Err(Failure::new(FailureKind::BadReturn, message));
                 }
             }
-        }
-        if self.isolation == Isolation::Request {
-            instance.remember(&self.prepared);
         }
         Ok(instance)
     }

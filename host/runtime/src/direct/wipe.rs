@@ -50,17 +50,19 @@ impl Wiper {
         Some(Wiper { pagemap: Pagemap::get()?, globals, new: OnceLock::new() })
     }
 
-    /// Keeps the state of an instance that was never called.
-    pub(super) fn remember(&self, store: &mut Store<PluginState>, instance: Instance) -> Kept {
+    /// Keeps the state of an instance that was never called. With whether it was the first: all of its memory was read then.
+    pub(super) fn remember(&self, store: &mut Store<PluginState>, instance: Instance) -> (Kept, bool) {
         let globals: Vec<Global> = self.globals.iter().map_while(|export| global(store, instance, export)).collect();
         let memory = store.data().lent.memory.filter(|memory| memory.data_size(&*store) <= MEMORY_BYTES_MAX);
+        let mut is_first = false;
         if let Some(memory) = memory {
-            self.new.get_or_init(|| State {
-                globals: globals.iter().map(|global| global.get(&mut *store)).collect(),
-                ..State::of(memory.data(&*store), self.pagemap.page_bytes)
+            self.new.get_or_init(|| {
+                is_first = true;
+                let globals = globals.iter().map(|global| global.get(&mut *store)).collect();
+                State { globals, ..State::of(memory.data(&*store), self.pagemap.page_bytes) }
             });
         }
-        Kept { globals, touched: Touched::default() }
+        (Kept { globals, touched: Touched::default() }, is_first)
     }
 
     /// Whether an instance has as much memory as a new one.

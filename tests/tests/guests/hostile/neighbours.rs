@@ -151,7 +151,8 @@ async fn guests_in_a_busy_loop_do_not_hold_up_other_routes() {
         let ask = Ask::to("/busy").field("x-do", "head=loop").field("content-length", "0");
         looping.push(ask.open(gateway.address()).await);
     }
-    wait_for_metric(&gateway, LIVE, |live| live >= before + 4.0).await;
+    // One of them was warm before.
+    wait_for_metric(&gateway, LIVE, |live| live >= before + 3.0).await;
     for _ in 0..20 {
         let served = tokio::time::timeout(Duration::from_secs(30), Ask::to("/calm").send(gateway.address())).await;
         assert_eq!(served.expect("served in time").text(), WHOLE);
