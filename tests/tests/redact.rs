@@ -56,6 +56,36 @@ async fn only_the_body_that_is_named_and_only_text_is_changed() {
 }
 
 #[tokio::test]
+async fn an_answer_that_has_all_arrived_keeps_a_length_and_one_that_is_still_coming_has_none() {
+    let upstream = RawUpstream::start(|mut connection: Raw, notes| async move {
+        let request = connection.read_head().await;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 18\r\nconnection: close\r\n\r\n";
+        if request.starts_with("GET /whole ") {
+            connection.write(format!("{head}to ann@example.com")).await;
+        } else {
+            connection.write(format!("{head}to ann")).await;
+            notes.wait_for(request.split(' ').nth(1).unwrap()).await;
+            connection.write("@example.com").await;
+        }
+        connection.closed().await;
+    })
+    .await;
+    for isolation in ["pooled", "request"] {
+        let upstream = &upstream;
+        let gateway = Gateway::start(&chain(&upstream.url(), isolation, "{ kinds = [\"email\"] }"), &[]);
+        let reply = get(&gateway.url("/whole")).await;
+        assert_eq!((reply.text().as_str(), reply.header("content-length")), ("to [email]", Some("10")), "{isolation}");
+        let mut client = Raw::connect(gateway.address()).await;
+        client.write(format!("GET /half-{isolation} HTTP/1.1\r\nhost: gateway\r\n\r\n")).await;
+        let head = client.read_head().await;
+        assert!(head.contains("transfer-encoding: chunked") && !head.contains("content-length"), "{isolation}: {head}");
+        upstream.notes.add(&format!("/half-{isolation}"));
+        let rest = client.read_until("0\r\n\r\n").await;
+        assert!(rest.contains("[email]") && !rest.contains("ann"), "{isolation}: {rest:?}");
+    }
+}
+
+#[tokio::test]
 async fn events_go_on_as_they_come_and_a_match_is_found_across_pieces() {
     let upstream = RawUpstream::start(|mut connection: Raw, notes| async move {
         connection.read_head().await;

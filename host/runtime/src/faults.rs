@@ -88,7 +88,7 @@ fn counted() -> Option<i64> {
 
 /// Systems that only look like Linux may answer and count nothing; and one that joins small pages to large ones gives pages to nobody,
 /// which this process does without.
-fn are_counted() -> bool {
+pub(crate) fn are_counted() -> bool {
     static COUNTED: OnceLock<bool> = OnceLock::new();
     *COUNTED.get_or_init(|| prctl::set_thp_disable(true).is_ok() && a_page_counts() == Some(true))
 }

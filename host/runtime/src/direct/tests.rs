@@ -148,17 +148,17 @@ impl Guest<'_> {
         config.epoch_interruption(true).concurrency_support(false);
         let engine = Engine::new(&config).unwrap();
         let module = Module::from_binary(&engine, &welded).unwrap();
-        let grants: BTreeSet<String> = crate::capability::GRANTS.into_iter().map(str::to_owned).collect();
-        let prepared = guest::Prepared::Direct(Arc::new(Prepared::new(&engine, &module, contents, &grants).unwrap()));
-        let context = InstanceContext {
-            version: Version::Stable,
-            entry: "entry".into(),
-            grants: Arc::new(grants),
-            limits: Arc::new(PluginLimits { memory_bytes_max: 1 << 20, ..PluginLimits::default() }),
-            ticker: Arc::new(Ticker::start(engine.weak()).unwrap()),
-            symbols: None,
-        };
-        (PluginInstance::new(&prepared, &context, None).await.unwrap(), prepared)
+        let prepared = guest::Prepared::Direct(Arc::new(Prepared::new(&engine, &module, contents, &grants()).unwrap()));
+        (instance_of(&prepared).await, prepared)
+    }
+
+    /// One that can be wiped, and whose memory nobody has read.
+    async fn untouched(&self) -> (PluginInstance, guest::Prepared) {
+        let (mut first, prepared) = self.instance().await;
+        assert!(first.remember(&prepared));
+        let mut instance = instance_of(&prepared).await;
+        assert!(!instance.remember(&prepared));
+        (instance, prepared)
     }
 
     /// Calls a phase of a new instance.
@@ -170,6 +170,22 @@ impl Guest<'_> {
     async fn failure(&self) -> Failure {
         self.call(&known(), &Call::Head).await.unwrap_err()
     }
+}
+
+fn grants() -> BTreeSet<String> {
+    crate::capability::GRANTS.into_iter().map(str::to_owned).collect()
+}
+
+async fn instance_of(prepared: &guest::Prepared) -> PluginInstance {
+    let context = InstanceContext {
+        version: Version::Stable,
+        entry: "entry".into(),
+        grants: Arc::new(grants()),
+        limits: Arc::new(PluginLimits { memory_bytes_max: 1 << 20, ..PluginLimits::default() }),
+        ticker: Arc::new(Ticker::start(prepared.engine().weak()).unwrap()),
+        symbols: None,
+    };
+    PluginInstance::new(prepared, &context, None).await.unwrap()
 }
 
 fn call(params: &[i32]) -> Vec<Instruction<'static>> {
@@ -394,6 +410,56 @@ async fn a_wiped_instance_is_as_it_was_made() {
         let again = instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await;
         assert_eq!(again.expect_err("nothing was wiped").kind, FailureKind::Trap);
     }
+}
+
+/// Puts a body at the address that is its length, and fails in `head` where a byte of one is left.
+fn spread() -> Guest<'static> {
+    let mut head = vec![I32Const(0)];
+    for place in [12_000, 16_000, 25_000, 29_000] {
+        head.extend([
+            I32Const(place),
+            Instruction::I32Load8U(MemArg { offset: 0, align: 0, memory_index: 0 }),
+            Instruction::I32Or,
+        ]);
+    }
+    head.extend([Instruction::If(wasm_encoder::BlockType::Empty), Unreachable, End, I32Const(RETURNED)]);
+    Guest { realloc: vec![Instruction::LocalGet(3)], head, ..Guest::honest() }
+}
+
+async fn hear(instance: &mut PluginInstance, prepared: &guest::Prepared, length: usize) {
+    let body = Call::Body { bytes: vec![1; length].into(), end: true };
+    instance.call(Instant::now(), prepared, known(), 0, 1 << 20, &body).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_page_that_only_a_later_call_has_written_to_is_wiped_as_well() {
+    let (mut instance, prepared) = spread().untouched().await;
+    for length in [10_000, 10_000, 15_000, 10_000, 15_000] {
+        hear(&mut instance, &prepared, length).await;
+        assert!(instance.wipe(&prepared));
+        instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await.expect("as new");
+    }
+    hear(&mut instance, &prepared, 10_000).await;
+    let unwiped = instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await;
+    assert_eq!(unwiped.expect_err("nothing was wiped").kind, FailureKind::Trap);
+}
+
+#[tokio::test]
+async fn what_was_written_on_another_thread_is_wiped_as_well() {
+    let (mut instance, prepared) = spread().untouched().await;
+    hear(&mut instance, &prepared, 10_000).await;
+    assert!(instance.wipe(&prepared));
+    let elsewhere = prepared.clone();
+    let mut instance = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(hear(&mut instance, &elsewhere, 15_000));
+        instance
+    })
+    .join()
+    .unwrap();
+    hear(&mut instance, &prepared, 10_000).await;
+    assert!(instance.wipe(&prepared));
+    instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await.expect("as new");
 }
 
 #[test]

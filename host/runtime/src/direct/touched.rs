@@ -37,3 +37,40 @@ impl Touched {
         Some(&self.pages)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_is_not_asked_again_where_it_has_given_no_page() {
+        let pagemap = Pagemap::get().expect("this system tells");
+        let memory = vec![1u8; 4 * pagemap.page_bytes];
+        let skipped = memory.as_ptr().addr().next_multiple_of(pagemap.page_bytes) - memory.as_ptr().addr();
+        let pages = &memory[skipped..][..2 * pagemap.page_bytes];
+        let mut touched = Touched::default();
+        let mut told = || {
+            touched.used(true);
+            assert_eq!(touched.pages(pages, pagemap), Some(&[0b11][..]));
+            touched.used(true);
+            touched.pages(pages, &pagemap.silent()).is_some()
+        };
+        // The test itself may be given pages.
+        assert!((0..10).any(|_| told()));
+    }
+
+    #[test]
+    fn behind_a_call_that_left_its_thread_it_is_asked() {
+        let pagemap = Pagemap::get().expect("this system tells");
+        let memory = vec![1u8; 4 * pagemap.page_bytes];
+        let skipped = memory.as_ptr().addr().next_multiple_of(pagemap.page_bytes) - memory.as_ptr().addr();
+        let pages = &memory[skipped..][..2 * pagemap.page_bytes];
+        let mut touched = Touched::default();
+        for _ in 0..10 {
+            touched.used(true);
+            assert!(touched.pages(pages, pagemap).is_some());
+            touched.used(false);
+            assert!(touched.pages(pages, &pagemap.silent()).is_none());
+        }
+    }
+}

@@ -9,6 +9,7 @@ use wasmtime::{Global, Instance, Module, ModuleExport, Store, Val};
 
 use super::touched::Touched;
 use super::weld;
+use crate::faults;
 use crate::instance::PluginState;
 use crate::pagemap::{PAGES_MAX, Pagemap};
 
@@ -47,6 +48,8 @@ impl Wiper {
         if globals.len() > GLOBALS_MAX {
             return None;
         }
+        // Found out here, where no request waits for it.
+        faults::are_counted();
         Some(Wiper { pagemap: Pagemap::get()?, globals, new: OnceLock::new() })
     }
 
