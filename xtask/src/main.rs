@@ -57,6 +57,9 @@ enum Task {
         /// Instead, count instructions and write them as the ones that `--check` compares with
         #[arg(long, conflicts_with = "debug")]
         bless: bool,
+        /// Instead, count system calls and minor faults of single operations; takes --only TEXT
+        #[arg(long, conflicts_with_all = ["debug", "check", "bless"])]
+        system: bool,
         /// Passed on: --only PART, --peers LIST, --rounds N, --seconds S, --gateway PATH, --write-docs, --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
@@ -94,6 +97,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Parts => parts::run().and(parts::counting_tools().map(drop)),
         Task::Bench { check: true, arguments, .. } => micro::run("check", &arguments),
         Task::Bench { bless: true, arguments, .. } => micro::run("bless", &arguments),
+        Task::Bench { system: true, arguments, .. } => micro::system(&arguments),
         Task::Bench { debug, arguments, .. } => bench::run(debug, &arguments),
         Task::Soak { debug, arguments } => soak::run(debug, &arguments),
         Task::Tidy => tidy::run(),

@@ -32,15 +32,39 @@ pub fn run(what: &str, arguments: &[OsString]) -> Result<()> {
     stages.finish()
 }
 
+/// What the system does for single things.
+pub fn system(arguments: &[OsString]) -> Result<()> {
+    let mut stages = Stages::new(4);
+    let mut strace = None;
+    let ready = stages.run("wasm targets", toolchain::add_targets)
+        && stages.run("strace", || {
+            strace = Some(parts::install_peer("strace")?);
+            Ok(())
+        })
+        && stages.run("build", build_works);
+    if let Some(strace) = strace.filter(|_| ready) {
+        stages.run("counts", || {
+            let mut micro = Command::new(workspace::target()?.join("debug/sluicegate-micro"));
+            micro.arg("system").arg("--strace").arg(strace).args(arguments);
+            command::run(micro.env("LD_LIBRARY_PATH", parts::libraries()?))
+        });
+    }
+    stages.finish()
+}
+
 fn build() -> Result<()> {
+    build_works()?;
+    let mut cargo = command::cargo()?;
+    cargo.args(["build", "--locked", "--manifest-path", "benches/micro/harness/Cargo.toml", "--target-dir"]);
+    command::run(cargo.arg(workspace::target()?.join("micro/harness")))
+}
+
+fn build_works() -> Result<()> {
     let mut cargo = command::cargo()?;
     // Of the whole workspace, so that dependencies have the features that they have for the tests.
     cargo.args(["build", "--workspace", "--bin", "sluicegate-micro"]);
     for package in OPTIMISED {
         cargo.args(["--config", &format!("profile.dev.package.{package}.opt-level=3")]);
     }
-    command::run(&mut cargo)?;
-    let mut cargo = command::cargo()?;
-    cargo.args(["build", "--locked", "--manifest-path", "benches/micro/harness/Cargo.toml", "--target-dir"]);
-    command::run(cargo.arg(workspace::target()?.join("micro/harness")))
+    command::run(&mut cargo)
 }

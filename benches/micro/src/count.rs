@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::work;
+use crate::work::{self, Item};
 
 /// Instructions of one operation, by the work's name.
 pub type Counts = BTreeMap<String, f64>;
@@ -21,19 +21,16 @@ struct Summary {
     profiles: Value,
 }
 
-/// Counts the works whose names contain one of `only`, or all.
+/// Counts the works whose names contain one of `only`, or all but the long ones.
 pub fn count(harness: &Path, tools: &[PathBuf], only: &[String]) -> Result<Counts> {
     let program = env::current_exe().context("the path of this program is not known")?;
-    let target = program.ancestors().nth(2).context("this program is not in cargo's output folder")?;
-    let folder = target.join("micro");
+    let folder = folder()?;
     let summaries = folder.join("summaries");
     if summaries.exists() {
         fs::remove_dir_all(&summaries).context("the summaries of an earlier run cannot be removed")?;
     }
-    fs::create_dir_all(&folder)?;
-    let chosen = |name: &&str| only.is_empty() || only.iter().any(|text| name.contains(text.as_str()));
-    let names: Vec<&str> = work::ALL.iter().map(|item| item.name).filter(chosen).collect();
-    ensure!(!names.is_empty(), "no work has a name that contains one of {only:?}");
+    let chosen = work::chosen(only)?;
+    let names: Vec<&str> = chosen.iter().map(|item| item.name).collect();
     let path = env::var_os("PATH").unwrap_or_default();
     let places = tools.iter().cloned().chain(env::split_paths(&path));
     let mut command = Command::new(harness);
@@ -45,14 +42,22 @@ pub fn count(harness: &Path, tools: &[PathBuf], only: &[String]) -> Result<Count
     ensure!(status.success(), "the harness failed: {status}; what it says stands above");
     let mut totals = BTreeMap::new();
     read(&summaries, &mut totals)?;
-    names.into_iter().map(|name| of(name, &totals)).collect()
+    chosen.into_iter().map(|item| of(item, &totals)).collect()
 }
 
-fn of(name: &str, totals: &BTreeMap<String, u64>) -> Result<(String, f64)> {
-    let times = work::ALL.iter().find(|item| item.name == name).map_or(1, |item| item.times);
-    let total = totals.get(&id(name)).copied().unwrap_or_default();
-    ensure!(total > 0, "nothing was counted for {name}");
-    Ok((name.to_owned(), total as f64 / times as f64))
+/// Where runs keep what they need again. It is made if need be.
+pub fn folder() -> Result<PathBuf> {
+    let program = env::current_exe().context("the path of this program is not known")?;
+    let target = program.ancestors().nth(2).context("this program is not in cargo's output folder")?;
+    let folder = target.join("micro");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn of(item: &Item, totals: &BTreeMap<String, u64>) -> Result<(String, f64)> {
+    let total = totals.get(&id(item.name)).copied().unwrap_or_default();
+    ensure!(total > 0, "nothing was counted for {}", item.name);
+    Ok((item.name.to_owned(), total as f64 / item.times as f64))
 }
 
 /// What the harness takes as a name.

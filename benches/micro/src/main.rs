@@ -4,6 +4,7 @@
 
 mod baseline;
 mod count;
+mod system;
 mod work;
 
 use std::path::PathBuf;
@@ -27,9 +28,18 @@ enum Role {
     Check(Counting),
     /// Write what is counted as the new baseline
     Bless(Counting),
+    /// How many system calls and minor faults each work takes
+    System {
+        /// The program strace
+        #[arg(long, value_name = "FILE")]
+        strace: PathBuf,
+        /// Only works whose names contain this; may be given several times
+        #[arg(long, value_name = "TEXT")]
+        only: Vec<String>,
+    },
     /// The names of all works and how often each does its operation
     List,
-    /// Do one work, outside of callgrind as well: prints CPU time an operation
+    /// Do one work, outside of callgrind as well: prints what an operation takes of CPU time
     Work {
         name: String,
         /// Where compiled plugins are kept between runs
@@ -67,10 +77,19 @@ fn main() -> ExitCode {
 fn run(role: Role) -> Result<()> {
     match role {
         Role::List => {
-            work::ALL.iter().chain(work::UNCOUNTED).for_each(|work| println!("{} {}", work.name, work.times));
+            let works = work::ALL.iter().chain(work::LONG).chain(work::UNCOUNTED);
+            works.for_each(|work| println!("{} {}", work.name, work.times));
             Ok(())
         }
-        Role::Work { name, data, times } => work::run(&name, &data, times),
+        Role::System { strace, only } => system::report(&strace, &only),
+        Role::Work { name, data, times } => {
+            let done = work::run(&name, &data, times)?;
+            println!(
+                "{name}: {:.2} µs of CPU and {:.2} minor faults each, of {}",
+                done.cpu_us, done.faults, done.times
+            );
+            Ok(())
+        }
         Role::Check(counting) => {
             let counts = count::count(&counting.harness, &counting.tools, &counting.only)?;
             Baseline::read()?.check(&counts)

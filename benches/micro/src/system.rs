@@ -1,0 +1,55 @@
+//! What single things ask of the system: its calls, and pages that it gives.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::count;
+use crate::work::{self, Item};
+
+/// Prints a row for each work whose name contains one of `only`, or for all but the long ones.
+///
+/// strace(1) follows the first thread alone, which is the gateway's: client and upstream run on others. What a start takes is in both of
+/// two runs, one of which does twice as much.
+pub fn report(strace: &Path, only: &[String]) -> Result<()> {
+    let data = count::folder()?;
+    println!("{:30} {:>12} {:>12}", "of one operation", "system calls", "minor faults");
+    for item in work::chosen(only)? {
+        let [once, twice] = [item.times, 2 * item.times].map(|times| calls(strace, &data, item, times));
+        let calls = (twice? as f64 - once? as f64) / item.times as f64;
+        let done = work::run(item.name, &data, None)?;
+        println!("{:30} {calls:>12.2} {:>12.2}", item.name, done.faults);
+    }
+    Ok(())
+}
+
+/// Of a whole run.
+fn calls(strace: &Path, data: &Path, item: &Item, times: usize) -> Result<u64> {
+    let program = std::env::current_exe().context("the path of this program is not known")?;
+    let told = data.join("system-calls");
+    let mut command = Command::new(strace);
+    command.args(["-c", "-U", "calls,name", "-o"]).arg(&told).arg(program);
+    command.args(["work", item.name, "--times", &times.to_string(), "--data"]).arg(data);
+    let output = command.output().with_context(|| format!("{} does not start", strace.display()))?;
+    ensure!(output.status.success(), "{}: {}", item.name, String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(&told).with_context(|| format!("{} cannot be read", told.display()))?;
+    total(&text).with_context(|| format!("what strace says of {} is not understood:\n{text}", item.name))
+}
+
+/// From a table whose last line is the sum.
+fn total(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.trim_end().strip_suffix(" total")?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_stands_in_the_last_line_of_the_table() {
+        let text = "    calls syscall\n--------- ----------------\n       12 read\n      300 writev\n--------- ----------------\n      312 total\n";
+        assert_eq!(total(text), Some(312));
+        assert_eq!(total("nothing"), None);
+    }
+}
