@@ -21,7 +21,7 @@ struct Summary {
     profiles: Value,
 }
 
-/// Counts the works whose names contain one of `only`, or all but the long ones.
+/// Counts the works whose names contain one of `only`, or all; the long ones where names begin so.
 pub fn count(harness: &Path, tools: &[PathBuf], only: &[String]) -> Result<Counts> {
     let program = env::current_exe().context("the path of this program is not known")?;
     let folder = folder()?;
@@ -29,7 +29,7 @@ pub fn count(harness: &Path, tools: &[PathBuf], only: &[String]) -> Result<Count
     if summaries.exists() {
         fs::remove_dir_all(&summaries).context("the summaries of an earlier run cannot be removed")?;
     }
-    let chosen = work::chosen(only)?;
+    let chosen = work::chosen(only, work::LONG)?;
     let names: Vec<&str> = chosen.iter().map(|item| item.name).collect();
     let path = env::var_os("PATH").unwrap_or_default();
     let places = tools.iter().cloned().chain(env::split_paths(&path));

@@ -90,14 +90,14 @@ pub struct Done {
     pub faults: f64,
 }
 
-/// Those whose names contain one of `only`, or all but the long ones.
+/// Those whose names contain one of `only`, or all; and of `others` those whose names begin with one.
 ///
 /// # Errors
 /// There is none.
-pub fn chosen(only: &[String]) -> Result<Vec<&'static Item>> {
-    let is_named = |item: &&Item| only.iter().any(|text| item.name.contains(text.as_str()));
-    let usual = ALL.iter().filter(|item| only.is_empty() || is_named(item));
-    let chosen: Vec<&Item> = usual.chain(LONG.iter().filter(is_named)).collect();
+pub fn chosen(only: &[String], others: impl IntoIterator<Item = &'static Item>) -> Result<Vec<&'static Item>> {
+    let contains = |item: &&Item| only.is_empty() || only.iter().any(|text| item.name.contains(text.as_str()));
+    let begins = |item: &&Item| only.iter().any(|text| item.name.starts_with(text.as_str()));
+    let chosen: Vec<&Item> = ALL.iter().filter(contains).chain(others.into_iter().filter(begins)).collect();
     ensure!(!chosen.is_empty(), "no work has a name that contains one of {only:?}");
     Ok(chosen)
 }

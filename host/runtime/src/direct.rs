@@ -171,6 +171,11 @@ impl Guest {
         is_first
     }
 
+    /// A call begins.
+    pub(crate) fn enter(&mut self) {
+        self.kept.touched.enter();
+    }
+
     /// A call is over. `at_once`: it has not left its thread.
     pub(crate) fn used(&mut self, at_once: bool) {
         self.kept.touched.used(at_once);

@@ -155,6 +155,13 @@ impl Guest {
         matches!((self, prepared), (Guest::Direct(_), Prepared::Direct(prepared)) if prepared.can_wipe(store))
     }
 
+    /// See [`direct::Guest::enter`].
+    pub(crate) fn enter(&mut self) {
+        if let Guest::Direct(guest) = self {
+            guest.enter();
+        }
+    }
+
     /// See [`direct::Guest::used`].
     pub(crate) fn used(&mut self, at_once: bool) {
         if let Guest::Direct(guest) = self {

@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::coop::unconstrained;
 use tokio::time::{Sleep, sleep_until};
 use wasmtime::component::Instance as ComponentInstance;
 use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline, WasmBacktrace};
@@ -82,7 +83,7 @@ pub(crate) struct Instance {
     pub(crate) calls: u64,
     /// When its last call began.
     pub(crate) last_used: Instant,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Instance {
@@ -123,7 +124,7 @@ impl Instance {
             Err(error) => return Err(store.data().classify(&error)),
         };
         store.data_mut().ticking.end();
-        Ok(Instance { store, guest, calls: 0, last_used: Instant::now(), _permit: permit })
+        Ok(Instance { store, guest, calls: 0, last_used: Instant::now(), permit })
     }
 
     /// Calls one phase, which began at `began`. After an error the instance must not be used again.
@@ -142,6 +143,7 @@ impl Instance {
         self.last_used = began;
         arm(&mut self.store, began);
         let wall = self.store.data().wall();
+        self.guest.enter();
         let (called, at_once) = within(wall, pin!(self.call_phase(prepared, bytes_max, call))).await;
         self.guest.used(at_once);
         let state = self.store.data_mut();
@@ -184,6 +186,11 @@ impl Instance {
     /// To be called before its first call: what it is now is what `wipe` gives back. True for the first of its plugin.
     pub(crate) fn remember(&mut self, prepared: &Prepared) -> bool {
         self.guest.remember(&mut self.store, prepared)
+    }
+
+    /// Its place, for another one.
+    pub(crate) fn into_permit(mut self) -> Option<OwnedSemaphorePermit> {
+        self.permit.take()
     }
 
     /// Whether `wipe` would succeed now.
@@ -259,7 +266,8 @@ async fn within<F: Future>(
             return Poll::Ready(Ok(output));
         }
         let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(wall_end.into())));
-        timer.as_mut().poll(context).map(|()| Err(wall_failure(wall_max)))
+        // Also where the call has used up what its task may do in one go.
+        pin!(unconstrained(timer.as_mut())).poll(context).map(|()| Err(wall_failure(wall_max)))
     })
     .await;
     (done, timer.is_none())

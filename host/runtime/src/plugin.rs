@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::bindings::host::types as wit;
 use crate::engine::Slots;
 use crate::failure::{Failure, FailureKind};
@@ -141,19 +143,18 @@ impl Plugin {
 
     /// A new instance.
     pub(crate) async fn create(&self) -> Result<Instance, Failure> {
-        let mut instance = self.make().await?;
+        let permit = self.slots.reserve(self.context.limits.wall_max).await?;
+        let mut instance = self.make(Some(permit)).await?;
         if self.isolation == Isolation::Request && instance.remember(&self.prepared) {
             // All of its memory was read for that, which has given it pages that each wipe would restore.
-            drop(instance);
-            instance = self.make().await?;
+            instance = self.make(instance.into_permit()).await?;
             instance.remember(&self.prepared);
         }
         Ok(instance)
     }
 
-    async fn make(&self) -> Result<Instance, Failure> {
-        let permit = self.slots.reserve(self.context.limits.wall_max).await?;
-        let mut instance = Instance::new(&self.prepared, &self.context, Some(permit)).await?;
+    async fn make(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Instance, Failure> {
+        let mut instance = Instance::new(&self.prepared, &self.context, permit).await?;
         if let Some(config) = &self.config {
             match instance.configure(&self.prepared, config).await? {
                 Ok(wit::Setup { .. }) => {}

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -175,6 +175,10 @@ impl Run {
     /// Waits for the whole body where a plugin must have it; else hands out its way.
     async fn reply_body_phase(self: &Arc<Run>, reply: Reply) -> Result<Source, Stop> {
         if !self.reply_has_body() {
+            // The answer to HEAD has no length that the one to GET would not have (RFC 9110, 8.6).
+            if self.log().method == Method::HEAD && self.positions(Phase::ReplyBody).next().is_some() {
+                self.forget_length();
+            }
             return Ok(match reply {
                 Reply::Upstream(body) => Source::AsItComes(body, Taps::default()),
                 Reply::Whole(_) => Source::Whole(AtHand::default()),

@@ -17,7 +17,7 @@ const PART: &str = "peers";
 
 const FILTERS_TARGET: &str = "wasm32-unknown-unknown";
 
-/// By the name that `sluicegate-bench --list-tools` prints.
+/// By the names that `sluicegate-bench --list-tools` prints, and strace.
 pub fn install_peer(name: &str) -> Result<PathBuf> {
     match name {
         "nginx" | "haproxy" | "wrk" | "strace" => debian::program(PART, name, name),

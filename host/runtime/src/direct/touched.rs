@@ -10,16 +10,23 @@ pub(super) struct Touched {
     pages: Vec<u64>,
     /// What the thread of all calls since had been given when they were asked for.
     asked: Option<Given>,
+    /// The same, while a call runs: one that is not heard of again leaves nothing.
+    resting: Option<Given>,
     /// When its last call was over.
     used: Option<Moment>,
 }
 
 impl Touched {
-    /// A call is over. `at_once`: it has not left its thread.
+    /// A call begins.
+    pub(super) fn enter(&mut self) {
+        self.resting = self.asked.take();
+    }
+
+    /// It is over. `at_once`: it has not left its thread.
     pub(super) fn used(&mut self, at_once: bool) {
         let now = Moment::now();
         // What it was given elsewhere is not counted here.
-        self.asked = self.asked.filter(|asked| at_once && asked.is_of(now));
+        self.asked = self.resting.take().filter(|asked| at_once && asked.is_of(now));
         self.used = Some(now);
     }
 
@@ -50,8 +57,10 @@ mod tests {
         let pages = &memory[skipped..][..2 * pagemap.page_bytes];
         let mut touched = Touched::default();
         let mut told = || {
+            touched.enter();
             touched.used(true);
             assert_eq!(touched.pages(pages, pagemap), Some(&[0b11][..]));
+            touched.enter();
             touched.used(true);
             touched.pages(pages, &pagemap.silent()).is_some()
         };
@@ -67,9 +76,14 @@ mod tests {
         let pages = &memory[skipped..][..2 * pagemap.page_bytes];
         let mut touched = Touched::default();
         for _ in 0..10 {
+            touched.enter();
             touched.used(true);
             assert!(touched.pages(pages, pagemap).is_some());
+            touched.enter();
             touched.used(false);
+            assert!(touched.pages(pages, &pagemap.silent()).is_none());
+            // Nor behind one of which nothing more was heard.
+            touched.enter();
             assert!(touched.pages(pages, &pagemap.silent()).is_none());
         }
     }
