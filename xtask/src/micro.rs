@@ -9,7 +9,8 @@ use crate::stages::Stages;
 use crate::{command, parts, toolchain, workspace};
 
 /// Ours alone are optimised further than for the tests, so that nothing from a registry is compiled anew, the engine least of all.
-const OPTIMISED: [&str; 4] = ["sluicegate", "sluicegate-runtime", "sluicegate-llm", "sluicegate-micro"];
+const OPTIMISED: [&str; 5] =
+    ["sluicegate", "sluicegate-runtime", "sluicegate-framing", "sluicegate-llm", "sluicegate-micro"];
 
 /// `what`: the command of `sluicegate-micro`.
 pub fn run(what: &str, arguments: &[OsString]) -> Result<()> {

@@ -202,7 +202,8 @@ impl Run {
                     pipe.refuse_buffering()?;
                 }
                 self.forget_length();
-                Ok(Under::new(self.clone(), body, pipe).into_source_at_hand().await)
+                // Apart, so that an answer that no plugin reads does not carry the room for it.
+                Ok(Box::pin(Under::new(self.clone(), body, pipe).into_source_at_hand()).await)
             }
             (Some(pipe), reply) => Box::pin(self.gather(pipe, reply)).await,
         }

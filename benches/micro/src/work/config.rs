@@ -60,22 +60,13 @@ pub struct Setting {
 
 impl Default for Setting {
     fn default() -> Setting {
-        Setting {
-            chain: &[],
-            isolation: "pooled",
-            routes: 1,
-            chains: 0,
-            compact: false,
-            keys: 0,
-            body: 0,
-            streams: false,
-        }
+        Setting::BARE
     }
 }
 
 impl Setting {
-    pub const IDLE: Setting = Setting {
-        chain: &[REQUEST_BODIES],
+    const BARE: Setting = Setting {
+        chain: &[],
         isolation: "pooled",
         routes: 1,
         chains: 0,
@@ -84,6 +75,7 @@ impl Setting {
         body: 0,
         streams: false,
     };
+    pub const IDLE: Setting = Setting { chain: &[REQUEST_BODIES], ..Setting::BARE };
 
     pub fn chain(chain: &'static [Entry], isolation: &'static str) -> Setting {
         Setting { chain, isolation, ..Setting::default() }

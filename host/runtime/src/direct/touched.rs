@@ -49,12 +49,16 @@ impl Touched {
 mod tests {
     use super::*;
 
+    fn two_pages<'a>(memory: &'a [u8], pagemap: &Pagemap) -> &'a [u8] {
+        let skipped = memory.as_ptr().addr().next_multiple_of(pagemap.page_bytes) - memory.as_ptr().addr();
+        &memory[skipped..][..2 * pagemap.page_bytes]
+    }
+
     #[test]
     fn the_system_is_not_asked_again_where_it_has_given_no_page() {
         let pagemap = Pagemap::get().expect("this system tells");
         let memory = vec![1u8; 4 * pagemap.page_bytes];
-        let skipped = memory.as_ptr().addr().next_multiple_of(pagemap.page_bytes) - memory.as_ptr().addr();
-        let pages = &memory[skipped..][..2 * pagemap.page_bytes];
+        let pages = two_pages(&memory, pagemap);
         let mut touched = Touched::default();
         let mut told = || {
             touched.enter();
@@ -72,8 +76,7 @@ mod tests {
     fn behind_a_call_that_left_its_thread_it_is_asked() {
         let pagemap = Pagemap::get().expect("this system tells");
         let memory = vec![1u8; 4 * pagemap.page_bytes];
-        let skipped = memory.as_ptr().addr().next_multiple_of(pagemap.page_bytes) - memory.as_ptr().addr();
-        let pages = &memory[skipped..][..2 * pagemap.page_bytes];
+        let pages = two_pages(&memory, pagemap);
         let mut touched = Touched::default();
         for _ in 0..10 {
             touched.enter();
