@@ -16,25 +16,22 @@ pub fn report(strace: &Path, only: &[String]) -> Result<()> {
     let data = count::folder()?;
     println!("{:30} {:>12} {:>12}", "of one operation", "system calls", "minor faults");
     for item in work::chosen(only, work::LONG.iter().chain(work::UNCOUNTED))? {
-        let [once, twice] = [item.times, 2 * item.times].map(|times| calls(strace, &data, item, times));
-        let calls = (twice? as f64 - once? as f64) / item.times as f64;
-        println!("{:30} {calls:>12.2} {:>12.2}", item.name, faults(&data, item)?);
+        let once = traced(strace, &data, item, item.times)?;
+        let twice = traced(strace, &data, item, 2 * item.times)?;
+        let calls = (twice.calls as f64 - once.calls as f64) / item.times as f64;
+        println!("{:30} {calls:>12.2} {:>12.2}", item.name, twice.faults);
     }
     Ok(())
 }
 
-/// Of one operation, in a process that has done nothing else.
-fn faults(data: &Path, item: &Item) -> Result<f64> {
-    let program = std::env::current_exe().context("the path of this program is not known")?;
-    let output = Command::new(program).args(["work", item.name, "--data"]).arg(data).output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let (_, rest) = said.split_once(" and ").with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-    let faults = rest.split(' ').next().and_then(|faults| faults.parse().ok());
-    faults.with_context(|| format!("what it says is not understood: {said}"))
+struct Traced {
+    /// Of the whole run.
+    calls: u64,
+    /// Of one operation.
+    faults: f64,
 }
 
-/// Of a whole run.
-fn calls(strace: &Path, data: &Path, item: &Item, times: usize) -> Result<u64> {
+fn traced(strace: &Path, data: &Path, item: &Item, times: usize) -> Result<Traced> {
     let program = std::env::current_exe().context("the path of this program is not known")?;
     let told = data.join("system-calls");
     let mut command = Command::new(strace);
@@ -43,7 +40,16 @@ fn calls(strace: &Path, data: &Path, item: &Item, times: usize) -> Result<u64> {
     let output = command.output().with_context(|| format!("{} does not start", strace.display()))?;
     ensure!(output.status.success(), "{}: {}", item.name, String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read_to_string(&told).with_context(|| format!("{} cannot be read", told.display()))?;
-    total(&text).with_context(|| format!("what strace says of {} is not understood:\n{text}", item.name))
+    let calls =
+        total(&text).with_context(|| format!("what strace says of {} is not understood:\n{text}", item.name))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let faults = faults(&said).with_context(|| format!("what a work says is not understood: {said}"))?;
+    Ok(Traced { calls, faults })
+}
+
+/// From what `work` prints.
+fn faults(said: &str) -> Option<f64> {
+    said.split_once(" and ")?.1.split(' ').next()?.parse().ok()
 }
 
 /// From a table whose last line is the sum.

@@ -189,8 +189,8 @@ impl Instance {
     }
 
     /// Its place, for another one.
-    pub(crate) fn into_permit(mut self) -> Option<OwnedSemaphorePermit> {
-        self.permit.take()
+    pub(crate) fn into_permit(self) -> Option<OwnedSemaphorePermit> {
+        self.permit
     }
 
     /// Whether `wipe` would succeed now.
