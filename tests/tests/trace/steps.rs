@@ -266,7 +266,8 @@ async fn a_client_that_leaves_in_a_call_leaves_a_cancelled_one() {
     let mut trace = Trace::arm(&gateway, json!({})).await;
     let mut client = Raw::connect(gateway.address()).await;
     client.write("GET / HTTP/1.1\r\nhost: gateway\r\nx-do: head=loop\r\n\r\n").await;
-    while sluicegate_tests::metric(&gateway, "sluicegate_instances_live", &[]).await < 1.0 {}
+    // The guest is at work from the moment on at which its exchange is open: nothing else runs on its thread.
+    while sluicegate_tests::metric(&gateway, "sluicegate_exchanges_open", &[]).await < 1.0 {}
     drop(client);
     let exchange = trace.exchange().await;
     assert_eq!(call(&exchange, "head", "hostile")["decision"], "cancelled");

@@ -207,13 +207,16 @@ async fn memory_is_kept_between_requests_by_warm_instances_alone() {
     let one_worker = "workers = 1\n";
     let gateway =
         gateway(&origin, one_worker, &[Cell { name: "fresh", entry: &fresh }, Cell { name: "warm", entry: &warm }]);
+    let (mut asked, mut log) = (0, Vec::new());
     for name in ["fresh", "warm"] {
         for secret in ["one", "two", "three"] {
             let ask = Ask::to(&format!("/{name}")).field("x-do", "head=canary").field("x-secret", secret);
             assert!(is_whole(&ask.field("x-request-id", format!("{name}-{secret}")).send(gateway.address()).await));
+            // Until its line stands there, its `finish` may have the instance.
+            asked += 1;
+            log = gateway.wait_for_log(asked);
         }
     }
-    let log = gateway.wait_for_log(6);
     let canary = |id: &str| {
         let line = log.iter().find(|line| line["request_id"] == id).expect("its line");
         line["labels"]["canary"].as_str().expect("what was kept").to_owned()
