@@ -61,21 +61,22 @@ impl Call {
 }
 
 /// What a plugin decided.
+///
+/// All that is large is boxed: a verdict is handed on several times, and nearly always says to go on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// Go on; the bytes of a body phase are unchanged.
     Proceed,
     /// The bytes that go on instead.
-    Replace(Bytes),
+    Replace(Box<Bytes>),
     /// The text that goes on instead.
-    ReplaceText(String),
+    ReplaceText(Box<String>),
     /// The answer is the one that the plugin wrote.
     Written,
     /// This target is left out, and why.
-    Skip(String),
+    Skip(Box<String>),
     /// The answer ends here, with a reason of [`END_REASONS`].
-    Stop(&'static str),
-    /// Boxed, as the next: a verdict is handed on several times, and is neither nearly always.
+    Stop(&'static &'static str),
     Reject(Box<Rejection>),
     Respond(Box<Answer>),
 }
@@ -118,7 +119,7 @@ impl Verdict {
                 let length = bytes.len();
                 return Err(Failure::bad_return(format!("a piece of {length} bytes; at most {bytes_max} may go on")));
             }
-            wit::Piece::Replace(bytes) => Verdict::Replace(bytes.into()),
+            wit::Piece::Replace(bytes) => Verdict::Replace(Box::new(bytes.into())),
             wit::Piece::Reject(rejection) => Verdict::Reject(Box::new(Rejection::check(rejection)?)),
             wit::Piece::Respond(answer) => Verdict::Respond(Box::new(Answer::check(answer)?)),
         })
@@ -140,7 +141,7 @@ impl Verdict {
             model::AttemptDecision::Skip(reason) if reason.len() > REASON_BYTES_MAX => {
                 return Err(Failure::bad_return(format!("a reason of over {REASON_BYTES_MAX} bytes")));
             }
-            model::AttemptDecision::Skip(reason) => Verdict::Skip(reason),
+            model::AttemptDecision::Skip(reason) => Verdict::Skip(Box::new(reason)),
             model::AttemptDecision::Reject(rejection) => Verdict::Reject(Box::new(Rejection::check(rejection)?)),
         })
     }
@@ -153,9 +154,9 @@ impl Verdict {
                 let length = text.len();
                 return Err(Failure::bad_return(format!("a text of {length} bytes; at most {bytes_max} may go on")));
             }
-            model::DeltaDecision::Replace(text) => Verdict::ReplaceText(text),
+            model::DeltaDecision::Replace(text) => Verdict::ReplaceText(Box::new(text)),
             model::DeltaDecision::Stop(reason) => {
-                let known = END_REASONS.into_iter().find(|known| *known == reason);
+                let known = END_REASONS.iter().find(|known| **known == reason);
                 Verdict::Stop(known.ok_or_else(|| {
                     Failure::bad_return(format!("an answer stops with one of {}", END_REASONS.join(", ")))
                 })?)

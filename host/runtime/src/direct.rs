@@ -83,7 +83,7 @@ impl Prepared {
         })
     }
 
-    pub(crate) async fn instantiate(&self, store: &mut Store<PluginState>) -> wasmtime::Result<Guest> {
+    pub(crate) async fn instantiate(self: &Arc<Prepared>, store: &mut Store<PluginState>) -> wasmtime::Result<Guest> {
         let instance = self.pre.instantiate_async(&mut *store).await?;
         let memory = self.memory.as_ref().and_then(|memory| instance.get_module_export(&mut *store, memory));
         let memory = memory.and_then(wasmtime::Extern::into_memory);
@@ -93,12 +93,7 @@ impl Prepared {
         }
         let bytes_max = store.hostcall_fuel();
         store.data_mut().lent = Lent::new(memory, bytes_max);
-        Ok(Guest { instance, entries: Default::default(), kept: Kept::default() })
-    }
-
-    /// Whether an instance is of a kind and a size that can be wiped.
-    pub(crate) fn can_wipe(&self, store: &Store<PluginState>) -> bool {
-        self.wiper.as_ref().is_some_and(|wiper| wiper.fits(store))
+        Ok(Guest { prepared: self.clone(), instance, entries: Default::default(), kept: Kept::default() })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -108,6 +103,7 @@ impl Prepared {
 
 /// An instance of a module.
 pub(crate) struct Guest {
+    prepared: Arc<Prepared>,
     instance: Instance,
     /// By phase, each looked up when it is first called.
     entries: [Option<Entry>; Phase::ALL.len()],
@@ -125,11 +121,10 @@ impl Guest {
     pub(crate) async fn call(
         &mut self,
         store: &mut Store<PluginState>,
-        prepared: &Prepared,
         bytes_max: u64,
         call: &Call,
     ) -> wasmtime::Result<Result<Verdict, Failure>> {
-        self.find(store, prepared, call.phase())?;
+        self.find(store, call.phase())?;
         match (call, &self.entries[call.phase() as usize]) {
             (Call::Body { bytes, end } | Call::ReplyBody { bytes, end }, Some(Entry::WithBytes(entry))) => {
                 let length = u32::try_from(bytes.len()).map_err(|_| format_err!("a piece of a body is too long"))?;
@@ -150,8 +145,8 @@ impl Guest {
     }
 
     /// Looks up a phase's entry once.
-    fn find(&mut self, store: &mut Store<PluginState>, prepared: &Prepared, phase: Phase) -> wasmtime::Result<()> {
-        let (entry, export) = (&mut self.entries[phase as usize], &prepared.phases[phase as usize]);
+    fn find(&mut self, store: &mut Store<PluginState>, phase: Phase) -> wasmtime::Result<()> {
+        let (entry, export) = (&mut self.entries[phase as usize], &self.prepared.phases[phase as usize]);
         if let (None, Some(export)) = (&entry, export) {
             let found = self.instance.get_module_export(&mut *store, export);
             let function = found.and_then(wasmtime::Extern::into_func).ok_or_else(|| format_err!("no function"))?;
@@ -164,8 +159,8 @@ impl Guest {
     }
 
     /// Keeps the state of an instance that was never called: it is what `wipe` gives back. True for the first that is asked.
-    pub(crate) fn remember(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
-        let Some(wiper) = &prepared.wiper else { return false };
+    pub(crate) fn remember(&mut self, store: &mut Store<PluginState>) -> bool {
+        let Some(wiper) = &self.prepared.wiper else { return false };
         let (kept, is_first) = wiper.remember(store, self.instance);
         self.kept = kept;
         is_first
@@ -181,14 +176,19 @@ impl Guest {
         self.kept.touched.used(at_once);
     }
 
+    /// Whether it is of a kind and a size that can be wiped.
+    pub(crate) fn can_be_wiped(&self, store: &Store<PluginState>) -> bool {
+        self.prepared.wiper.as_ref().is_some_and(|wiper| wiper.fits(store))
+    }
+
     /// Gives back the state in which the instance was made. False where that is not possible: nobody else may have it then.
-    pub(crate) fn wipe(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
-        prepared.wiper.as_ref().is_some_and(|wiper| wiper.wipe(store, &mut self.kept))
+    pub(crate) fn wipe(&mut self, store: &mut Store<PluginState>) -> bool {
+        self.prepared.wiper.as_ref().is_some_and(|wiper| wiper.wipe(store, &mut self.kept))
     }
 
     /// Looks up the entry of each phase.
-    pub(crate) fn resolve(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> wasmtime::Result<()> {
-        Phase::ALL.into_iter().try_for_each(|phase| self.find(store, prepared, phase))
+    pub(crate) fn resolve(&mut self, store: &mut Store<PluginState>) -> wasmtime::Result<()> {
+        Phase::ALL.into_iter().try_for_each(|phase| self.find(store, phase))
     }
 }
 

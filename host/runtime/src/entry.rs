@@ -40,10 +40,10 @@ pub struct Entry {
 /// What an entry keeps of one exchange between its calls; dropping it gives up the instance.
 #[derive(Default)]
 pub struct Held {
-    instance: Option<Instance>,
+    instance: Option<Box<Instance>>,
     /// Those that have heard the beginning of a body whose pieces go to one instance: the request's, and the answer's. Both can be
     /// under way at once, and other phases come in between.
-    bodies: [Option<Instance>; 2],
+    bodies: [Option<Box<Instance>>; 2],
     /// An instance that no other exchange may have is kept for later phases, also where another would do.
     reuses: bool,
 }
@@ -96,17 +96,17 @@ impl Entry {
             return Err(Failure::new(FailureKind::Suspended, "too many failures in a short time; the breaker is open"));
         }
         let mut admitted = Admitted { breaker: &self.breaker, admission, settled: false };
-        let held_instance = self.take(held, call);
+        let pace = &self.plugin.paces[call.phase() as usize];
+        // One that waits for its turn first takes its instance then.
+        let warm = || if pace.is_slow() { None } else { self.plugin.take() };
         // It owns what it needs, since it goes to another thread when its guest takes long.
         let work = Work {
-            plugin: self.plugin.clone(),
-            instance: held_instance,
+            instance: self.take(held, call).or_else(warm).ok_or_else(|| self.plugin.clone()),
             exchange: exchange.clone(),
             position,
             bytes_max: self.options.piece_bytes_max,
             call: call.clone(),
         };
-        let pace = &self.plugin.paces[call.phase() as usize];
         let called = self.plugin.turns.run(pace, Box::pin(work.run(now))).await;
         match called {
             Ok((instance, verdict)) => {
@@ -136,13 +136,13 @@ impl Entry {
     }
 
     /// The instance that has to serve the call, or may.
-    fn take(&self, held: &mut Held, call: &Call) -> Option<Instance> {
+    fn take(&self, held: &mut Held, call: &Call) -> Option<Box<Instance>> {
         let of_body = way(call).and_then(|way| held.bodies[way].take());
         of_body.or_else(|| held.instance.take())
     }
 
     /// For later phases, or gives it back.
-    fn keep(&self, held: &mut Held, call: &Call, instance: Instance) {
+    fn keep(&self, held: &mut Held, call: &Call, instance: Box<Instance>) {
         let goes_on =
             way(call).filter(|_| !matches!(call, Call::Body { end: true, .. } | Call::ReplyBody { end: true, .. }));
         let replaced = match (self.plugin.setup().need, goes_on) {
@@ -168,7 +168,7 @@ impl Entry {
     ) -> bool {
         let is_needed = need == InstanceNeed::Exchange;
         // One that is wiped serves others between two phases: the fewer are alive, the more of them is in the processor's caches.
-        if !is_needed && !(self.reuses(held) && (body_goes_on || !instance.can_be_wiped(&self.plugin.prepared))) {
+        if !is_needed && !(self.reuses(held) && (body_goes_on || !instance.can_be_wiped())) {
             return false;
         }
         let is_of_use = body_goes_on || self.phases().any_after(call.phase());
@@ -209,9 +209,8 @@ fn way(call: &Call) -> Option<usize> {
 
 /// One call.
 struct Work {
-    plugin: Arc<Plugin>,
-    /// Kept from an earlier call of its exchange.
-    instance: Option<Instance>,
+    /// Or who has one.
+    instance: Result<Box<Instance>, Arc<Plugin>>,
     exchange: Arc<Exchange>,
     position: usize,
     bytes_max: u64,
@@ -220,18 +219,20 @@ struct Work {
 
 impl Work {
     /// The instance that has served it comes back unless it has failed. `now`: when the call was wanted.
-    fn run(self, now: Instant) -> impl Future<Output = Result<(Instance, Verdict), Failure>> + Send {
+    fn run(self, now: Instant) -> impl Future<Output = Result<(Box<Instance>, Verdict), Failure>> + Send {
         async move {
-            let plugin = &self.plugin;
-            let (mut instance, began) = match self.instance.or_else(|| plugin.take()) {
-                Some(instance) if turns::is_serving() => (instance, now),
-                // What it has waited for is not held against it.
-                Some(instance) => (instance, Instant::now()),
-                // Apart, so that a call of a warm instance does not carry the room for it.
-                None => (Box::pin(plugin.create()).await?, Instant::now()),
+            let instance = match self.instance {
+                Ok(instance) => Ok(instance),
+                Err(plugin) => plugin.take().ok_or(plugin),
             };
-            let (prepared, position, bytes_max) = (&plugin.prepared, self.position, self.bytes_max);
-            let verdict = instance.call(began, prepared, self.exchange, position, bytes_max, &self.call).await?;
+            let (mut instance, began) = match instance {
+                Ok(instance) if turns::is_serving() => (instance, now),
+                // What it has waited for is not held against it.
+                Ok(instance) => (instance, Instant::now()),
+                // Apart, so that a call of a warm instance does not carry the room for it.
+                Err(plugin) => (Box::pin(async move { plugin.create().await }).await?, Instant::now()),
+            };
+            let verdict = instance.call(began, self.exchange, self.position, self.bytes_max, &self.call).await?;
             Ok((instance, verdict))
         }
     }

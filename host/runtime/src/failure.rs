@@ -1,6 +1,7 @@
 //! How a call into a plugin can fail, in words that operators see as a label and in the log.
 
 use std::fmt;
+use std::ops::Deref;
 
 /// The kind of a failure: the value of the label `kind` in the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,20 +59,34 @@ impl FailureKind {
     }
 }
 
-/// A failed call. The message is for the operator's log, never for a client.
+/// A failed call.
+///
+/// Boxed, for the results that could hold one are handed on with each call that went well.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct Failure(Box<Why>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
     pub kind: FailureKind,
+    /// For the operator's log, never for a client.
     pub message: String,
 }
 
 impl Failure {
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
-        Failure { kind, message: message.into() }
+        Failure(Box::new(Why { kind, message: message.into() }))
     }
 
     pub fn bad_return(message: impl Into<String>) -> Failure {
         Failure::new(FailureKind::BadReturn, message)
+    }
+}
+
+impl Deref for Failure {
+    type Target = Why;
+
+    fn deref(&self) -> &Why {
+        &self.0
     }
 }
 

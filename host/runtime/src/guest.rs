@@ -1,5 +1,7 @@
 //! A plugin's code ready to be instantiated, and an instance of it: as a component, or as the one module that the component is.
 
+use std::sync::Arc;
+
 use wasmtime::component::{Instance as ComponentInstance, InstancePre};
 use wasmtime::{Engine, Store};
 
@@ -13,8 +15,8 @@ use crate::instance::PluginState;
 /// Code with its imports linked.
 #[derive(Clone)]
 pub(crate) enum Prepared {
-    Component(InstancePre<PluginState>, Indices),
-    Direct(std::sync::Arc<direct::Prepared>),
+    Component(InstancePre<PluginState>, Arc<Indices>),
+    Direct(Arc<direct::Prepared>),
 }
 
 /// Where the exported functions stand in a component.
@@ -41,6 +43,7 @@ pub(crate) enum Guest {
 /// An instance of a component, and its functions, each looked up when it is first called.
 pub(crate) struct Component {
     pub(crate) instance: ComponentInstance,
+    indices: Arc<Indices>,
     policy: Option<guest::policy::Guest>,
     head: Option<guest::head::Guest>,
     body: Option<guest::body::Guest>,
@@ -61,12 +64,12 @@ pub(crate) type Configured = Result<wit::Setup, Vec<wit::Problem>>;
 
 /// Looks up a function of the guest once and keeps it.
 macro_rules! function {
-    ($self:ident, $store:ident, $indices:ident, $name:ident) => {
+    ($self:ident, $store:ident, $name:ident) => {
         match &$self.$name {
             Some(found) => found,
             None => {
                 let index =
-                    $indices.$name.as_ref().ok_or_else(|| wasmtime::format_err!("the phase is not exported"))?;
+                    $self.indices.$name.as_ref().ok_or_else(|| wasmtime::format_err!("the phase is not exported"))?;
                 let found = index.load(&mut *$store, &$self.instance)?;
                 $self.$name.insert(found)
             }
@@ -88,7 +91,7 @@ impl Prepared {
             reply_body: guest::reply_body::GuestIndices::new(&pre).ok(),
             finish: guest::finish::GuestIndices::new(&pre).ok(),
         };
-        Prepared::Component(pre, indices)
+        Prepared::Component(pre, Arc::new(indices))
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -100,8 +103,8 @@ impl Prepared {
 
     pub(crate) async fn instantiate(&self, store: &mut Store<PluginState>) -> wasmtime::Result<Guest> {
         Ok(match self {
-            Prepared::Component(pre, _) => {
-                Guest::Component(Box::new(Component::new(pre.instantiate_async(store).await?)))
+            Prepared::Component(pre, indices) => {
+                Guest::Component(Box::new(Component::new(pre.instantiate_async(store).await?, indices.clone())))
             }
             Prepared::Direct(prepared) => Guest::Direct(Box::new(prepared.instantiate(store).await?)),
         })
@@ -113,17 +116,13 @@ impl Guest {
     pub(crate) async fn call(
         &mut self,
         store: &mut Store<PluginState>,
-        prepared: &Prepared,
         bytes_max: u64,
         call: &Call,
     ) -> wasmtime::Result<Called> {
-        match (self, prepared) {
+        match self {
             // Apart, so that a direct call does not carry the room for it.
-            (Guest::Component(guest), Prepared::Component(_, indices)) => {
-                Box::pin(guest.call(store, indices, bytes_max, call)).await
-            }
-            (Guest::Direct(guest), Prepared::Direct(prepared)) => guest.call(store, prepared, bytes_max, call).await,
-            _ => Err(other_code()),
+            Guest::Component(guest) => Box::pin(guest.call(store, bytes_max, call)).await,
+            Guest::Direct(guest) => guest.call(store, bytes_max, call).await,
         }
     }
 
@@ -131,28 +130,25 @@ impl Guest {
     pub(crate) async fn configure(
         &mut self,
         store: &mut Store<PluginState>,
-        prepared: &Prepared,
         config: &str,
     ) -> wasmtime::Result<Configured> {
-        match (self, prepared) {
-            (Guest::Component(guest), Prepared::Component(_, indices)) => {
-                function!(guest, store, indices, policy).call_configure(store, config).await
-            }
-            _ => Err(other_code()),
+        match self {
+            Guest::Component(guest) => function!(guest, store, policy).call_configure(store, config).await,
+            Guest::Direct(_) => Err(wasmtime::format_err!("a module is configured before it is taken out")),
         }
     }
 
     /// See [`direct::Guest::remember`]; of a component nothing is kept.
-    pub(crate) fn remember(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
-        match (self, prepared) {
-            (Guest::Direct(guest), Prepared::Direct(prepared)) => guest.remember(store, prepared),
-            _ => false,
+    pub(crate) fn remember(&mut self, store: &mut Store<PluginState>) -> bool {
+        match self {
+            Guest::Component(_) => false,
+            Guest::Direct(guest) => guest.remember(store),
         }
     }
 
-    /// Whether it could be wiped as it is now.
-    pub(crate) fn can_be_wiped(&self, store: &Store<PluginState>, prepared: &Prepared) -> bool {
-        matches!((self, prepared), (Guest::Direct(_), Prepared::Direct(prepared)) if prepared.can_wipe(store))
+    /// See [`direct::Guest::can_be_wiped`].
+    pub(crate) fn can_be_wiped(&self, store: &Store<PluginState>) -> bool {
+        matches!(self, Guest::Direct(guest) if guest.can_be_wiped(store))
     }
 
     /// See [`direct::Guest::enter`].
@@ -170,31 +166,27 @@ impl Guest {
     }
 
     /// See [`direct::Guest::wipe`]; a component is never wiped.
-    pub(crate) fn wipe(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> bool {
-        match (self, prepared) {
-            (Guest::Direct(guest), Prepared::Direct(prepared)) => guest.wipe(store, prepared),
-            _ => false,
+    pub(crate) fn wipe(&mut self, store: &mut Store<PluginState>) -> bool {
+        match self {
+            Guest::Component(_) => false,
+            Guest::Direct(guest) => guest.wipe(store),
         }
     }
 
     /// Resolves the function of each phase, so that a wrong signature is found at load.
-    pub(crate) fn resolve(&mut self, store: &mut Store<PluginState>, prepared: &Prepared) -> wasmtime::Result<()> {
-        match (self, prepared) {
-            (Guest::Component(guest), Prepared::Component(_, indices)) => guest.resolve(store, indices),
-            (Guest::Direct(guest), Prepared::Direct(prepared)) => guest.resolve(store, prepared),
-            _ => Err(other_code()),
+    pub(crate) fn resolve(&mut self, store: &mut Store<PluginState>) -> wasmtime::Result<()> {
+        match self {
+            Guest::Component(guest) => guest.resolve(store),
+            Guest::Direct(guest) => guest.resolve(store),
         }
     }
 }
 
-fn other_code() -> wasmtime::Error {
-    wasmtime::format_err!("an instance of other code")
-}
-
 impl Component {
-    fn new(instance: ComponentInstance) -> Component {
+    fn new(instance: ComponentInstance, indices: Arc<Indices>) -> Component {
         Component {
             instance,
+            indices,
             policy: None,
             head: None,
             body: None,
@@ -208,26 +200,18 @@ impl Component {
         }
     }
 
-    async fn call(
-        &mut self,
-        store: &mut Store<PluginState>,
-        indices: &Indices,
-        bytes_max: u64,
-        call: &Call,
-    ) -> wasmtime::Result<Called> {
+    async fn call(&mut self, store: &mut Store<PluginState>, bytes_max: u64, call: &Call) -> wasmtime::Result<Called> {
         Ok(match call {
-            Call::Head => Verdict::from_decision(function!(self, store, indices, head).call_on_head(store).await?),
+            Call::Head => Verdict::from_decision(function!(self, store, head).call_on_head(store).await?),
             Call::Body { bytes, end } => {
-                let piece = function!(self, store, indices, body).call_on_body(store, bytes, *end).await?;
+                let piece = function!(self, store, body).call_on_body(store, bytes, *end).await?;
                 Verdict::from_piece(piece, bytes_max)
             }
-            Call::Route => Verdict::from_decision(function!(self, store, indices, route).call_on_route(store).await?),
-            Call::Model => Verdict::from_call(function!(self, store, indices, call).call_on_call(store).await?),
-            Call::Attempt => {
-                Verdict::from_attempt(function!(self, store, indices, attempt).call_on_attempt(store).await?)
-            }
+            Call::Route => Verdict::from_decision(function!(self, store, route).call_on_route(store).await?),
+            Call::Model => Verdict::from_call(function!(self, store, call).call_on_call(store).await?),
+            Call::Attempt => Verdict::from_attempt(function!(self, store, attempt).call_on_attempt(store).await?),
             Call::Delta(delta) => {
-                let guest = function!(self, store, indices, delta);
+                let guest = function!(self, store, delta);
                 let decision = match delta {
                     Delta::Text { choice, text } => guest.call_on_text(store, *choice, text).await?,
                     Delta::ToolArguments { choice, tool, text } => {
@@ -242,50 +226,50 @@ impl Component {
                 Verdict::from_delta(decision, bytes_max)
             }
             Call::ReplyHead => {
-                let reply_head = function!(self, store, indices, reply_head);
+                let reply_head = function!(self, store, reply_head);
                 Verdict::from_decision(reply_head.call_on_reply_head(store).await?)
             }
             Call::ReplyBody { bytes, end } => {
-                let reply_body = function!(self, store, indices, reply_body);
+                let reply_body = function!(self, store, reply_body);
                 Verdict::from_piece(reply_body.call_on_reply_body(store, bytes, *end).await?, bytes_max)
             }
             Call::Finish => {
-                function!(self, store, indices, finish).call_on_finish(store).await?;
+                function!(self, store, finish).call_on_finish(store).await?;
                 Ok(Verdict::Proceed)
             }
         })
     }
 
-    fn resolve(&mut self, store: &mut Store<PluginState>, indices: &Indices) -> wasmtime::Result<()> {
-        if indices.policy.is_some() {
-            function!(self, store, indices, policy);
+    fn resolve(&mut self, store: &mut Store<PluginState>) -> wasmtime::Result<()> {
+        if self.indices.policy.is_some() {
+            function!(self, store, policy);
         }
-        if indices.head.is_some() {
-            function!(self, store, indices, head);
+        if self.indices.head.is_some() {
+            function!(self, store, head);
         }
-        if indices.body.is_some() {
-            function!(self, store, indices, body);
+        if self.indices.body.is_some() {
+            function!(self, store, body);
         }
-        if indices.route.is_some() {
-            function!(self, store, indices, route);
+        if self.indices.route.is_some() {
+            function!(self, store, route);
         }
-        if indices.call.is_some() {
-            function!(self, store, indices, call);
+        if self.indices.call.is_some() {
+            function!(self, store, call);
         }
-        if indices.attempt.is_some() {
-            function!(self, store, indices, attempt);
+        if self.indices.attempt.is_some() {
+            function!(self, store, attempt);
         }
-        if indices.delta.is_some() {
-            function!(self, store, indices, delta);
+        if self.indices.delta.is_some() {
+            function!(self, store, delta);
         }
-        if indices.reply_head.is_some() {
-            function!(self, store, indices, reply_head);
+        if self.indices.reply_head.is_some() {
+            function!(self, store, reply_head);
         }
-        if indices.reply_body.is_some() {
-            function!(self, store, indices, reply_body);
+        if self.indices.reply_body.is_some() {
+            function!(self, store, reply_body);
         }
-        if indices.finish.is_some() {
-            function!(self, store, indices, finish);
+        if self.indices.finish.is_some() {
+            function!(self, store, finish);
         }
         Ok(())
     }

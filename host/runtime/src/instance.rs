@@ -131,7 +131,6 @@ impl Instance {
     pub(crate) async fn call(
         &mut self,
         began: Instant,
-        prepared: &Prepared,
         exchange: Arc<Exchange>,
         position: usize,
         bytes_max: u64,
@@ -144,7 +143,7 @@ impl Instance {
         arm(&mut self.store, began);
         let wall = self.store.data().wall();
         self.guest.enter();
-        let (called, at_once) = within(wall, pin!(self.call_phase(prepared, bytes_max, call))).await;
+        let (called, at_once) = within(wall, pin!(self.call_phase(bytes_max, call))).await;
         self.guest.used(at_once);
         let state = self.store.data_mut();
         if let Some(exchange) = state.exchange.take() {
@@ -156,20 +155,20 @@ impl Instance {
         called?
     }
 
-    async fn call_phase(&mut self, prepared: &Prepared, bytes_max: u64, call: &Call) -> Called {
-        match self.guest.call(&mut self.store, prepared, bytes_max, call).await {
+    async fn call_phase(&mut self, bytes_max: u64, call: &Call) -> Called {
+        match self.guest.call(&mut self.store, bytes_max, call).await {
             Ok(verdict) => verdict,
             Err(error) => Err(self.store.data().classify(&error)),
         }
     }
 
     /// Calls `configure`: outside any exchange, so that every host call but `log` traps.
-    pub(crate) async fn configure(&mut self, prepared: &Prepared, config: &str) -> Result<Configured, Failure> {
+    pub(crate) async fn configure(&mut self, config: &str) -> Result<Configured, Failure> {
         arm(&mut self.store, Instant::now());
         let wall = self.store.data().wall();
         let configured = {
             let configuring = pin!(async {
-                let configured = self.guest.configure(&mut self.store, prepared, config).await;
+                let configured = self.guest.configure(&mut self.store, config).await;
                 configured.map_err(|error| self.store.data().classify(&error))
             });
             within(wall, configuring).await.0
@@ -179,13 +178,13 @@ impl Instance {
     }
 
     /// Resolves the function of each phase, so that a wrong signature is found at load.
-    pub(crate) fn resolve(&mut self, prepared: &Prepared) -> Result<(), Failure> {
-        self.guest.resolve(&mut self.store, prepared).map_err(|error| classify(&error, false, None))
+    pub(crate) fn resolve(&mut self) -> Result<(), Failure> {
+        self.guest.resolve(&mut self.store).map_err(|error| classify(&error, false, None))
     }
 
     /// To be called before its first call: what it is now is what `wipe` gives back. True for the first of its plugin.
-    pub(crate) fn remember(&mut self, prepared: &Prepared) -> bool {
-        self.guest.remember(&mut self.store, prepared)
+    pub(crate) fn remember(&mut self) -> bool {
+        self.guest.remember(&mut self.store)
     }
 
     /// Its place, for another one.
@@ -194,14 +193,14 @@ impl Instance {
     }
 
     /// Whether `wipe` would succeed now.
-    pub(crate) fn can_be_wiped(&self, prepared: &Prepared) -> bool {
-        self.store.data().wasi.is_none() && self.guest.can_be_wiped(&self.store, prepared)
+    pub(crate) fn can_be_wiped(&self) -> bool {
+        self.store.data().wasi.is_none() && self.guest.can_be_wiped(&self.store)
     }
 
     /// Gives back the state in which it was made: no byte of a request is left that a guest could find. False where that is not
     /// possible; it must not be used again then.
-    pub(crate) fn wipe(&mut self, prepared: &Prepared) -> bool {
-        self.store.data().wasi.is_none() && self.guest.wipe(&mut self.store, prepared)
+    pub(crate) fn wipe(&mut self) -> bool {
+        self.store.data().wasi.is_none() && self.guest.wipe(&mut self.store)
     }
 
     /// Linear memory in use, in bytes.
@@ -294,6 +293,7 @@ fn arm(store: &mut Store<PluginState>, began: Instant) {
 /// Runs when a guest meets a tick: it yields its thread, or has used up its budget.
 fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data_mut();
+    state.ticking.met();
     if Instant::now() >= state.wall_end {
         return Err(wasmtime::Error::new(Violation(wall_failure(state.limits.wall_max))));
     }
@@ -310,8 +310,8 @@ fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<Upda
 /// Finds out what went wrong in a call from the error that it returned.
 fn classify(error: &wasmtime::Error, memory_denied: bool, symbols: Option<&Symbols>) -> Failure {
     if let Some(violation) = error.downcast_ref::<Violation>() {
-        let Failure { kind, message } = violation.0.clone();
-        return Failure::new(kind, message + &frames::places(error, symbols));
+        let failure = &violation.0;
+        return Failure::new(failure.kind, failure.message.clone() + &frames::places(error, symbols));
     }
     let text = one_line(&frames::cause(error));
     let trap = error.downcast_ref::<Trap>();

@@ -7,20 +7,18 @@ use crate::call::{Call, Verdict};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::instance::Instance;
-use crate::plugin::Plugin;
 
 /// Bytes that a piece of a body may grow to.
 const PIECE_BYTES_MAX: u64 = 64 << 20;
 
 /// Gone when it is dropped. After a failure it must not be called again.
-pub struct Live<'a> {
-    pub(crate) plugin: &'a Plugin,
-    pub(crate) instance: Instance,
+pub struct Live {
+    pub(crate) instance: Box<Instance>,
 }
 
-impl Live<'_> {
+impl Live {
     pub async fn call(&mut self, exchange: &Arc<Exchange>, call: &Call) -> Result<Verdict, Failure> {
-        self.instance.call(Instant::now(), &self.plugin.prepared, exchange.clone(), 0, PIECE_BYTES_MAX, call).await
+        self.instance.call(Instant::now(), exchange.clone(), 0, PIECE_BYTES_MAX, call).await
     }
 
     /// Its linear memories together, in bytes.

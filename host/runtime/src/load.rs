@@ -161,7 +161,7 @@ async fn first_instance(plugin: &Plugin) -> Result<(), LoadError> {
         Some(instance) => instance,
         None => plugin.create().await.map_err(failed)?,
     };
-    instance.resolve(&plugin.prepared).map_err(failed)?;
+    instance.resolve().map_err(failed)?;
     plugin.release(instance);
     Ok(())
 }
@@ -285,7 +285,7 @@ impl Loader<'_> {
             self.error(LoadStage::Configure, format!("`configure` failed: {failure}; {remedy}"))
         };
         let mut instance = self.instantiate(prepared, &context).await?;
-        let setup = match instance.configure(prepared, config).await.map_err(failed)? {
+        let setup = match instance.configure(config).await.map_err(failed)? {
             Ok(setup) => setup,
             Err(problems) if problems.is_empty() => {
                 let message = "it refuses its config and does not say what is wrong with it: ask its author";

@@ -113,25 +113,25 @@ impl Plugin {
     }
 
     /// A new instance for whoever measures it.
-    pub async fn live(&self) -> Result<Live<'_>, Failure> {
-        Ok(Live { plugin: self, instance: self.create().await? })
+    pub async fn live(&self) -> Result<Live, Failure> {
+        Ok(Live { instance: self.create().await? })
     }
 
     /// A warm instance. None where there is none.
     ///
     /// It is wiped here and not when it comes back: what the system is asked for one serves for those that the same request takes next.
-    pub(crate) fn take(&self) -> Option<Instance> {
+    pub(crate) fn take(&self) -> Option<Box<Instance>> {
         loop {
             let mut instance = self.pool.take()?;
-            if self.isolation == Isolation::Pooled || instance.wipe(&self.prepared) {
+            if self.isolation == Isolation::Pooled || instance.wipe() {
                 return Some(instance);
             }
         }
     }
 
     /// Takes back an instance whose last call went well.
-    pub(crate) fn release(&self, instance: Instance) {
-        let is_kept = self.isolation == Isolation::Pooled || instance.can_be_wiped(&self.prepared);
+    pub(crate) fn release(&self, instance: Box<Instance>) {
+        let is_kept = self.isolation == Isolation::Pooled || instance.can_be_wiped();
         if is_kept && !self.slots.is_short() {
             self.pool.put(instance);
             // A call may have begun to wait in between, and have seen no idle instance.
@@ -142,21 +142,21 @@ impl Plugin {
     }
 
     /// A new instance.
-    pub(crate) async fn create(&self) -> Result<Instance, Failure> {
+    pub(crate) async fn create(&self) -> Result<Box<Instance>, Failure> {
         let permit = self.slots.reserve(self.context.limits.wall_max).await?;
         let mut instance = self.make(Some(permit)).await?;
-        if self.isolation == Isolation::Request && instance.remember(&self.prepared) {
+        if self.isolation == Isolation::Request && instance.remember() {
             // All of its memory was read for that, which has given it pages that each wipe would restore.
             instance = self.make(instance.into_permit()).await?;
-            instance.remember(&self.prepared);
+            instance.remember();
         }
         Ok(instance)
     }
 
-    async fn make(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Instance, Failure> {
-        let mut instance = Instance::new(&self.prepared, &self.context, permit).await?;
+    async fn make(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Box<Instance>, Failure> {
+        let mut instance = Box::new(Instance::new(&self.prepared, &self.context, permit).await?);
         if let Some(config) = &self.config {
-            match instance.configure(&self.prepared, config).await? {
+            match instance.configure(config).await? {
                 Ok(wit::Setup { .. }) => {}
                 Err(_) => {
                     let message = "`configure` refused a config that it had accepted at load";

@@ -20,7 +20,7 @@ pub(crate) struct Pool {
     /// An instance that uses more than this much linear memory is not kept.
     memory_bytes_max: usize,
     /// By lane; the warmest stands last.
-    shelves: Box<[Mutex<Vec<Instance>>]>,
+    shelves: Box<[Mutex<Vec<Box<Instance>>>]>,
     warm_per_shelf_max: usize,
 }
 
@@ -36,13 +36,13 @@ impl Pool {
         Pool { memory_bytes_max, shelves, warm_per_shelf_max: (WARM_MAX / count).max(1) }
     }
 
-    pub(crate) fn take(&self) -> Option<Instance> {
+    pub(crate) fn take(&self) -> Option<Box<Instance>> {
         let own = lane::current();
         let from = |lane: usize| self.shelf(lane)?.pop();
         from(own).or_else(|| (0..self.shelves.len()).filter(|lane| *lane != own).find_map(from))
     }
 
-    pub(crate) fn put(&self, instance: Instance) {
+    pub(crate) fn put(&self, instance: Box<Instance>) {
         if instance.calls >= CALLS_MAX || instance.memory_bytes() > self.memory_bytes_max {
             return;
         }
@@ -84,7 +84,7 @@ impl Pool {
     /// Drops those that were idle for too long.
     pub(crate) fn sweep(&self, now: Instant) {
         for lane in 0..self.shelves.len() {
-            let expired: Vec<Instance> = {
+            let expired: Vec<Box<Instance>> = {
                 let Some(mut warm) = self.shelf(lane) else { continue };
                 let kept = warm.iter().position(|instance| now.duration_since(instance.last_used) < IDLE_MAX);
                 let kept = kept.unwrap_or(warm.len());
@@ -94,7 +94,7 @@ impl Pool {
         }
     }
 
-    fn shelf(&self, lane: usize) -> Option<MutexGuard<'_, Vec<Instance>>> {
+    fn shelf(&self, lane: usize) -> Option<MutexGuard<'_, Vec<Box<Instance>>>> {
         Some(self.shelves.get(lane)?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -11,8 +11,12 @@ use crate::lane;
 
 /// The length of one tick: how long a guest runs before it yields.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
-/// After so many ticks that found no call under way the thread sleeps until the next call.
-const IDLE_TICKS_MAX: u32 = 200;
+/// The same while no guest runs for so long: to tick is a thread to wake, on a processor that would serve requests.
+const CALM_TICK: Duration = Duration::from_millis(4);
+/// After so long without a guest that met a tick, they come seldom.
+const CALM_AFTER: Duration = Duration::from_millis(100);
+/// After so long without a call under way the thread sleeps until the next call.
+const IDLE_MAX: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 struct Shared {
@@ -20,6 +24,10 @@ struct Shared {
     /// long wait must meet a tick like any other. By the lane where each began, so that calls on different cores do not meet here.
     calls: Box<[Count]>,
     asleep: AtomicBool,
+    /// A guest has met a tick since the last one.
+    met: AtomicBool,
+    /// Ticks come seldom.
+    calm: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -47,7 +55,13 @@ pub(crate) struct Ticker {
 impl Ticker {
     pub(crate) fn start(engine: EngineWeak) -> std::io::Result<Ticker> {
         let calls = (0..lane::count()).map(|_| Count::default()).collect();
-        let shared = Arc::new(Shared { calls, asleep: AtomicBool::new(false), stop: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            calls,
+            asleep: AtomicBool::new(false),
+            met: AtomicBool::new(false),
+            calm: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        });
         let join = thread::Builder::new().name("epoch-ticker".into()).spawn({
             let shared = shared.clone();
             move || run(&shared, &engine)
@@ -71,6 +85,15 @@ impl Ticking {
         }
         if self.ticker.shared.asleep.load(Ordering::SeqCst) {
             self.ticker.thread.unpark();
+        }
+    }
+
+    /// The guest runs for longer than a tick: from now on all of them come.
+    pub(crate) fn met(&self) {
+        let Ticker { shared, thread, .. } = self.ticker.as_ref();
+        shared.met.store(true, Ordering::SeqCst);
+        if shared.calm.swap(false, Ordering::SeqCst) {
+            thread.unpark();
         }
     }
 
@@ -105,27 +128,58 @@ impl Drop for Ticker {
     }
 }
 
+/// How often ticks are needed, as far as the last of them tell.
+#[derive(Debug, Default)]
+struct Rhythm {
+    /// So long without a call under way.
+    idle: Duration,
+    /// So long without a guest that met a tick.
+    unmet: Duration,
+}
+
+impl Rhythm {
+    fn is_calm(&self) -> bool {
+        self.unmet >= CALM_AFTER
+    }
+
+    /// To the next tick.
+    fn pause(&self) -> Duration {
+        if self.is_calm() { CALM_TICK } else { TICK }
+    }
+
+    /// Behind a tick: whether no call is under way, and whether a guest has met one.
+    fn ticked(&mut self, is_idle: bool, met: bool) {
+        let pause = self.pause();
+        self.idle = if is_idle { self.idle + pause } else { Duration::ZERO };
+        self.unmet = if met { Duration::ZERO } else { self.unmet + pause };
+    }
+}
+
 fn run(shared: &Shared, engine: &EngineWeak) {
-    let mut idle_ticks = 0;
+    let mut rhythm = Rhythm::default();
     while !shared.stop.load(Ordering::SeqCst) {
-        match shared.is_idle() {
-            true => idle_ticks += 1,
-            false => idle_ticks = 0,
-        }
-        if idle_ticks > IDLE_TICKS_MAX {
+        if rhythm.idle > IDLE_MAX {
             shared.asleep.store(true, Ordering::SeqCst);
             // A call that began before `asleep` was set has not seen it: look again before sleeping.
             if shared.is_idle() && !shared.stop.load(Ordering::SeqCst) {
                 thread::park();
             }
             shared.asleep.store(false, Ordering::SeqCst);
-            idle_ticks = 0;
+            rhythm.idle = Duration::ZERO;
         }
-        thread::sleep(TICK);
+        shared.calm.store(rhythm.is_calm(), Ordering::SeqCst);
+        // Who met the last one just now has not seen that.
+        if shared.met.load(Ordering::SeqCst) {
+            rhythm.unmet = Duration::ZERO;
+            shared.calm.store(false, Ordering::SeqCst);
+        }
+        // Who is woken sooner ticks sooner: the first tick of a call comes at any time.
+        thread::park_timeout(rhythm.pause());
         match engine.upgrade() {
             Some(engine) => engine.increment_epoch(),
             None => return,
         }
+        rhythm.ticked(shared.is_idle(), shared.met.swap(false, Ordering::SeqCst));
     }
 }
 
@@ -149,11 +203,42 @@ mod tests {
         wait_until_asleep();
         waiting_for_the_host.begin();
         // Far longer than it takes to fall asleep.
-        for _ in 0..2 * IDLE_TICKS_MAX {
+        for _ in 0..2 * IDLE_MAX.as_millis() {
             thread::sleep(TICK);
         }
         assert!(!asleep());
         waiting_for_the_host.end();
         wait_until_asleep();
+    }
+
+    #[test]
+    fn it_ticks_often_while_guests_meet_its_ticks_and_seldom_otherwise() {
+        let mut rhythm = Rhythm::default();
+        let pauses = |rhythm: &mut Rhythm, met: bool| -> Vec<u128> {
+            let pause = |_| {
+                rhythm.ticked(false, met);
+                rhythm.pause().as_millis()
+            };
+            (0..102).map(pause).collect()
+        };
+        assert_eq!(pauses(&mut rhythm, true), [1; 102]);
+        assert_eq!(pauses(&mut rhythm, false), [[1; 99].as_slice(), &[4; 3]].concat());
+        assert_eq!(pauses(&mut rhythm, true), [1; 102]);
+    }
+
+    #[test]
+    fn a_guest_that_meets_a_tick_ends_the_calm_at_once() {
+        let engine = Engine::default();
+        let ticker = Arc::new(Ticker::start(engine.weak()).unwrap());
+        let mut call = Ticking::new(ticker.clone());
+        call.begin();
+        let is_calm = || ticker.shared.calm.load(Ordering::SeqCst);
+        for _ in 0..2 {
+            while !is_calm() {
+                thread::sleep(TICK);
+            }
+            call.met();
+            assert!(!is_calm());
+        }
     }
 }

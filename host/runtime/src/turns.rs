@@ -134,7 +134,7 @@ impl Turns {
 }
 
 impl Pace {
-    fn is_slow(&self) -> bool {
+    pub(crate) fn is_slow(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 

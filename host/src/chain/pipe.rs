@@ -319,7 +319,7 @@ impl Pipe {
             bytes = match verdict {
                 Verdict::Replace(replaced) => {
                     stage.changed = true;
-                    replaced
+                    *replaced
                 }
                 _ => whole,
             };

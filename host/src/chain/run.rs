@@ -42,6 +42,8 @@ pub(super) struct Run {
     depth: AtomicUsize,
     /// One bit a position: the entry ran.
     ran: AtomicU64,
+    /// One bit a position: the log knows that it was called.
+    called: AtomicU64,
     /// The instances that entries keep between their calls.
     held: Box<[tokio::sync::Mutex<Held>]>,
     /// The shadows that have seen something of it, each once.
@@ -114,6 +116,7 @@ impl Run {
             connects: false,
             depth: AtomicUsize::new(0),
             ran: AtomicU64::new(0),
+            called: AtomicU64::new(0),
             held: (0..length).map(|_| tokio::sync::Mutex::new(Held::reusing())).collect(),
             watchers: Mutex::default(),
             trace,
@@ -210,7 +213,7 @@ impl Run {
     }
 
     pub(super) fn mark_ran(&self, position: usize) {
-        self.ran.fetch_or(1_u64 << (position % 64), Ordering::AcqRel);
+        set_bit(&self.ran, position);
     }
 
     pub(super) fn watchers(&self) -> MutexGuard<'_, Vec<Watcher>> {
@@ -275,11 +278,9 @@ impl Run {
         }
     }
 
-    /// At most [`super::ENTRIES_MAX`] positions, so that to look through them costs next to nothing.
     fn note_call(&self, position: usize) {
-        let called = &mut self.log().called;
-        if !called.contains(&position) {
-            called.push(position);
+        if set_bit(&self.called, position) {
+            self.log().called.push(position);
         }
     }
 
@@ -356,6 +357,12 @@ impl Run {
     pub(super) fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// True if it was not set before. It is looked at first: to write costs more than all else here, and most bits are set twice.
+fn set_bit(bits: &AtomicU64, position: usize) -> bool {
+    let bit = 1_u64 << (position % 64);
+    bits.load(Ordering::Acquire) & bit == 0 && bits.fetch_or(bit, Ordering::AcqRel) & bit == 0
 }
 
 fn allows(entry: &Entry, deny_always: bool) -> bool {

@@ -22,7 +22,7 @@ fn field(name: &str, value: &[u8]) -> wit::Field {
 fn refused(rejection: wit::Rejection) -> String {
     let failure = Verdict::from_decision(wit::Decision::Reject(rejection)).unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadReturn);
-    failure.message
+    failure.message.clone()
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn fields_of_an_answer_that_are_the_hosts_or_no_fields_are_refused_and_bytes_are
 #[test]
 fn a_piece_ends_at_what_may_go_on() {
     let piece = |length| wit::Piece::Replace(vec![0; length]);
-    assert_eq!(Verdict::from_piece(piece(10), 10).unwrap(), Verdict::Replace(Bytes::from(vec![0; 10])));
+    assert_eq!(Verdict::from_piece(piece(10), 10).unwrap(), Verdict::Replace(Box::new(Bytes::from(vec![0; 10]))));
     let failure = Verdict::from_piece(piece(11), 10).unwrap_err();
     assert_eq!(
         (failure.kind, failure.message.as_str()),

@@ -141,7 +141,7 @@ impl Guest<'_> {
     }
 
     /// Welds it and makes an instance.
-    async fn instance(&self) -> (PluginInstance, guest::Prepared) {
+    fn prepared(&self) -> guest::Prepared {
         let (welded, contents) = match self.split() {
             Some(Split { code, contents }) => (code, Some(Arc::new(contents))),
             None => (self.welded(), None),
@@ -150,14 +150,16 @@ impl Guest<'_> {
         config.epoch_interruption(true).concurrency_support(false);
         let engine = Engine::new(&config).unwrap();
         let module = Module::from_binary(&engine, &welded).unwrap();
-        let prepared = guest::Prepared::Direct(Arc::new(Prepared::new(&engine, &module, contents, &grants()).unwrap()));
-        (instance_of(&prepared).await, prepared)
+        guest::Prepared::Direct(Arc::new(Prepared::new(&engine, &module, contents, &grants()).unwrap()))
+    }
+
+    async fn instance(&self) -> PluginInstance {
+        instance_of(&self.prepared()).await
     }
 
     /// Calls a phase of a new instance.
     async fn call(&self, exchange: &Arc<Exchange>, call: &Call) -> Result<Verdict, Failure> {
-        let (mut instance, prepared) = self.instance().await;
-        instance.call(Instant::now(), &prepared, exchange.clone(), 0, 1 << 20, call).await
+        self.instance().await.call(Instant::now(), exchange.clone(), 0, 1 << 20, call).await
     }
 
     async fn failure(&self) -> Failure {

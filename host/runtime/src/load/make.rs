@@ -62,7 +62,7 @@ impl Loader<'_> {
         let prepared = self.prepared(recipe.linker, &component)?;
         let (mut instance, setup) = self.configure(recipe, &prepared).await?;
         // Then its types are those of the contract; the wrong one of a phase is found at its first instance.
-        let is_typed = instance.resolve(&prepared).is_ok();
+        let is_typed = instance.resolve().is_ok();
         let configure = watch.lap();
         let frozen = instrumented.freeze(&mut instance).await;
         drop(instance);

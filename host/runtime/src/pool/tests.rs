@@ -38,8 +38,8 @@ impl Maker {
     }
 
     /// `calls`: what tells it from others.
-    async fn instance(&self, calls: u64) -> Instance {
-        let mut instance = Instance::new(&self.prepared, &self.context, None).await.unwrap();
+    async fn instance(&self, calls: u64) -> Box<Instance> {
+        let mut instance = Box::new(Instance::new(&self.prepared, &self.context, None).await.unwrap());
         instance.calls = calls;
         instance
     }

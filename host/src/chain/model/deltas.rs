@@ -138,7 +138,7 @@ impl Deltas {
                 Kind::ToolArguments(tool) => Delta::ToolArguments { choice, tool, text: text.clone() },
             };
             match self.ask(index, delta).await? {
-                Verdict::ReplaceText(replaced) => text = replaced.into(),
+                Verdict::ReplaceText(replaced) => text = (*replaced).into(),
                 Verdict::Stop(reason) => return Ok(Passed::Stopped(index, end_reason(reason))),
                 _ => {}
             }
@@ -181,7 +181,7 @@ impl Deltas {
             from += 1;
             let reason = other.unwrap_or(reason).as_str();
             match self.ask(index, Delta::End { choice, reason }).await? {
-                Verdict::ReplaceText(held) => match self.through(choice, Kind::Text, held, index + 1).await? {
+                Verdict::ReplaceText(held) => match self.through(choice, Kind::Text, *held, index + 1).await? {
                     Passed::Text(text) => {
                         self.count(&text)?;
                         let kind = match self.open.get(&choice) {

@@ -205,7 +205,7 @@ impl Watch {
                     Call::ReplyBody { bytes, .. } => ("reply-body", bytes),
                     _ => return,
                 };
-                if *given != bytes {
+                if *given != *bytes {
                     seen.record.changed.insert(word);
                 }
             }

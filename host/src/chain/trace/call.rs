@@ -88,11 +88,11 @@ impl CallTrace {
             Ok(Verdict::Written) => step.decision = "answer",
             Ok(Verdict::Skip(why)) => {
                 step.decision = "skip";
-                step.message = Some(why.clone());
+                step.message = Some(why.as_ref().clone());
             }
             Ok(Verdict::Stop(reason)) => {
                 step.decision = "stop";
-                step.message = Some((*reason).to_owned());
+                step.message = Some((**reason).to_owned());
             }
             Ok(Verdict::Reject(rejection)) => {
                 answers(&mut step, "reject", rejection.status);

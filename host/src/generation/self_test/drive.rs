@@ -204,8 +204,8 @@ impl<'a> Walk<'a> {
         }
         match verdict {
             Ok(Verdict::Proceed) => {}
-            Ok(Verdict::Replace(bytes)) if phase == Phase::Body => self.outcome.request_body = Some(bytes),
-            Ok(Verdict::Replace(bytes)) => self.outcome.reply_body = Some(bytes),
+            Ok(Verdict::Replace(bytes)) if phase == Phase::Body => self.outcome.request_body = Some(*bytes),
+            Ok(Verdict::Replace(bytes)) => self.outcome.reply_body = Some(*bytes),
             Ok(Verdict::Reject(rejection)) => self.outcome.rejection = Some(*rejection),
             Ok(Verdict::Written) => self.outcome.is_written = true,
             // The model's part has taken these.

@@ -130,8 +130,8 @@ impl ModelWalk {
                 let Some(attempt) = model.attempts.last_mut() else { return };
                 match verdict {
                     Verdict::Skip(reason) => {
-                        (attempt.ended, attempt.reason) = ("skipped", reason.clone());
-                        self.outcome.skipped.push((attempt.target, reason.clone()));
+                        (attempt.ended, attempt.reason) = ("skipped", reason.as_ref().clone());
+                        self.outcome.skipped.push((attempt.target, reason.as_ref().clone()));
                     }
                     Verdict::Reject(_) => {}
                     _ => {
@@ -150,14 +150,14 @@ impl ModelWalk {
         match (delta, verdict) {
             (Delta::Text { .. } | Delta::End { .. }, Verdict::ReplaceText(text)) => self.deliver(text),
             (Delta::Text { text, .. }, Verdict::Proceed) => self.deliver(text),
-            (_, Verdict::Stop(reason)) => self.outcome.end = Some((*reason).to_owned()),
+            (_, Verdict::Stop(reason)) => self.outcome.end = Some((*reason).to_string()),
             _ => {}
         }
         let is_over = matches!(verdict, Verdict::Stop(_) | Verdict::Reject(_));
         if is_over {
             self.deltas.clear();
         } else if let Delta::End { reason, .. } = delta {
-            self.outcome.end = Some((*reason).to_owned());
+            self.outcome.end = Some((*reason).to_string());
         }
     }
 

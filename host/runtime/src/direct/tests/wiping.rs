@@ -4,12 +4,12 @@ use super::*;
 
 impl Guest<'_> {
     /// One that can be wiped, and whose memory nobody has read.
-    async fn untouched(&self) -> (PluginInstance, guest::Prepared) {
-        let (mut first, prepared) = self.instance().await;
-        assert!(first.remember(&prepared));
+    async fn untouched(&self) -> PluginInstance {
+        let prepared = self.prepared();
+        assert!(instance_of(&prepared).await.remember());
         let mut instance = instance_of(&prepared).await;
-        assert!(!instance.remember(&prepared));
-        (instance, prepared)
+        assert!(!instance.remember());
+        instance
     }
 }
 
@@ -37,14 +37,14 @@ fn once() -> Guest<'static> {
 async fn a_wiped_instance_is_as_it_was_made() {
     let other_text = Some(vec![(NAME, b"a-name".to_vec()), (20_000, b"was there".to_vec())]);
     for before in [None, other_text, Some(Vec::new())] {
-        let (mut instance, prepared) = Guest { before, ..once() }.instance().await;
-        instance.remember(&prepared);
+        let mut instance = Guest { before, ..once() }.instance().await;
+        instance.remember();
         for _ in 0..3 {
-            instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await.expect("as new");
-            assert!(instance.wipe(&prepared));
+            instance.call(Instant::now(), known(), 0, 1 << 20, &Call::Head).await.expect("as new");
+            assert!(instance.wipe());
         }
-        instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await.expect("as new");
-        let again = instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await;
+        instance.call(Instant::now(), known(), 0, 1 << 20, &Call::Head).await.expect("as new");
+        let again = instance.call(Instant::now(), known(), 0, 1 << 20, &Call::Head).await;
         assert_eq!(again.expect_err("nothing was wiped").kind, FailureKind::Trap);
     }
 }
@@ -63,58 +63,57 @@ fn spread() -> Guest<'static> {
     Guest { realloc: vec![Instruction::LocalGet(3)], head, ..Guest::honest() }
 }
 
-async fn hear(instance: &mut PluginInstance, prepared: &guest::Prepared, length: usize) {
+async fn hear(instance: &mut PluginInstance, length: usize) {
     let body = Call::Body { bytes: vec![1; length].into(), end: true };
-    instance.call(Instant::now(), prepared, known(), 0, 1 << 20, &body).await.unwrap();
+    instance.call(Instant::now(), known(), 0, 1 << 20, &body).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_page_that_only_a_later_call_has_written_to_is_wiped_as_well() {
-    let (mut instance, prepared) = spread().untouched().await;
+    let mut instance = spread().untouched().await;
     for length in [10_000, 10_000, 15_000, 10_000, 15_000] {
-        hear(&mut instance, &prepared, length).await;
-        assert!(instance.wipe(&prepared));
-        instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await.expect("as new");
+        hear(&mut instance, length).await;
+        assert!(instance.wipe());
+        instance.call(Instant::now(), known(), 0, 1 << 20, &Call::Head).await.expect("as new");
     }
-    hear(&mut instance, &prepared, 10_000).await;
-    let unwiped = instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await;
+    hear(&mut instance, 10_000).await;
+    let unwiped = instance.call(Instant::now(), known(), 0, 1 << 20, &Call::Head).await;
     assert_eq!(unwiped.expect_err("nothing was wiped").kind, FailureKind::Trap);
 }
 
 #[tokio::test]
 async fn what_was_written_on_another_thread_is_wiped_as_well() {
-    let (mut instance, prepared) = spread().untouched().await;
-    hear(&mut instance, &prepared, 10_000).await;
-    assert!(instance.wipe(&prepared));
-    let elsewhere = prepared.clone();
+    let mut instance = spread().untouched().await;
+    hear(&mut instance, 10_000).await;
+    assert!(instance.wipe());
     let mut instance = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(hear(&mut instance, &elsewhere, 15_000));
+        runtime.block_on(hear(&mut instance, 15_000));
         instance
     })
     .join()
     .unwrap();
-    hear(&mut instance, &prepared, 10_000).await;
-    assert!(instance.wipe(&prepared));
-    instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await.expect("as new");
+    hear(&mut instance, 10_000).await;
+    assert!(instance.wipe());
+    instance.call(Instant::now(), known(), 0, 1 << 20, &Call::Head).await.expect("as new");
 }
 
 #[tokio::test]
 async fn an_instance_whose_first_state_nobody_kept_or_whose_memory_has_grown_is_not_wiped() {
-    let (mut instance, prepared) = once().instance().await;
-    assert!(!instance.wipe(&prepared));
+    let mut instance = once().instance().await;
+    assert!(!instance.wipe());
     let grow = vec![I32Const(1), Instruction::MemoryGrow(0), Instruction::Drop, I32Const(RETURNED)];
-    let (mut instance, prepared) = Guest { head: grow, ..Guest::honest() }.instance().await;
-    instance.remember(&prepared);
-    assert!(instance.wipe(&prepared));
-    instance.call(Instant::now(), &prepared, known(), 0, 1 << 20, &Call::Head).await.unwrap();
-    assert!(!instance.wipe(&prepared));
+    let mut instance = Guest { head: grow, ..Guest::honest() }.instance().await;
+    instance.remember();
+    assert!(instance.wipe());
+    instance.call(Instant::now(), known(), 0, 1 << 20, &Call::Head).await.unwrap();
+    assert!(!instance.wipe());
 }
 
 #[tokio::test]
 async fn code_that_can_change_more_than_memory_and_globals_is_never_wiped() {
     let drop = vec![Instruction::DataDrop(0), I32Const(RETURNED)];
-    let (mut instance, prepared) = Guest { head: drop, ..Guest::honest() }.instance().await;
-    instance.remember(&prepared);
-    assert!(!instance.wipe(&prepared));
+    let mut instance = Guest { head: drop, ..Guest::honest() }.instance().await;
+    instance.remember();
+    assert!(!instance.wipe());
 }

@@ -52,11 +52,11 @@ async fn resident(bench: &Bench, plugin: &Plugin, exchange: &TestExchange) -> Re
     Ok(before.zip(after).map(|(before, after)| after.saturating_sub(before) / INSTANCES))
 }
 
-async fn live(plugin: &Plugin) -> Result<Live<'_>, String> {
+async fn live(plugin: &Plugin) -> Result<Live, String> {
     plugin.live().await.map_err(|failure| format!("no instance can be made: {failure}"))
 }
 
-async fn walk(bench: &Bench, plugin: &Plugin, instance: &mut Live<'_>, exchange: &TestExchange) -> Result<(), String> {
+async fn walk(bench: &Bench, plugin: &Plugin, instance: &mut Live, exchange: &TestExchange) -> Result<(), String> {
     let (begun, _) = bench.begin(exchange, "bench")?;
     let mut walk = Walk::new(exchange, plugin);
     while let Some(call) = walk.next(&begun) {
