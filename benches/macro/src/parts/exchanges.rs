@@ -1,16 +1,16 @@
 //! CPU of single exchanges, one after the other: among few and among many, and of streams with and without plugins.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use super::Effort;
+use crate::cores::{Cores, Place};
 use crate::samples::Samples;
 use crate::section::{Better, Bound, Cell, Goal, Section, Table};
 
 /// Exchanges in a run: some tenths of a second of CPU.
-const TIMES: usize = 5000;
+const TIMES: usize = 20_000;
 const STREAMS: usize = 1000;
 
 /// Works of `sluicegate-micro`: among ten and among many.
@@ -34,23 +34,25 @@ const CALLS_OF_STREAM: f64 = 3.0 * (1.0 + 22.0 + 1.0);
 pub fn measure(target: &Path, effort: Effort) -> Result<Section> {
     let mut section = Section::new("exchanges", "CPU of single exchanges");
     section.notes.push(
-        "A gateway on one thread, one connection, one exchange after the other; client and upstream run on other threads and \
-         do not count. Runs alternate, and ratios are taken within a round."
+        "A gateway on one thread, one connection, one exchange after the other; client and upstream run on other threads of the \
+         same processor and do not count: to wake one that sleeps on another costs as much as all else, and not always the same. \
+         Runs alternate, and ratios are taken within a round."
             .to_owned(),
     );
-    let folder = target.join("micro");
+    let (folder, place) = (target.join("micro"), Cores::choose()?.proxy);
+    let alternate = |works, times| alternate(&place, &folder, works, times, effort.rounds);
     let mut table = Table::new(&["exchanges", "with few or without, µs", "with many or with, µs", "ratio"]);
     for (what, few, many) in MANY {
-        let [few, many] = alternate(&folder, [few, many], TIMES, effort.rounds)?;
+        let [few, many] = alternate([few, many], TIMES)?;
         let ratio = many.by(&few);
         table.rows.push(row(what, few, many, ratio));
     }
     let (what, none, one) = NO_PHASE;
-    let [none, one] = alternate(&folder, [none, one], TIMES, effort.rounds)?;
+    let [none, one] = alternate([none, one], TIMES)?;
     let ratio = one.by(&none);
     section.goals.push(Goal::of(&format!("CPU a request; {what}"), "of none", ratio.clone(), Better::Lower, 1.1, 1.05));
     table.rows.push(row(what, none, one, ratio));
-    let [plain, stream] = alternate(&folder, [PLAIN_STREAM, STREAM], STREAMS, effort.rounds)?;
+    let [plain, stream] = alternate([PLAIN_STREAM, STREAM], STREAMS)?;
     section.goals.push(Goal {
         what: "a stream of 22 events, three plugins that mask, CPU".to_owned(),
         floor: Bound {
@@ -71,12 +73,12 @@ fn row(what: &str, few: Samples, many: Samples, ratio: Option<Samples>) -> Vec<C
     vec![Cell::text(what), Cell::Figure(Some(few)), Cell::Figure(Some(many)), Cell::Figure(ratio)]
 }
 
-fn alternate(folder: &Path, works: [&str; 2], times: usize, rounds: usize) -> Result<[Samples; 2]> {
+fn alternate(place: &Place, folder: &Path, works: [&str; 2], times: usize, rounds: usize) -> Result<[Samples; 2]> {
     let mut figures: [Vec<f64>; 2] = Default::default();
     for round in 1..=rounds {
         eprintln!("    {} and {}: round {round} of {rounds}", works[0], works[1]);
         for (figures, work) in figures.iter_mut().zip(works) {
-            figures.push(run(folder, work, times).with_context(|| work.to_owned())?);
+            figures.push(run(place, folder, work, times).with_context(|| work.to_owned())?);
         }
     }
     let [few, many] = figures.map(Samples::of);
@@ -84,10 +86,10 @@ fn alternate(folder: &Path, works: [&str; 2], times: usize, rounds: usize) -> Re
 }
 
 /// Microseconds of CPU each.
-fn run(folder: &Path, work: &str, times: usize) -> Result<f64> {
+fn run(place: &Place, folder: &Path, work: &str, times: usize) -> Result<f64> {
     let program = std::env::current_exe()?.with_file_name("sluicegate-micro");
     ensure!(program.is_file(), "{} is missing: run `cargo xtask bench`", program.display());
-    let mut command = Command::new(program);
+    let mut command = place.command(program);
     command.args(["work", work, "--times", &times.to_string(), "--data"]).arg(folder);
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stdout);
