@@ -293,8 +293,8 @@ fn arm(store: &mut Store<PluginState>, began: Instant) {
 /// Runs when a guest meets a tick: it yields its thread, or has used up its budget.
 fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data_mut();
-    state.ticking.met();
-    if Instant::now() >= state.wall_end {
+    let now = Instant::now();
+    if now >= state.wall_end {
         return Err(wasmtime::Error::new(Violation(wall_failure(state.limits.wall_max))));
     }
     state.ticks_left = state.ticks_left.saturating_sub(1);
@@ -303,6 +303,11 @@ fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<Upda
         return Err(Violation::raise(FailureKind::Cpu, format!("one call used over {max} ms of CPU, its limit")));
     }
     let first = !std::mem::replace(&mut state.has_ticked, true);
+    // A short call that is under way at a tick has met one, too.
+    let left = state.wall_end.saturating_duration_since(now);
+    if !first || state.limits.wall_max.saturating_sub(left) >= TICK {
+        state.ticking.is_long();
+    }
     let wait = turns::at_tick(first);
     Ok(wait.map_or(UpdateDeadline::Continue(1), |wait| UpdateDeadline::YieldCustom(1, wait)))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::EngineWeak;
 
@@ -11,9 +11,9 @@ use crate::lane;
 
 /// The length of one tick: how long a guest runs before it yields.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
-/// The same while no guest runs for so long: to tick is a thread to wake, on a processor that would serve requests.
+/// The same while no call takes so long: to tick is a thread to wake, on a processor that would serve requests.
 const CALM_TICK: Duration = Duration::from_millis(4);
-/// After so long without a guest that met a tick, they come seldom.
+/// After so long without a call that takes longer than a tick, they come seldom.
 const CALM_AFTER: Duration = Duration::from_millis(100);
 /// After so long without a call under way the thread sleeps until the next call.
 const IDLE_MAX: Duration = Duration::from_millis(200);
@@ -24,8 +24,8 @@ struct Shared {
     /// long wait must meet a tick like any other. By the lane where each began, so that calls on different cores do not meet here.
     calls: Box<[Count]>,
     asleep: AtomicBool,
-    /// A guest has met a tick since the last one.
-    met: AtomicBool,
+    /// A call has turned out to take longer than a tick since the last one.
+    long: AtomicBool,
     /// Ticks come seldom.
     calm: AtomicBool,
     stop: AtomicBool,
@@ -58,7 +58,7 @@ impl Ticker {
         let shared = Arc::new(Shared {
             calls,
             asleep: AtomicBool::new(false),
-            met: AtomicBool::new(false),
+            long: AtomicBool::new(false),
             calm: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         });
@@ -88,10 +88,10 @@ impl Ticking {
         }
     }
 
-    /// The guest runs for longer than a tick: from now on all of them come.
-    pub(crate) fn met(&self) {
+    /// The call takes longer than a tick: from now on all of them come.
+    pub(crate) fn is_long(&self) {
         let Ticker { shared, thread, .. } = self.ticker.as_ref();
-        shared.met.store(true, Ordering::SeqCst);
+        shared.long.store(true, Ordering::SeqCst);
         if shared.calm.swap(false, Ordering::SeqCst) {
             thread.unpark();
         }
@@ -133,13 +133,13 @@ impl Drop for Ticker {
 struct Rhythm {
     /// So long without a call under way.
     idle: Duration,
-    /// So long without a guest that met a tick.
-    unmet: Duration,
+    /// So long without a call that takes longer than a tick.
+    calm: Duration,
 }
 
 impl Rhythm {
     fn is_calm(&self) -> bool {
-        self.unmet >= CALM_AFTER
+        self.calm >= CALM_AFTER
     }
 
     /// To the next tick.
@@ -147,11 +147,11 @@ impl Rhythm {
         if self.is_calm() { CALM_TICK } else { TICK }
     }
 
-    /// Behind a tick: whether no call is under way, and whether a guest has met one.
-    fn ticked(&mut self, is_idle: bool, met: bool) {
+    /// Behind a tick: whether no call is under way, and whether one has turned out to be long.
+    fn ticked(&mut self, is_idle: bool, long: bool) {
         let pause = self.pause();
         self.idle = if is_idle { self.idle + pause } else { Duration::ZERO };
-        self.unmet = if met { Duration::ZERO } else { self.unmet + pause };
+        self.calm = if long { Duration::ZERO } else { self.calm + pause };
     }
 }
 
@@ -168,18 +168,22 @@ fn run(shared: &Shared, engine: &EngineWeak) {
             rhythm.idle = Duration::ZERO;
         }
         shared.calm.store(rhythm.is_calm(), Ordering::SeqCst);
-        // Who met the last one just now has not seen that.
-        if shared.met.load(Ordering::SeqCst) {
-            rhythm.unmet = Duration::ZERO;
+        // Who has said so just now has not seen that.
+        if shared.long.load(Ordering::SeqCst) {
+            rhythm.calm = Duration::ZERO;
             shared.calm.store(false, Ordering::SeqCst);
         }
-        // Who is woken sooner ticks sooner: the first tick of a call comes at any time.
-        thread::park_timeout(rhythm.pause());
+        let (pause, began) = (rhythm.pause(), Instant::now());
+        thread::park_timeout(pause);
+        // Whoever wakes it has met a tick just now, and has a whole one before the next.
+        if began.elapsed() < pause {
+            thread::sleep(TICK);
+        }
         match engine.upgrade() {
             Some(engine) => engine.increment_epoch(),
             None => return,
         }
-        rhythm.ticked(shared.is_idle(), shared.met.swap(false, Ordering::SeqCst));
+        rhythm.ticked(shared.is_idle(), shared.long.swap(false, Ordering::SeqCst));
     }
 }
 
@@ -212,11 +216,11 @@ mod tests {
     }
 
     #[test]
-    fn it_ticks_often_while_guests_meet_its_ticks_and_seldom_otherwise() {
+    fn it_ticks_often_while_calls_are_long_and_seldom_otherwise() {
         let mut rhythm = Rhythm::default();
-        let pauses = |rhythm: &mut Rhythm, met: bool| -> Vec<u128> {
+        let pauses = |rhythm: &mut Rhythm, long: bool| -> Vec<u128> {
             let pause = |_| {
-                rhythm.ticked(false, met);
+                rhythm.ticked(false, long);
                 rhythm.pause().as_millis()
             };
             (0..102).map(pause).collect()
@@ -227,18 +231,24 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_that_meets_a_tick_ends_the_calm_at_once() {
+    fn a_long_call_ends_the_calm_for_a_while() {
         let engine = Engine::default();
         let ticker = Arc::new(Ticker::start(engine.weak()).unwrap());
         let mut call = Ticking::new(ticker.clone());
         call.begin();
         let is_calm = || ticker.shared.calm.load(Ordering::SeqCst);
-        for _ in 0..2 {
-            while !is_calm() {
-                thread::sleep(TICK);
+        let wait_for = |calm: bool| {
+            while is_calm() != calm {
+                thread::sleep(TICK / 10);
             }
-            call.met();
-            assert!(!is_calm());
+        };
+        for _ in 0..2 {
+            wait_for(true);
+            let began = Instant::now();
+            call.is_long();
+            wait_for(false);
+            wait_for(true);
+            assert!(began.elapsed() >= CALM_AFTER, "{:?}", began.elapsed());
         }
     }
 }
