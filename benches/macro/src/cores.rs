@@ -20,10 +20,7 @@ pub struct Cores {
 
 impl Cores {
     pub fn choose() -> Result<Cores> {
-        let status = fs::read_to_string("/proc/self/status").context("benches run on Linux")?;
-        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-        let allowed =
-            list.and_then(numbers).context("/proc/self/status does not say on which processors we may run")?;
+        let allowed = allowed()?;
         let [load, last_but_one, proxy] = match allowed.as_slice() {
             [load, proxy] => [load, load, proxy],
             [load, .., last_but_one, proxy] => [load, last_but_one, proxy],
@@ -44,12 +41,24 @@ impl Cores {
 }
 
 impl Place {
+    /// One processor, for what needs no other beside it.
+    pub fn single() -> Result<Place> {
+        Ok(Place(allowed()?.last().context("there is no processor on which we may run")?.to_string()))
+    }
+
     /// The program itself, under its own process id, once it is started.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", &self.0]).arg(program);
         command
     }
+}
+
+/// The processors on which this process may run.
+fn allowed() -> Result<Vec<usize>> {
+    let status = fs::read_to_string("/proc/self/status").context("benches run on Linux")?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.and_then(numbers).context("/proc/self/status does not say on which processors we may run")
 }
 
 /// From `0-2,5`.

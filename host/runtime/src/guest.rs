@@ -241,36 +241,14 @@ impl Component {
     }
 
     fn resolve(&mut self, store: &mut Store<PluginState>) -> wasmtime::Result<()> {
-        if self.indices.policy.is_some() {
-            function!(self, store, policy);
+        macro_rules! resolve {
+            ($($name:ident)*) => {$(
+                if self.indices.$name.is_some() {
+                    function!(self, store, $name);
+                }
+            )*};
         }
-        if self.indices.head.is_some() {
-            function!(self, store, head);
-        }
-        if self.indices.body.is_some() {
-            function!(self, store, body);
-        }
-        if self.indices.route.is_some() {
-            function!(self, store, route);
-        }
-        if self.indices.call.is_some() {
-            function!(self, store, call);
-        }
-        if self.indices.attempt.is_some() {
-            function!(self, store, attempt);
-        }
-        if self.indices.delta.is_some() {
-            function!(self, store, delta);
-        }
-        if self.indices.reply_head.is_some() {
-            function!(self, store, reply_head);
-        }
-        if self.indices.reply_body.is_some() {
-            function!(self, store, reply_body);
-        }
-        if self.indices.finish.is_some() {
-            function!(self, store, finish);
-        }
+        resolve!(policy head body route call attempt delta reply_head reply_body finish);
         Ok(())
     }
 }

@@ -306,7 +306,7 @@ fn at_tick(mut store: StoreContextMut<'_, PluginState>) -> wasmtime::Result<Upda
     // A short call that is under way at a tick has met one, too.
     let left = state.wall_end.saturating_duration_since(now);
     if !first || state.limits.wall_max.saturating_sub(left) >= TICK {
-        state.ticking.is_long();
+        state.ticking.turns_out_long();
     }
     let wait = turns::at_tick(first);
     Ok(wait.map_or(UpdateDeadline::Continue(1), |wait| UpdateDeadline::YieldCustom(1, wait)))

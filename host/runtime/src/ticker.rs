@@ -89,7 +89,7 @@ impl Ticking {
     }
 
     /// The call takes longer than a tick: from now on all of them come.
-    pub(crate) fn is_long(&self) {
+    pub(crate) fn turns_out_long(&self) {
         let Ticker { shared, thread, .. } = self.ticker.as_ref();
         shared.long.store(true, Ordering::SeqCst);
         if shared.calm.swap(false, Ordering::SeqCst) {
@@ -147,11 +147,16 @@ impl Rhythm {
         if self.is_calm() { CALM_TICK } else { TICK }
     }
 
-    /// Behind a tick: whether no call is under way, and whether one has turned out to be long.
-    fn ticked(&mut self, is_idle: bool, long: bool) {
+    /// A call has turned out to be long.
+    fn hurry(&mut self) {
+        self.calm = Duration::ZERO;
+    }
+
+    /// Behind a tick: whether no call is under way.
+    fn ticked(&mut self, is_idle: bool) {
         let pause = self.pause();
         self.idle = if is_idle { self.idle + pause } else { Duration::ZERO };
-        self.calm = if long { Duration::ZERO } else { self.calm + pause };
+        self.calm += pause;
     }
 }
 
@@ -168,9 +173,9 @@ fn run(shared: &Shared, engine: &EngineWeak) {
             rhythm.idle = Duration::ZERO;
         }
         shared.calm.store(rhythm.is_calm(), Ordering::SeqCst);
-        // Who has said so just now has not seen that.
-        if shared.long.load(Ordering::SeqCst) {
-            rhythm.calm = Duration::ZERO;
+        // Asked once the calm is told: a call that turns out long from here on sees it, and wakes this thread.
+        if shared.long.swap(false, Ordering::SeqCst) {
+            rhythm.hurry();
             shared.calm.store(false, Ordering::SeqCst);
         }
         let (pause, began) = (rhythm.pause(), Instant::now());
@@ -183,7 +188,7 @@ fn run(shared: &Shared, engine: &EngineWeak) {
             Some(engine) => engine.increment_epoch(),
             None => return,
         }
-        rhythm.ticked(shared.is_idle(), shared.long.swap(false, Ordering::SeqCst));
+        rhythm.ticked(shared.is_idle());
     }
 }
 
@@ -220,7 +225,10 @@ mod tests {
         let mut rhythm = Rhythm::default();
         let pauses = |rhythm: &mut Rhythm, long: bool| -> Vec<u128> {
             let pause = |_| {
-                rhythm.ticked(false, long);
+                rhythm.ticked(false);
+                if long {
+                    rhythm.hurry();
+                }
                 rhythm.pause().as_millis()
             };
             (0..102).map(pause).collect()
@@ -245,7 +253,7 @@ mod tests {
         for _ in 0..2 {
             wait_for(true);
             let began = Instant::now();
-            call.is_long();
+            call.turns_out_long();
             wait_for(false);
             wait_for(true);
             assert!(began.elapsed() >= CALM_AFTER, "{:?}", began.elapsed());

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::Effort;
-use crate::cores::{Cores, Place};
+use crate::cores::Place;
 use crate::samples::Samples;
 use crate::section::{Better, Bound, Cell, Goal, Section, Table};
 
@@ -39,7 +39,7 @@ pub fn measure(target: &Path, effort: Effort) -> Result<Section> {
          Runs alternate, and ratios are taken within a round."
             .to_owned(),
     );
-    let (folder, place) = (target.join("micro"), Cores::choose()?.proxy);
+    let (folder, place) = (target.join("micro"), Place::single()?);
     let alternate = |works, times| alternate(&place, &folder, works, times, effort.rounds);
     let mut table = Table::new(&["exchanges", "with few or without, µs", "with many or with, µs", "ratio"]);
     for (what, few, many) in MANY {

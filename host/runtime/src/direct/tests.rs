@@ -140,7 +140,7 @@ impl Guest<'_> {
         Some(split(&self.welded(), &self.module_with(before, 0)).unwrap())
     }
 
-    /// Welds it and makes an instance.
+    /// Welded, and linked with all that can be granted.
     fn prepared(&self) -> guest::Prepared {
         let (welded, contents) = match self.split() {
             Some(Split { code, contents }) => (code, Some(Arc::new(contents))),

@@ -157,7 +157,7 @@ impl ModelWalk {
         if is_over {
             self.deltas.clear();
         } else if let Delta::End { reason, .. } = delta {
-            self.outcome.end = Some((*reason).to_string());
+            self.outcome.end = Some((*reason).to_owned());
         }
     }
 
